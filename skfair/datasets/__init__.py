@@ -1,0 +1,15 @@
+"""Data sets with sensitive features: four from the fairness literature, and one made to measure."""
+
+from ._adult import fetch_adult
+from ._compas import fetch_compas
+from ._german_credit import fetch_german_credit
+from ._meps import fetch_meps
+from ._synthetic import make_biased_classification
+
+__all__ = [
+    "fetch_adult",
+    "fetch_compas",
+    "fetch_german_credit",
+    "fetch_meps",
+    "make_biased_classification",
+]

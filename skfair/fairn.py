@@ -1,0 +1,149 @@
+"""FaiR-N: networks that equalise recourse between groups and keep clear of their boundary."""
+
+from __future__ import annotations
+
+from functools import partial
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .labels import unfavorable_codes
+from .objectives import Objective, fairn
+from .training import NeuralClassifier
+from .training.modules import forward_with_gradient_norm
+
+__all__ = ["FaiRNClassifier"]
+
+
+class FaiRNClassifier(NeuralClassifier):
+    """Fair and robust neural network (FaiR-N).
+
+    Minimises cross-entropy + ``lambda_fairness`` * recourse gap + ``lambda_robustness`` *
+    robustness term [1]_ (Eq. 4). The recourse gap (Eq. 1 and 16) is the difference between groups
+    of their mean distance to the decision boundary, zero for those who are accepted: how much
+    harder it is for one group to turn a refusal into an acceptance.
+
+    Parameters
+    ----------
+    lambda_fairness : float >= 0, default=0.5
+        Weight of the recourse gap.
+    lambda_robustness : float >= 0, default=0.1
+        Weight of the robustness term.
+    distance : {"logit", "gradient"}, default="logit"
+        Distance to the boundary: |difference of logits| (Eq. 7), or in the input space (Eq. 6, the
+        paper's LargeM), in its first-order form |d| / ||grad d||, since Eq. 6 itself,
+        sinh|d| / ||grad d||, explodes with a confident network.
+    attributes : {"intersection", "sum"}, default="intersection"
+        Several sensitive features: a group for every combination that occurs, or one fairness term
+        for each feature, added up.
+    unfavorable : label or list of labels, default=None
+        The class(es) that call for recourse; ``None`` is ``classes_[0]``.
+    robustness : {"mean_inverse", "inverse_mean"}, default="mean_inverse"
+        Mean of 1 / (1 + distance), which a few distant outliers cannot satisfy for everybody, or
+        1 / mean distance as printed (Eq. 3 and 4).
+    group_mean_decay : float in [0, 1), default=0.9
+        Memory of the running group means: their value, and so the sign of a difference, comes from
+        recent batches too, their gradient from the current one. 0 takes each batch by itself, as
+        printed; small batches then bias the gap upward. Full batches never need it.
+    {network_parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    Notes
+    -----
+    ``warmup=0, group_mean_decay=0, robustness="inverse_mean"`` is the objective as printed. It can
+    collapse to a constant classifier, whose gaps are zero; ``fit`` warns when that happens.
+
+    References
+    ----------
+    .. [1] S. Sharma, A. H. Gee, D. Paydarfar, J. Ghosh. FaiR-N: Fair and Robust Neural Networks
+       for Structured Data. AIES 2021.
+
+    Examples
+    --------
+    >>> from skfair import FaiRNClassifier
+    >>> from skfair.datasets import make_biased_classification
+    >>> X, y, group = make_biased_classification(random_state=0)
+    >>> model = FaiRNClassifier(max_epochs=20, random_state=0)
+    >>> model = model.fit(X, y, sensitive_features=group)
+    >>> model.predict(X[:3]).shape
+    (3,)
+    """
+
+    _parameter_constraints = {
+        "lambda_fairness": [Interval(Real, 0, None, closed="left")],
+        "lambda_robustness": [Interval(Real, 0, None, closed="left")],
+        "distance": [StrOptions({"logit", "gradient"})],
+        "attributes": [StrOptions({"intersection", "sum"})],
+        "unfavorable": "no_validation",
+        "robustness": [StrOptions(set(fairn.ROBUSTNESS_TERMS))],
+        "group_mean_decay": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        lambda_fairness: float = 0.5,
+        lambda_robustness: float = 0.1,
+        distance: str = "logit",
+        attributes: str = "intersection",
+        unfavorable: Any = None,
+        robustness: str = "mean_inverse",
+        group_mean_decay: float = 0.9,
+        warmup: float = 0.3,
+        **network: Any,
+    ) -> None:
+        super().__init__(warmup=warmup, **network)
+        self.lambda_fairness = lambda_fairness
+        self.lambda_robustness = lambda_robustness
+        self.distance = distance
+        self.attributes = attributes
+        self.unfavorable = unfavorable
+        self.robustness = robustness
+        self.group_mean_decay = group_mean_decay
+
+    def _wants_groups(self) -> bool:
+        return self.lambda_fairness > 0
+
+    def _make_objective(self, contrasts: torch.Tensor | None, full_batch: bool) -> Objective:
+        terms = partial(
+            fairn.fairn_terms,
+            contrasts=contrasts,
+            unfavorable=self._unfavorable_codes(),
+            robustness=self.robustness,
+            decay=0.0 if full_batch else self.group_mean_decay,
+        )
+        coefficients = {"fairness": self.lambda_fairness, "robustness": self.lambda_robustness}
+        return Objective(terms, coefficients, needs_gradient_norm=self.distance == "gradient")
+
+    def _unfavorable_codes(self) -> tuple[int, ...]:
+        return unfavorable_codes(self.unfavorable, self.classes_)
+
+    def boundary_distance(self, X: Any) -> np.ndarray:
+        """Distance to the decision boundary as the objective sees it.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to decide on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In the logit space (FaiR-N, Eq. 7), or for ``distance="gradient"`` to first order in
+            the input space (Eq. 6).
+        """
+        if self.distance == "logit":
+            return super().boundary_distance(X)
+
+        def first_order(module: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
+            logits, norm = forward_with_gradient_norm(module, rows)
+            distance = fairn.boundary_distance(logits)
+            return fairn.input_space_distance(distance, norm, cap=0.0).detach()
+
+        return self._logits(X, first_order)

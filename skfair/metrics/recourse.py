@@ -1,0 +1,177 @@
+"""Recourse gap, fairness index and robustness index of any classifier (FaiR-N, Eq. 1-3, 16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight
+
+from ..labels import unfavorable_codes
+from ..objectives import fairn
+from ..objectives.classification import weighted_mean
+from ..objectives.groups import group_contrasts
+from ..sensitive import GroupEncoder
+
+__all__ = ["fairness_index", "recourse_gap", "robustness_index"]
+
+
+def recourse_gap(
+    decision: Any,
+    *,
+    sensitive_features: Any,
+    sample_weight: Any = None,
+    unfavorable: Any = None,
+    classes: Any = None,
+    attributes: str = "intersection",
+) -> float:
+    """Difference between groups of their mean distance to acceptance (FaiR-N, Eq. 1 and 16).
+
+    The distance is zero for those who are accepted, |decision| for the refused; a group's mean is
+    taken over all its members. With more than two groups the differences of all pairs are added.
+
+    Parameters
+    ----------
+    decision : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Decision values: negative means refused. With a column per class: logits; the distance is
+        then top value minus runner-up.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
+        Group membership. Rows where it is missing are left out, with a warning.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights.
+    unfavorable : label or list of labels, default=None
+        The class(es) that call for recourse; ``None`` is the first one.
+    classes : array-like of shape (n_classes,), default=None
+        Class labels in the order of the columns, (0, 1, ...) if ``None``.
+    attributes : {"intersection", "sum"}, default="intersection"
+        Several sensitive features: a group for every combination, or the sum over features.
+
+    Returns
+    -------
+    float
+        In [0, inf), in units of the decision values; 0 is parity.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, values are not finite, or there is one group only.
+
+    References
+    ----------
+    S. Sharma et al. FaiR-N: Fair and Robust Neural Networks for Structured Data. AIES 2021.
+
+    Examples
+    --------
+    >>> from skfair.metrics import recourse_gap
+    >>> recourse_gap([-3.0, 1.0, -1.0, 2.0], sensitive_features=["a", "a", "b", "b"])
+    1.0
+    """
+    logits, weights = _as_logits(decision, sample_weight)
+    codes = unfavorable_codes(
+        unfavorable, np.arange(logits.shape[1]) if classes is None else np.asarray(classes)
+    )
+    if classes is not None and len(classes) != logits.shape[1]:
+        raise ValueError(f"classes has {len(classes)} labels for {logits.shape[1]} columns.")
+    encoder = GroupEncoder(attributes)
+    groups = torch.from_numpy(encoder.encode(sensitive_features, len(logits)))
+    contrasts = group_contrasts(encoder.attribute_of)
+    gap, _ = fairn.recourse_gap(fairn.burden(logits, codes), groups, weights, contrasts)
+    return float(gap)
+
+
+def fairness_index(
+    decision: Any,
+    *,
+    sensitive_features: Any,
+    sample_weight: Any = None,
+    unfavorable: Any = None,
+    classes: Any = None,
+    attributes: str = "intersection",
+) -> float:
+    """Fairness index exp(-recourse gap) (FaiR-N, Eq. 2).
+
+    Parameters
+    ----------
+    decision, sensitive_features, sample_weight, unfavorable, classes, attributes
+        As in :func:`recourse_gap`.
+
+    Returns
+    -------
+    float
+        In (0, 1]; 1 is parity.
+
+    Raises
+    ------
+    ValueError
+        As :func:`recourse_gap`.
+
+    Examples
+    --------
+    >>> from skfair.metrics import fairness_index
+    >>> round(fairness_index([-3.0, 1.0, -1.0, 2.0], sensitive_features=["a", "a", "b", "b"]), 3)
+    0.368
+    """
+    gap = recourse_gap(
+        decision,
+        sensitive_features=sensitive_features,
+        sample_weight=sample_weight,
+        unfavorable=unfavorable,
+        classes=classes,
+        attributes=attributes,
+    )
+    return float(np.exp(-gap))
+
+
+def robustness_index(
+    decision: Any, *, sensitive_features: Any = None, sample_weight: Any = None
+) -> float:
+    """Mean distance of all rows to the decision boundary (FaiR-N, Eq. 3).
+
+    It has no scale: multiplying all decision values by two doubles it. Compare it between models
+    of like calibration only.
+
+    Parameters
+    ----------
+    decision : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Decision values, as in :func:`recourse_gap`.
+    sensitive_features : array-like, default=None
+        Not used, present for consistency with the other metrics.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights.
+
+    Returns
+    -------
+    float
+        In [0, inf).
+
+    Raises
+    ------
+    ValueError
+        If lengths differ or values are not finite.
+
+    Examples
+    --------
+    >>> from skfair.metrics import robustness_index
+    >>> robustness_index([-3.0, 1.0, -1.0, 2.0])
+    1.75
+    """
+    logits, weights = _as_logits(decision, sample_weight)
+    return float(weighted_mean(fairn.boundary_distance(logits), weights))
+
+
+def _as_logits(decision: Any, sample_weight: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
+    decision = check_array(decision, ensure_2d=False, dtype=np.float64, input_name="decision")
+    if decision.ndim == 2 and decision.shape[1] == 1:
+        decision = decision[:, 0]
+    if decision.ndim == 1:
+        decision = np.column_stack([np.zeros_like(decision), decision])
+    weights = None
+    if sample_weight is not None:
+        weights = torch.from_numpy(
+            _check_sample_weight(
+                sample_weight, decision, dtype=np.float64, ensure_non_negative=True, copy=True
+            )
+        )
+    return torch.tensor(decision), weights

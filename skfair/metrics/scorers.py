@@ -1,0 +1,342 @@
+"""Scorers for ``cross_validate`` and ``GridSearchCV``: greater is better, gaps carry ``neg_``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import fairlearn.metrics
+import numpy as np
+import sklearn.metrics
+from sklearn.utils.metadata_routing import MetadataRequest
+
+from ..sensitive import select_sensitive
+from .recourse import fairness_index, recourse_gap, robustness_index
+
+__all__ = [
+    "FairnessScorer",
+    "fairness_index_scorer",
+    "get_scorer",
+    "get_scorer_names",
+    "make_fairness_scorer",
+    "neg_recourse_gap_scorer",
+    "robustness_index_scorer",
+]
+
+
+class FairnessScorer:
+    """A metric of fairness as a scorer ``(estimator, X, y, *, sensitive_features=None)``.
+
+    Made by :func:`make_fairness_scorer`. With scikit-learn's metadata routing it requests
+    ``sensitive_features``, unless ``sensitive_columns`` says where in X they are.
+
+    Parameters
+    ----------
+    metric : callable
+        ``metric(decision, *, sensitive_features, ...)`` or ``metric(y_true, y_pred, *, ...)``.
+    name : str
+        Shown by ``repr``.
+    sign : {1, -1}
+        -1 turns a gap into a score.
+    response : {"decision", "predict"}
+        What the metric is given.
+    sensitive_columns : str, int, list, slice or callable, default=None
+        Columns of X that hold the sensitive features.
+    needs_groups : bool, default=True
+        Whether the metric needs sensitive features.
+    kwargs : dict, default=None
+        Further arguments of the metric.
+    """
+
+    def __init__(
+        self,
+        metric: Callable,
+        name: str,
+        sign: int,
+        response: str,
+        sensitive_columns: Any = None,
+        needs_groups: bool = True,
+        kwargs: dict | None = None,
+    ) -> None:
+        self.metric, self.name, self.sign, self.response = metric, name, sign, response
+        self.sensitive_columns, self.needs_groups = sensitive_columns, needs_groups
+        self.kwargs = kwargs or {}
+        by_routing = needs_groups and sensitive_columns is None
+        self._requests = {"sensitive_features": by_routing, "sample_weight": None}
+
+    def __call__(
+        self,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        sensitive_features: Any = None,
+        sample_weight: Any = None,
+    ) -> float:
+        """Score a fitted estimator or pipeline.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted, with ``decision_function``, ``predict_proba`` or, for metrics on predictions,
+            ``predict``.
+        X : array-like of shape (n_samples, n_features)
+            Test data, as the estimator takes them.
+        y : array-like of shape (n_samples,), default=None
+            Labels, for metrics that need them.
+        sensitive_features : array-like, default=None
+            Group membership; columns fixed by ``sensitive_columns`` are used if it is ``None``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        float
+            Greater is better.
+        """
+        kwargs = dict(self.kwargs)
+        if sample_weight is not None:
+            kwargs["sample_weight"] = sample_weight
+        if self.needs_groups:
+            if sensitive_features is None and self.sensitive_columns is not None:
+                sensitive_features = select_sensitive(X, self.sensitive_columns)
+            if sensitive_features is None:
+                raise ValueError(
+                    f"The scorer {self.name!r} got no sensitive features. Pass them with metadata "
+                    "routing (sklearn.set_config(enable_metadata_routing=True) and "
+                    "sensitive_features=... to fit or cross_validate), or fix the columns: "
+                    f"make_fairness_scorer({self.name.removeprefix('neg_')!r}, "
+                    "sensitive_columns=...)."
+                )
+            kwargs["sensitive_features"] = sensitive_features
+        if self.response == "decision":
+            decision = decision_values(estimator, X)
+            if "classes" in inspect.signature(self.metric).parameters:
+                kwargs.setdefault("classes", estimator.classes_)
+            value = self.metric(decision, **kwargs)
+        else:
+            y_pred = estimator.predict(X)
+            if self.response == "codes":
+                y, y_pred = _binary_codes(estimator, y), _binary_codes(estimator, y_pred)
+            value = self.metric(y, y_pred, **kwargs)
+        return self.sign * float(value)
+
+    def set_score_request(self, **requests: bool | str | None) -> FairnessScorer:
+        """Return a copy that requests metadata as given (see scikit-learn's metadata routing).
+
+        Parameters
+        ----------
+        **requests : bool, str or None
+            For ``sensitive_features`` and ``sample_weight``.
+
+        Returns
+        -------
+        FairnessScorer
+            The copy.
+        """
+        unknown = set(requests) - set(self._requests)
+        if unknown:
+            raise TypeError(f"Unknown metadata {sorted(unknown)}; known: {list(self._requests)}.")
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _requests=self._requests | requests)
+        return other
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Return what this scorer requests.
+
+        Returns
+        -------
+        MetadataRequest
+            For ``score``.
+        """
+        request = MetadataRequest(owner=repr(self))
+        for name, alias in self._requests.items():
+            request.score.add_request(param=name, alias=alias)
+        return request
+
+    def __repr__(self) -> str:
+        arguments = [repr(self.name)]
+        if self.sensitive_columns is not None:
+            arguments.append(f"sensitive_columns={self.sensitive_columns!r}")
+        arguments += [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        return f"FairnessScorer({', '.join(arguments)})"
+
+
+def decision_values(estimator: Any, X: Any) -> np.ndarray:
+    """Decision values of any classifier: ``decision_function``, else log-odds.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted classifier or pipeline.
+    X : array-like of shape (n_samples, n_features)
+        Rows to decide on.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Log-odds of ``classes_[1]``, or log-probabilities with more than two classes, where only
+        ``predict_proba`` exists; probabilities of 0 and 1 are moved inward by the machine epsilon.
+
+    Raises
+    ------
+    ValueError
+        If the estimator has neither method.
+    """
+    if hasattr(estimator, "decision_function"):
+        decision = np.asarray(estimator.decision_function(X))
+        if decision.ndim == 1 or decision.shape[1] == len(estimator.classes_):
+            return decision
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"{type(estimator).__name__} has neither decision_function (with one column per class) "
+            "nor predict_proba, one of which is needed to measure distances to the boundary."
+        )
+    proba = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    eps = np.finfo(np.float64).eps
+    log_proba = np.log(np.clip(proba, eps, 1 - eps))
+    return log_proba[:, 1] - log_proba[:, 0] if proba.shape[1] == 2 else log_proba
+
+
+def _binary_codes(estimator: Any, labels: Any) -> np.ndarray:
+    """1 for ``classes_[1]``: what fairlearn's metrics take as selected."""
+    return (np.asarray(labels) == estimator.classes_[1]).astype(int)
+
+
+# Group metrics of fairlearn that are scorers by name; smaller is better where the sign is -1.
+_FAIRLEARN = {
+    "demographic_parity_difference": -1,
+    "demographic_parity_ratio": 1,
+    "equalized_odds_difference": -1,
+    "equalized_odds_ratio": 1,
+    "equal_opportunity_difference": -1,
+    "equal_opportunity_ratio": 1,
+}
+# name of the metric -> (function, sign, response, needs groups)
+_METRICS = {
+    "recourse_gap": (recourse_gap, -1, "decision", True),
+    "fairness_index": (fairness_index, 1, "decision", True),
+    "robustness_index": (robustness_index, 1, "decision", False),
+} | {
+    name: (getattr(fairlearn.metrics, name), sign, "codes", True)
+    for name, sign in _FAIRLEARN.items()
+    if hasattr(fairlearn.metrics, name)
+}
+
+
+def make_fairness_scorer(
+    metric: str | Callable,
+    *,
+    sensitive_columns: Any = None,
+    greater_is_better: bool | None = None,
+    **kwargs: Any,
+) -> FairnessScorer:
+    """Make a scorer from a fairness metric.
+
+    Parameters
+    ----------
+    metric : str or callable
+        A metric of :mod:`skfair.metrics`, one of fairlearn's group metrics, the name of one, or
+        any ``metric(y_true, y_pred, *, sensitive_features)``.
+    sensitive_columns : str, int, list, slice or callable, default=None
+        Columns of the X given to the scorer that hold the sensitive features; needed where
+        metadata routing does not bring them.
+    greater_is_better : bool, default=None
+        If False, the metric's value is negated. Known metrics know it themselves; for any other
+        callable ``None`` means True.
+    **kwargs : dict
+        Further arguments of the metric, for example ``unfavorable=`` or ``attributes=``.
+
+    Returns
+    -------
+    FairnessScorer
+        Picklable callable ``(estimator, X, y, *, sensitive_features=None, sample_weight=None)``.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known; the message lists those that are.
+
+    Examples
+    --------
+    >>> from skfair.metrics import make_fairness_scorer
+    >>> make_fairness_scorer("recourse_gap", sensitive_columns="sex")
+    FairnessScorer('neg_recourse_gap', sensitive_columns='sex')
+    """
+    if callable(metric):
+        known = {function: name for name, (function, *_) in _METRICS.items()}
+        name = known.get(metric, getattr(metric, "__name__", repr(metric)))
+        entry = _METRICS[name] if metric in known else (metric, 1, "predict", True)
+    else:
+        name = metric.removeprefix("neg_")
+        if name not in _METRICS:
+            raise ValueError(f"Unknown metric {metric!r}; known are {sorted(_METRICS)}.")
+        entry = _METRICS[name]
+    function, sign, response, needs_groups = entry
+    if greater_is_better is not None:
+        sign = 1 if greater_is_better else -1
+    name = f"neg_{name}" if sign < 0 else name
+    return FairnessScorer(function, name, sign, response, sensitive_columns, needs_groups, kwargs)
+
+
+neg_recourse_gap_scorer = make_fairness_scorer("recourse_gap")
+fairness_index_scorer = make_fairness_scorer("fairness_index")
+robustness_index_scorer = make_fairness_scorer("robustness_index")
+
+_SCORERS = {scorer.name: scorer for scorer in map(make_fairness_scorer, _METRICS)}
+
+
+def get_scorer_names() -> list[str]:
+    """Names of the fairness scorers.
+
+    Returns
+    -------
+    list of str
+        In alphabetical order.
+
+    Examples
+    --------
+    >>> from skfair.metrics import get_scorer_names
+    >>> "neg_recourse_gap" in get_scorer_names()
+    True
+    """
+    return sorted(_SCORERS)
+
+
+def get_scorer(name: str | Callable) -> Callable:
+    """Return a scorer by name: a fairness scorer, else scikit-learn's.
+
+    Parameters
+    ----------
+    name : str or callable
+        One of :func:`get_scorer_names` or :func:`sklearn.metrics.get_scorer_names`; a callable is
+        returned as it is.
+
+    Returns
+    -------
+    callable
+        The scorer.
+
+    Raises
+    ------
+    ValueError
+        If neither package knows the name.
+
+    Examples
+    --------
+    >>> from skfair.metrics import get_scorer
+    >>> get_scorer("neg_recourse_gap")
+    FairnessScorer('neg_recourse_gap')
+    """
+    if not isinstance(name, str):
+        return name
+    if name in _SCORERS:
+        return _SCORERS[name]
+    try:
+        return sklearn.metrics.get_scorer(name)
+    except ValueError as error:
+        raise ValueError(
+            f"Unknown scorer {name!r}; fairness scorers are {get_scorer_names()}, see also "
+            "sklearn.metrics.get_scorer_names()."
+        ) from error

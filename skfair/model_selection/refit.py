@@ -1,0 +1,101 @@
+"""Rules for ``GridSearchCV(refit=...)``."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["best_under_constraint"]
+
+
+class best_under_constraint:  # noqa: N801 - called like a function, an object only to be pickled
+    """Choose the best candidate among those that satisfy a constraint.
+
+    For the ``refit`` parameter of a search with several scorers. If no candidate satisfies the
+    constraint, the one that violates it least is chosen, with a warning.
+
+    Parameters
+    ----------
+    objective : str, default="accuracy"
+        Name of the scorer to maximise.
+    constraint : str, default="neg_recourse_gap"
+        Name of the scorer to constrain.
+    threshold : float
+        Smallest mean test score of ``constraint`` allowed. For a ``neg_`` score, which is never
+        positive, the sign is free: 0.1 and -0.1 both allow a gap of up to 0.1.
+
+    Raises
+    ------
+    ValueError
+        When called, if the search has no such scorers or all their scores are NaN.
+
+    Examples
+    --------
+    >>> from skfair.model_selection import best_under_constraint
+    >>> rule = best_under_constraint("accuracy", "neg_recourse_gap", threshold=-0.2)
+    >>> rule({
+    ...     "mean_test_accuracy": [0.86, 0.85, 0.80],
+    ...     "mean_test_neg_recourse_gap": [-0.9, -0.1, -0.05],
+    ... })
+    1
+    """
+
+    def __init__(
+        self,
+        objective: str = "accuracy",
+        constraint: str = "neg_recourse_gap",
+        *,
+        threshold: float,
+    ) -> None:
+        self.objective, self.constraint, self.threshold = objective, constraint, threshold
+
+    def __call__(self, cv_results: Mapping[str, Any]) -> int:
+        """Return the index of the chosen candidate.
+
+        Parameters
+        ----------
+        cv_results : dict
+            ``cv_results_`` of the search.
+
+        Returns
+        -------
+        int
+            ``best_index_`` of the search.
+        """
+        objective = self._scores(cv_results, self.objective)
+        constraint = self._scores(cv_results, self.constraint)
+        floor = -abs(self.threshold) if self.constraint.startswith("neg_") else self.threshold
+        usable = ~np.isnan(objective) & ~np.isnan(constraint)
+        if not usable.any():
+            raise ValueError(
+                f"No candidate has both a score {self.objective!r} and a score "
+                f"{self.constraint!r}: all are NaN. Run the search with error_score='raise' to see "
+                "why."
+            )
+        allowed = usable & (constraint >= floor)
+        if allowed.any():
+            return int(np.argmax(np.where(allowed, objective, -np.inf)))
+        best = int(np.argmax(np.where(usable, constraint, -np.inf)))
+        warnings.warn(
+            f"No candidate has {self.constraint} >= {floor:g}; the one that comes closest is taken "
+            f"({constraint[best]:.4g}).",
+            UserWarning,
+            stacklevel=2,
+        )
+        return best
+
+    def _scores(self, cv_results: Mapping[str, Any], name: str) -> np.ndarray:
+        key = f"mean_test_{name}"
+        if key not in cv_results:
+            have = sorted(k.removeprefix("mean_test_") for k in cv_results if "mean_test_" in k)
+            raise ValueError(f"The search has no scorer {name!r}; its scorers are {have}.")
+        return np.asarray(cv_results[key], dtype=float)
+
+    def __repr__(self) -> str:
+        return (
+            f"best_under_constraint({self.objective!r}, {self.constraint!r}, "
+            f"threshold={self.threshold!r})"
+        )

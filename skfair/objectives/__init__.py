@@ -1,0 +1,20 @@
+"""Training objectives: pure functions on tensors, each readable beside its paper.
+
+An objective's function takes ``(logits, y, groups, weights, state, gradient_norm)`` and returns
+``(terms, state)``. It has no data-dependent Python branching, so it also runs under
+:func:`torch.func.vmap`.
+"""
+
+from ._base import Objective
+from .classification import cross_entropy
+from .fairn import fairn_terms
+from .groups import group_contrasts, group_means, pairwise_gap
+
+__all__ = [
+    "Objective",
+    "cross_entropy",
+    "fairn_terms",
+    "group_contrasts",
+    "group_means",
+    "pairwise_gap",
+]

@@ -1,0 +1,129 @@
+"""FaiR-N: recourse gap and robustness in the logit space (FaiR-N, Eq. 1-7 and 16).
+
+Shapes: logits (n, n_classes); y (n,); groups (n, n_attributes); weights (n,) or None.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ._base import Terms
+from .classification import cross_entropy, weighted_mean
+from .groups import group_means, pairwise_gap
+
+ROBUSTNESS_TERMS = ("mean_inverse", "inverse_mean")
+
+
+def boundary_distance(logits: Tensor) -> Tensor:
+    """Distance to the decision boundary in the logit space, shape (n,) (FaiR-N, Eq. 7).
+
+    With more than two classes: top logit minus runner-up.
+    """
+    if logits.shape[-1] == 2:
+        return (logits[..., 1] - logits[..., 0]).abs()
+    top = logits.topk(2, dim=-1).values
+    return top[..., 0] - top[..., 1]
+
+
+def refused(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
+    """Whether the predicted class is one of the ``unfavorable`` codes, shape (n,)."""
+    codes = torch.tensor(unfavorable, device=logits.device)
+    return (logits.argmax(-1).unsqueeze(-1) == codes).any(-1)
+
+
+def burden(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
+    """Distance to the boundary of the refused, zero for everybody else, shape (n,)."""
+    if logits.shape[-1] == 2:
+        a = unfavorable[0]
+        return (logits[..., a] - logits[..., 1 - a]).relu()
+    return boundary_distance(logits) * refused(logits, unfavorable)
+
+
+def recourse_gap(
+    burdens: Tensor,
+    groups: Tensor,
+    weights: Tensor | None,
+    contrasts: Tensor,
+    state: Tensor | None = None,
+    decay: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """L_fairness (FaiR-N, Eq. 1 and 16) and the state of :func:`group_means`.
+
+    A group's burden is the mean over all its members, accepted ones included as zeros.
+    """
+    means, present, state = group_means(burdens, groups, weights, contrasts.shape[-1], state, decay)
+    return pairwise_gap(means, present, contrasts), state
+
+
+def input_space_distance(distance: Tensor, gradient_norm: Tensor, cap: float) -> Tensor:
+    """Distance to the boundary in the input space, shape (n,) (FaiR-N, Eq. 6 and 8).
+
+    |f0 - f1| / ||grad f0 - grad f1|| equals sinh|d| / ||grad d|| with d the logit difference; it
+    explodes with a confident network. Beyond ``|d| = cap`` the first-order reading
+    |d| / ||grad d|| takes over (continued without a jump): ``cap=0`` is that reading everywhere,
+    ``cap=inf`` is Eq. 6 as printed.
+    """
+    near = distance.clamp(max=cap)
+    return (torch.sinh(near) + (distance - near)) / gradient_norm
+
+
+def fairn_terms(
+    logits: Tensor,
+    y: Tensor,
+    groups: Tensor | None,
+    weights: Tensor | None,
+    state: Tensor | None = None,
+    gradient_norm: Tensor | None = None,
+    *,
+    contrasts: Tensor | None,
+    unfavorable: tuple[int, ...] = (0,),
+    robustness: str = "mean_inverse",
+    decay: float = 0.0,
+    cap: float = 0.0,
+) -> tuple[Terms, Tensor | None]:
+    """Terms of the FaiR-N objective (FaiR-N, Eq. 4).
+
+    Parameters
+    ----------
+    logits, y, groups, weights : Tensor
+        The batch. ``groups=None`` leaves the fairness term out.
+    state : Tensor or None
+        Running sums and counts of the groups (see :func:`~skfair.objectives.group_means`).
+    gradient_norm : Tensor of shape (n,) or None
+        Norm of the decision's gradient with respect to the input; if given, distances are those
+        of Eq. 6, else those of Eq. 7.
+    contrasts : Tensor of shape (n_pairs, n_groups) or None
+        From :func:`~skfair.objectives.group_contrasts`.
+    unfavorable : tuple of int, default=(0,)
+        Codes of the classes that call for recourse.
+    robustness : {"mean_inverse", "inverse_mean"}, default="mean_inverse"
+        mean of 1 / (1 + d), or 1 / mean of d as printed in Eq. 4.
+    decay : float, default=0.0
+        Memory of the running group means, 0 for those of the batch alone.
+    cap : float, default=0.0
+        See :func:`input_space_distance`.
+
+    Returns
+    -------
+    terms : dict
+        ``cross_entropy``, ``fairness`` (L_fairness) and ``robustness`` (1 / I_robust or its
+        bounded form), scalars.
+    state : Tensor of shape (2, n_groups) or None
+        For the next batch.
+    """
+    distance, burdens = boundary_distance(logits), burden(logits, unfavorable)
+    if gradient_norm is not None:
+        distance = input_space_distance(distance, gradient_norm, cap)
+        burdens = input_space_distance(burdens, gradient_norm, cap)
+    terms = {"cross_entropy": cross_entropy(logits, y, weights)}
+    if groups is not None:
+        terms["fairness"], state = recourse_gap(  # FaiR-N, Eq. 1
+            burdens, groups, weights, contrasts, state, decay
+        )
+    if robustness == "mean_inverse":
+        terms["robustness"] = weighted_mean(1 / (1 + distance), weights)
+    else:
+        tiny = torch.finfo(distance.dtype).tiny
+        terms["robustness"] = 1 / weighted_mean(distance, weights).clamp(min=tiny)  # FaiR-N, Eq. 3
+    return terms, state

@@ -1,0 +1,266 @@
+"""Sensitive features: from any table-like input to integer group codes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import _safe_indexing
+from sklearn.utils._indexing import _get_column_indices
+
+MAX_GROUPS = 50
+
+
+def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFrame:
+    """Return sensitive features as a DataFrame with one column per attribute.
+
+    Parameters
+    ----------
+    sensitive_features : array-like, Series or DataFrame of shape (n,) or (n, n_attributes)
+        Strings, numbers or categoricals.
+    n_samples : int, default=None
+        Expected number of rows.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n, n_attributes)
+        The index is 0..n-1.
+
+    Raises
+    ------
+    ValueError
+        If the number of rows is not ``n_samples`` or there are no columns.
+    """
+    if isinstance(sensitive_features, pd.DataFrame):
+        frame = sensitive_features
+    elif isinstance(sensitive_features, pd.Series):
+        frame = sensitive_features.to_frame(
+            0 if sensitive_features.name is None else sensitive_features.name
+        )
+    else:
+        if hasattr(sensitive_features, "to_pandas"):  # polars, arrow
+            return as_frame(sensitive_features.to_pandas(), n_samples)
+        if isinstance(sensitive_features, pd.Categorical):
+            frame = pd.DataFrame({0: sensitive_features})
+        else:
+            values = sensitive_features
+            if not isinstance(values, np.ndarray):
+                values = np.asarray(list(values), dtype=object)
+            if values.ndim not in (1, 2):
+                raise ValueError(
+                    "sensitive_features must be of shape (n_samples,) or (n_samples, "
+                    f"n_attributes), got an array of shape {values.shape}."
+                )
+            frame = pd.DataFrame(values)
+    if frame.shape[1] == 0:
+        raise ValueError("sensitive_features has no columns; pass at least one.")
+    if n_samples is not None and len(frame) != n_samples:
+        raise ValueError(
+            f"sensitive_features must have one row per sample: got {len(frame)} rows for "
+            f"{n_samples} samples."
+        )
+    return frame.reset_index(drop=True)
+
+
+def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns") -> list[int]:
+    """Resolve a column selection as :class:`~sklearn.compose.ColumnTransformer` would.
+
+    A name that is no column, but from which a transformer made columns (``sex`` in
+    ``onehot__sex_Female``), stands for these columns.
+
+    Parameters
+    ----------
+    X : DataFrame or array of shape (n, n_features)
+        The table.
+    columns : str, int, list, slice, bool mask or callable
+        The selection; a callable receives ``X``.
+    parameter : str, default="sensitive_columns"
+        Name used in error messages.
+
+    Returns
+    -------
+    list of int
+        Positions in ``X``.
+
+    Raises
+    ------
+    ValueError
+        If a column does not occur; the message lists those that do.
+    """
+    if callable(columns):
+        columns = columns(X)
+    names = [str(name) for name in getattr(X, "columns", [])]
+    if names:
+        wanted = [columns] if isinstance(columns, str) else columns
+        if isinstance(wanted, (list, tuple)) and all(isinstance(name, str) for name in wanted):
+            return [position for name in wanted for position in _named(names, name, parameter)]
+    try:
+        positions = [int(position) for position in _get_column_indices(X, columns)]
+        if not positions:
+            raise ValueError("no column is selected")
+        return positions
+    except (ValueError, IndexError, KeyError, TypeError) as error:
+        have = f"the columns {names}" if names else f"{_n_columns(X)} columns without names"
+        raise ValueError(
+            f"{parameter}={columns!r} cannot be found in X, which has {have}: {error}."
+        ) from error
+
+
+def _named(names: list[str], name: str, parameter: str) -> list[int]:
+    if name in names:
+        return [names.index(name)]
+    derived = [i for i, full in enumerate(names) if _derives_from(full, name)]
+    if not derived:
+        raise ValueError(f"{parameter}: X has no column {name!r}; its columns are {names}.")
+    return derived
+
+
+def _derives_from(full: str, name: str) -> bool:
+    local = full.split("__", 1)[-1]
+    return local == name or local.startswith(f"{name}_")
+
+
+def _n_columns(X: Any) -> int:
+    return np.shape(X)[1] if np.ndim(X) > 1 else 0
+
+
+def select_sensitive(X: Any, columns: Any) -> pd.DataFrame:
+    """Return the sensitive columns of ``X`` as a DataFrame (see :func:`column_positions`)."""
+    positions = column_positions(X, columns)
+    selected = _safe_indexing(X, positions, axis=1)
+    return as_frame(selected.toarray() if hasattr(selected, "toarray") else selected)
+
+
+@dataclass
+class GroupEncoder:
+    """Integer codes for groups of people.
+
+    Parameters
+    ----------
+    attributes : {"intersection", "sum"}, default="intersection"
+        Whether every combination that occurs is one group, or every attribute has groups of its
+        own.
+
+    Attributes
+    ----------
+    labels : list
+        Label of each group: a value, or a tuple with one value per attribute; with
+        ``attributes="sum"`` the pair (attribute, value).
+    attribute_of : list of int
+        The attribute each group belongs to (all 0 for intersections).
+    """
+
+    attributes: str = "intersection"
+    labels: list[Hashable] = field(default_factory=list)
+    attribute_of: list[int] = field(default_factory=list)
+
+    def encode(self, sensitive_features: Any, n_samples: int | None = None) -> np.ndarray:
+        """Encode, adding groups that were not known before.
+
+        Parameters
+        ----------
+        sensitive_features : array-like of shape (n,) or (n, n_attributes)
+            See :func:`as_frame`.
+        n_samples : int, default=None
+            Expected number of rows.
+
+        Returns
+        -------
+        ndarray of shape (n, 1) or (n, n_attributes), int64
+            Positions in ``labels``; -1 where the attribute is missing.
+
+        Raises
+        ------
+        ValueError
+            If there is only one group, there are more than 50, or a column is continuous.
+        """
+        frame = as_frame(sensitive_features, n_samples)
+        columns = [_factorize(frame.iloc[:, i], frame.columns[i]) for i in range(frame.shape[1])]
+        missing = np.any([codes < 0 for codes, _ in columns], axis=0)
+        if missing.any():
+            warnings.warn(
+                f"sensitive_features is missing in {missing.sum()} of {len(frame)} rows: they are "
+                "left out of the fairness term.",
+                UserWarning,
+                stacklevel=2,
+            )
+        if self.attributes == "sum":
+            parts = [
+                (codes, [(_plain(name), value) for value in values])
+                for (codes, values), name in zip(columns, frame.columns, strict=True)
+            ]
+        else:
+            parts = [_intersect(columns)]
+        encoded = np.column_stack([self._assign(*part, i) for i, part in enumerate(parts)])
+        for i in range(len(parts)):
+            self._check_attribute(i, frame.columns)
+        return encoded
+
+    def _assign(self, codes: np.ndarray, labels: Sequence, attribute: int) -> np.ndarray:
+        if len(labels) > MAX_GROUPS:
+            raise ValueError(
+                f"sensitive_features has {len(labels)} groups, more than {MAX_GROUPS}; merge rare "
+                "groups or bin numbers (pandas.cut)."
+            )
+        for label in _sorted(set(labels) - set(self.labels)):
+            self.labels.append(label)
+            self.attribute_of.append(attribute)
+        position = {label: i for i, label in enumerate(self.labels)}
+        table = np.array([position[label] for label in labels] + [-1], dtype=np.int64)
+        return table[codes]  # code -1 reads the last entry
+
+    def _check_attribute(self, attribute: int, names: Sequence) -> None:
+        labels = [g for g, a in zip(self.labels, self.attribute_of, strict=True) if a == attribute]
+        if len(labels) < 2:
+            which = f" of {names[attribute]!r}" if self.attributes == "sum" else ""
+            raise ValueError(
+                f"sensitive_features has only one group{which} ({labels}); a fairness term "
+                "compares at least two. Check the column, or leave sensitive_features out."
+            )
+
+
+def _factorize(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list]:
+    codes, values = pd.factorize(column)
+    n_present = int((codes >= 0).sum())
+    is_float = pd.api.types.is_float_dtype(column.dtype) or (
+        column.dtype == object and all(isinstance(value, float) for value in values)
+    )
+    if is_float and n_present > 2 and len(values) == n_present:
+        raise ValueError(
+            f"The sensitive feature {name!r} is continuous: a float column with no repeated value "
+            f"in {n_present} rows. Bin it first, for example with pandas.cut."
+        )
+    return codes, [_plain(value) for value in values]
+
+
+def _intersect(columns: list[tuple[np.ndarray, list]]) -> tuple[np.ndarray, list]:
+    if len(columns) == 1:
+        return columns[0]
+    stacked = np.column_stack([codes for codes, _ in columns])
+    complete = (stacked >= 0).all(axis=1)
+    combinations, inverse = np.unique(stacked[complete], axis=0, return_inverse=True)
+    codes = np.full(len(stacked), -1)
+    codes[complete] = inverse.ravel()
+    labels = [
+        tuple(values[i] for i, (_, values) in zip(row, columns, strict=True))
+        for row in combinations
+    ]
+    return codes, labels
+
+
+def _plain(value: Any) -> Hashable:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _sorted(labels: set) -> list:
+    try:
+        return sorted(labels)
+    except TypeError:
+        return sorted(labels, key=str)
+
+
+SensitiveColumns = str | int | Sequence | slice | Callable | None

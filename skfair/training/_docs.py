@@ -1,0 +1,111 @@
+"""Parameters, attributes and signature shared by all neural estimators, said once."""
+
+from __future__ import annotations
+
+import inspect
+
+PARAMETERS = """\
+module : callable, default=None
+    An ``nn.Module`` class or any callable ``(n_features, n_outputs) -> nn.Module`` whose forward
+    pass maps X to logits of shape (n, n_outputs); ``n_features`` is the tuple ``X.shape[1:]`` if X
+    has more than two dimensions. ``None`` builds a multi-layer perceptron.
+hidden_layer_sizes : sequence of int, default=(64, 64)
+    Width of each hidden layer of the default network.
+activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+    Activation of the default network.
+dropout : float in [0, 1), default=0.0
+    Dropout of the default network.
+optimizer : {"adam", "adamw", "sgd", "rmsprop", "adagrad", "lbfgs"} or torch.optim class, \
+default="adam"
+    The optimizer.
+lr : float > 0, default=1e-3
+    Learning rate.
+weight_decay : float >= 0, default=0.0
+    L2 penalty, as the optimizer understands it.
+max_epochs : int, default=50
+    Number of passes over the data.
+batch_size : int, default=256
+    Rows per step; -1 takes all rows at once.
+warmup : float in [0, 1], default={warmup}
+    Share of the training steps over which the weights of the fairness terms rise linearly from 0.
+early_stopping : bool, default=False
+    Whether to hold out a stratified part of the data and to stop when ``monitor`` has not improved
+    by ``tol`` for ``n_iter_no_change`` epochs. If False, all ``max_epochs`` are run.
+validation_fraction : float in (0, 1), default=0.1
+    Share held out if ``early_stopping``, ``monitor`` or ``restore_best`` asks for it.
+n_iter_no_change : int, default=10
+    Patience of ``early_stopping``.
+tol : float >= 0, default=1e-4
+    Smallest improvement that counts for ``early_stopping``.
+monitor : str, scorer or callable, default=None
+    What is watched on the held-out part, greater being better: the name of a scorer, a scorer
+    ``(estimator, X, y)`` (handed the sensitive features if it requests them), or a callable on the
+    epoch's row of the history (a dict). ``None`` watches the loss.
+restore_best : bool, default=False
+    Whether the weights of the best epoch, in the eyes of ``monitor``, are kept.
+sensitive_columns : str, int, list, slice or callable, default=None
+    Column(s) of X that hold the sensitive feature(s), selected as in ``ColumnTransformer``. A name
+    also stands for the columns that a transformer derived from it (``sex`` for ``cat__sex_Male``).
+drop_sensitive_columns : bool, default=False
+    Whether the network is kept from seeing ``sensitive_columns``, in fit and predict alike.
+class_weight : dict or "balanced", default=None
+    Weights of the classes; they multiply ``sample_weight``.
+device : str, default="cpu"
+    A torch device, or "auto": cuda, then mps, then cpu.
+dtype : {"float32", "float64"}, default="float32"
+    Precision of training. Predictions are computed in double precision where the device and the
+    module allow it, so that a row's result does not depend on the rows beside it.
+warm_start : bool, default=False
+    Whether ``fit`` continues from the previous solution.
+random_state : int, RandomState instance or None, default=None
+    Seed of initial weights, batches, dropout and hold-out. NumPy's and torch's global generators
+    are neither used nor changed.
+verbose : int, default=0
+    1 shows a progress bar over epochs, 2 prints a row per epoch.
+net_params : dict, default=None
+    Further parameters of the :class:`skorch.NeuralNetClassifier` that trains the network:
+    ``callbacks``, ``optimizer__betas``, ``iterator_train__drop_last`` ..."""
+
+ATTRIBUTES = """\
+classes_ : ndarray of shape (n_classes,)
+    Class labels; the second one is positive in a binary problem.
+n_features_in_ : int
+    Number of features seen in ``fit``.
+feature_names_in_ : ndarray of shape (n_features_in_,)
+    Their names, if X had names that are all strings.
+n_iter_ : int
+    Number of epochs run.
+groups_ : list
+    Group labels, tuples if several sensitive features form one group; empty without any.
+net_ : skorch.NeuralNetClassifier
+    The trained net.
+module_ : torch.nn.Module
+    The trained network.
+history_ : pandas.DataFrame
+    One row an epoch: duration, loss, and a column for every term of the objective, unweighted
+    (``valid_`` columns: on the held-out part)."""
+
+
+def fill_docstring(cls: type) -> None:
+    """Put the shared sections into the places a class's docstring marks."""
+    signature = inspect.signature(cls.__init__)
+    if not cls.__doc__ or "warmup" not in signature.parameters:
+        return
+    for marker, text in (("{network_parameters}", PARAMETERS), ("{attributes}", ATTRIBUTES)):
+        text = text.replace("{warmup}", repr(signature.parameters["warmup"].default))
+        cls.__doc__ = cls.__doc__.replace(marker, text.replace("\n", "\n    "))
+
+
+def merge_signatures(cls: type) -> None:
+    """Spell out, in the signature of ``cls``, the parameters that ``**network`` hands on.
+
+    scikit-learn reads an estimator's parameters from its signature.
+    """
+    if "__init__" not in vars(cls):
+        return
+    own = dict(inspect.signature(cls.__init__).parameters)
+    if own.pop("network", None) is None:
+        return
+    inherited = inspect.signature(cls.__mro__[1].__init__).parameters
+    parameters = own | {name: p for name, p in inherited.items() if name not in own}
+    cls.__init__.__signature__ = inspect.Signature(list(parameters.values()))

@@ -1,0 +1,516 @@
+"""The base of all neural estimators: an estimator states its parameters and its objective."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from abc import ABCMeta, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted
+from skorch.helper import predefined_split
+
+from ..objectives import Objective, fairn, group_contrasts
+from ._docs import fill_docstring, merge_signatures
+from .data import TensorRows, iterate_rows
+from .device import available_devices, reproducible, resolve_device
+from .modules import ACTIVATIONS, build_module, check_module, double_precision
+from .monitor import HeldOut, training_callbacks
+from .net import ObjectiveNet
+from .prepare import TrainingData, check_table, prepare, prepare_X, split_off
+
+OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "lbfgs": torch.optim.LBFGS,
+}
+# One kernel a step instead of a loop over the parameters; the same arithmetic.
+FUSED = ("adam", "adamw", "sgd", "adagrad")
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class NeuralClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
+    """Base of the neural classifiers.
+
+    A subclass states its own hyper-parameters in ``__init__`` and hands the rest on as
+    ``**network``, their constraints in ``_parameter_constraints``, and its objective in
+    :meth:`_make_objective`. Signature, constraints and docstring are completed with what is
+    inherited.
+    """
+
+    __metadata_request__fit = {"sensitive_features": True}
+    __metadata_request__partial_fit = {"sensitive_features": True}
+
+    #: How several sensitive features become groups; a parameter where the paper leaves the choice.
+    attributes = "intersection"
+
+    _parameter_constraints: dict = {
+        "module": [callable, None],
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Options(Integral, {-1}), Interval(Integral, 1, None, closed="left")],
+        "warmup": [Interval(Real, 0, 1, closed="both")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "monitor": [str, callable, None],
+        "restore_best": ["boolean"],
+        "sensitive_columns": [str, Integral, "array-like", slice, callable, None],
+        "drop_sensitive_columns": ["boolean"],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "device": [str],
+        "dtype": [StrOptions(set(DTYPES))],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "net_params": [dict, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        module: Callable | None = None,
+        hidden_layer_sizes: Sequence[int] = (64, 64),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        optimizer: str | type = "adam",
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        max_epochs: int = 50,
+        batch_size: int = 256,
+        warmup: float = 0.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        monitor: str | Callable | None = None,
+        restore_best: bool = False,
+        sensitive_columns: Any = None,
+        drop_sensitive_columns: bool = False,
+        class_weight: dict | str | None = None,
+        device: str = "cpu",
+        dtype: str = "float32",
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        net_params: dict | None = None,
+    ) -> None:
+        self.module = module
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.warmup = warmup
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.monitor = monitor
+        self.restore_best = restore_best
+        self.sensitive_columns = sensitive_columns
+        self.drop_sensitive_columns = drop_sensitive_columns
+        self.class_weight = class_weight
+        self.device = device
+        self.dtype = dtype
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.net_params = net_params
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Complete signature, constraints and docstring with what is inherited."""
+        merge_signatures(cls)
+        inherited = cls.__mro__[1]._parameter_constraints
+        cls._parameter_constraints = inherited | vars(cls).get("_parameter_constraints", {})
+        fill_docstring(cls)
+        super().__init_subclass__(**kwargs)
+
+    # -- what a subclass states ---------------------------------------------------------------
+
+    @abstractmethod
+    def _make_objective(self, contrasts: torch.Tensor | None, full_batch: bool) -> Objective:
+        """Return the objective.
+
+        ``contrasts`` takes the difference of every pair of groups (``None`` without sensitive
+        features); ``full_batch`` says that every step sees all rows. ``classes_`` is known.
+        """
+
+    def _wants_groups(self) -> bool:
+        """Whether the objective has a term that needs sensitive features."""
+        return True
+
+    # -- fitting ------------------------------------------------------------------------------
+
+    def fit(
+        self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features), or array (n_samples, ...)
+            Numbers; an array of more than two dimensions needs a ``module``. Sparse input is made
+            dense. Text is allowed only in sensitive columns that are dropped.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes), \
+default=None
+            Group membership, at most 50 groups. Wins over ``sensitive_columns``. Rows where it is
+            missing train the classifier but take no part in the fairness term.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights; a row of weight zero is left out altogether.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit together, there is one class or one group only, a parameter is
+            out of range, or the loss becomes NaN; the estimator is then left as it was.
+        """
+        resume = self.warm_start and hasattr(self, "net_")
+        with self._all_or_nothing():
+            data = self._prepare(X, y, sensitive_features, sample_weight, None, resume)
+            self._train(data, self.max_epochs, resume)
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        *,
+        sensitive_features: Any = None,
+        sample_weight: Any = None,
+    ) -> Self:
+        """Train for one epoch on the given rows, continuing from the previous solution.
+
+        Parameters
+        ----------
+        X, y, sensitive_features, sample_weight : array-like
+            As in :meth:`fit`. Groups that were not seen before are added.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that can occur; needed in the first call unless its ``y`` has them all.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        resume = hasattr(self, "net_")
+        with self._all_or_nothing():
+            data = self._prepare(X, y, sensitive_features, sample_weight, classes, resume)
+            self._train(data, 1, resume)
+        return self
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        self._validate_params()
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        sensitive_features: Any,
+        sample_weight: Any,
+        classes: Any,
+        resume: bool,
+    ) -> TrainingData:
+        data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume)
+        if data.groups is None and self._wants_groups():
+            warnings.warn(
+                f"{type(self).__name__} got neither sensitive_features nor sensitive_columns: no "
+                "fairness term applies, and a plain network is trained.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return data
+
+    def _train(self, data: TrainingData, epochs: int, resume: bool) -> None:
+        device = resolve_device(self.device)
+        rng = _own_generator(self.random_state)
+        seed = int(rng.randint(2**31 - 1))
+        train, valid = split_off(data, self._held_out_share(), rng)
+        previous = self.net_.export_state() if resume else None
+        seed += previous["steps"] if resume else 0
+        with reproducible(device, seed) as generator:
+            rows = TensorRows.from_arrays(data.arrays(), device)
+            if not resume:
+                self._set_architecture(rows)
+            held_out = None if valid is None else HeldOut.from_rows(data, valid, self.classes_)
+            self.net_ = net = self._make_net(
+                device,
+                n_rows=len(rows if train is None else train),
+                epochs=epochs,
+                train_split=None if valid is None else predefined_split(rows.subset(valid)),
+                iterator_train__generator=generator,
+                iterator_valid__batch_size=-1 if data.X.ndim == 2 else self.batch_size,
+                held_out=held_out,
+            )
+            if resume:
+                net.import_state(previous)
+            net.partial_fit(rows.subset(train), None)
+        self._check_outcome(rows.inputs["X"])
+
+    def _held_out_share(self) -> float | None:
+        needed = self.early_stopping or self.restore_best or self.monitor is not None
+        return self.validation_fraction if needed else None
+
+    def _set_architecture(self, rows: TensorRows) -> None:
+        """Record what the network is made of: later changes of parameters do not touch it."""
+        X, n_outputs = rows.inputs["X"], len(self.classes_)
+        self._architecture = {
+            "module": self.module,
+            "input_shape": tuple(X.shape[1:]),
+            "n_outputs": n_outputs,
+            "hidden_layer_sizes": self.hidden_layer_sizes,
+            "activation": self.activation,
+            "dropout": self.dropout,
+        }
+        self._training_dtype = self.dtype
+        with torch.random.fork_rng(devices=[]):
+            trial = build_module(**self._architecture).to(X)
+            self._double_precision = check_module(trial, X[:2], n_outputs)
+
+    def _make_net(
+        self,
+        device: torch.device,
+        n_rows: int = 1,
+        epochs: int = 1,
+        held_out: HeldOut | None = None,
+        **net_params: Any,
+    ) -> ObjectiveNet:
+        batch_size = n_rows if self.batch_size == -1 else min(self.batch_size, n_rows)
+        n_batches = -(-n_rows // batch_size)
+        contrasts = group_contrasts(self._attribute_of).to(device) if self.groups_ else None
+        user = copy.deepcopy(self.net_params) if self.net_params else {}
+        optimizer = OPTIMIZERS.get(self.optimizer, self.optimizer)
+        params = {
+            "optimizer": optimizer,
+            "lr": self.lr,
+            "max_epochs": epochs,
+            "batch_size": batch_size,
+            "train_split": None,
+            "classes": list(range(len(self.classes_))),
+            "device": str(device),
+            "verbose": int(self.verbose > 1),
+            **net_params,
+        }
+        taken = sorted(set(user) & {*params, "module", "objective", "warmup_steps", "criterion"})
+        if taken:
+            raise ValueError(
+                f"net_params must not contain {taken}: {type(self).__name__} sets them from "
+                "parameters of its own."
+            )
+        defaults = {"iterator_train__shuffle": True}
+        if self.weight_decay:
+            defaults["optimizer__weight_decay"] = self.weight_decay
+        if self.optimizer in FUSED and device.type != "mps":
+            defaults["optimizer__fused"] = True
+        callbacks = user.pop("callbacks", None) or []
+        net = ObjectiveNet(
+            build_module(**self._architecture).to(DTYPES[self._training_dtype]),
+            objective=self._make_objective(contrasts, full_batch=n_batches == 1),
+            warmup_steps=round(self.warmup * self.max_epochs * n_batches),
+            callbacks=training_callbacks(self, held_out, epochs, callbacks),
+            **(defaults | params | user),
+        )
+        return net.initialize()
+
+    def _check_outcome(self, X: torch.Tensor) -> None:
+        rows = self.net_.history
+        if rows and "train_loss" not in rows[-1]:
+            rows.pop()
+            warnings.warn(
+                f"Training was interrupted after {len(rows)} epochs.", UserWarning, stacklevel=4
+            )
+        self.n_iter_ = len(rows)
+        module = self.net_.module_.eval()
+        if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
+            raise ValueError(
+                f"Training ended with weights that are not finite. A lower lr (now {self.lr}), "
+                "standardised features or smaller fairness weights usually help."
+            )
+        seen: set[int] = set()
+        with torch.inference_mode():
+            for chunk in iterate_rows(X):
+                seen.update(module(chunk).argmax(1).unique().tolist())
+                if len(seen) > 1:
+                    return
+        warnings.warn(
+            f"The fitted {type(self).__name__} predicts one class only, "
+            f"{self.classes_[seen.pop()]!r}: gaps between groups are then zero for no good reason. "
+            "A longer warmup, smaller fairness weights, more epochs or another lr usually help.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+    @property
+    def module_(self) -> torch.nn.Module:
+        """The trained network."""
+        return self.net_.module_
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """One row an epoch, a column for every term of the objective."""
+        hidden = ("batches", "train_batch_count", "valid_batch_count")
+        return pd.DataFrame(
+            [{k: v for k, v in row.items() if k not in hidden} for row in self.net_.history]
+        )
+
+    # -- prediction ---------------------------------------------------------------------------
+
+    def _logits(self, X: Any, function: Callable | None = None) -> np.ndarray:
+        """Apply ``function(module, rows)`` (the forward pass by default) to all rows."""
+        check_is_fitted(self)
+        raw = check_table(self, X, reset=False)
+        X = prepare_X(self, raw, [np.float64, np.float32])
+        net, dtype = self.net_, DTYPES["float64" if self._double_precision else "float32"]
+        module = double_precision(net.module_) if self._double_precision else net.module_.eval()
+        function = function or (lambda module, rows: module(rows))
+        parts = []
+        with torch.no_grad():
+            for chunk in iterate_rows(X):
+                rows = torch.as_tensor(chunk, dtype=dtype, device=net.device)
+                parts.append(function(module, rows).double().cpu().numpy())
+        return np.concatenate(parts)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Logits, or their difference in a binary problem.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to decide on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Positive values speak for ``classes_[1]`` in a binary problem.
+        """
+        logits = self._logits(X)
+        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to decide on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return softmax(self._logits(X), axis=1)
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of :meth:`predict_proba`, exact for small probabilities.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to decide on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return log_softmax(self._logits(X), axis=1)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Class labels.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to decide on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels from ``classes_``.
+        """
+        logits = self._logits(X)
+        return self.classes_[logits.argmax(axis=1)]
+
+    def boundary_distance(self, X: Any) -> np.ndarray:
+        """Distance to the decision boundary in the logit space (FaiR-N, Eq. 7).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Rows to decide on.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            |logit difference|; with more than two classes, top logit minus runner-up.
+        """
+        return self._logits(X, lambda module, rows: fairn.boundary_distance(module(rows)))
+
+    # -- scikit-learn's protocols -------------------------------------------------------------
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "net_" in state:
+            state["net_"] = state["net_"].export_state()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        net_state = state.pop("net_", None)
+        super().__setstate__(state)
+        if net_state is not None:
+            device = resolve_device(self.device if self.device in available_devices() else "auto")
+            with reproducible(device, seed=0):
+                self.net_ = self._make_net(device)
+                self.net_.import_state(net_state)
+
+
+def _own_generator(random_state: Any) -> np.random.RandomState:
+    """Like scikit-learn's, but ``None`` draws fresh entropy, not from NumPy's global state."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)

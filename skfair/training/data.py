@@ -1,0 +1,118 @@
+"""Tensors in batches: rows stay on the device, a batch is one indexing operation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from skorch.dataset import Dataset
+from torch import Tensor
+
+Batch = tuple[dict[str, Tensor], Tensor]
+
+
+class TensorRows(Dataset):
+    """Rows of tensors that share their first dimension.
+
+    Parameters
+    ----------
+    inputs : dict of str to Tensor
+        ``X`` and, where there are any, ``groups`` and ``weights``.
+    y : int64 Tensor of shape (n,)
+        Class codes.
+    rows : int64 Tensor, default=None
+        The rows that belong to this set (all if ``None``); nothing is copied.
+    """
+
+    def __init__(self, inputs: dict[str, Tensor], y: Tensor, rows: Tensor | None = None) -> None:
+        # skorch's own initialiser would only guess how to index X; __getitem__ below knows.
+        self.inputs, self.targets, self.rows = inputs, y, rows
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray], device: torch.device) -> TensorRows:
+        """Put arrays on ``device``; on the CPU writeable ones are shared, not copied."""
+        tensors = {
+            name: torch.from_numpy(values if values.flags.writeable else values.copy()).to(device)
+            for name, values in arrays.items()
+        }
+        return cls(tensors, tensors.pop("y"))
+
+    def subset(self, rows: np.ndarray | None) -> TensorRows:
+        """Return the given rows (all if ``None``) as a set of their own; nothing is copied."""
+        if rows is None:
+            return self
+        return TensorRows(self.inputs, self.targets, torch.from_numpy(rows).to(self.targets.device))
+
+    def __len__(self) -> int:
+        return len(self.targets if self.rows is None else self.rows)
+
+    def __getitem__(self, index: int | Tensor | slice) -> Batch:
+        if self.rows is not None:
+            index = self.rows[index]
+        return {name: tensor[index] for name, tensor in self.inputs.items()}, self.targets[index]
+
+    @property
+    def X(self) -> dict[str, Tensor]:
+        """All inputs of this set, as skorch's callbacks expect."""
+        return self[:][0]
+
+    @property
+    def y(self) -> Tensor:
+        """All class codes of this set, as skorch's callbacks expect."""
+        return self[:][1]
+
+
+class BatchLoader:
+    """Iterate over :class:`TensorRows` in batches.
+
+    Parameters
+    ----------
+    dataset : TensorRows
+        The rows.
+    batch_size : int
+        Rows per batch; the last one may be smaller.
+    shuffle : bool, default=False
+        Whether every epoch has a fresh order. A single batch is never shuffled, so that full-batch
+        training does not depend on chance.
+    generator : torch.Generator, default=None
+        Source of the order, torch's global one if ``None``.
+    drop_last : bool, default=False
+        Leave out a last batch that is smaller than the others.
+    """
+
+    def __init__(
+        self,
+        dataset: TensorRows,
+        batch_size: int,
+        shuffle: bool = False,
+        generator: torch.Generator | None = None,
+        drop_last: bool = False,
+    ) -> None:
+        self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
+        self.generator, self.drop_last = generator, drop_last
+
+    def __len__(self) -> int:
+        n, size = len(self.dataset), self.batch_size
+        return max(1, n // size if self.drop_last else -(-n // size))
+
+    def __iter__(self) -> Iterator[Batch]:
+        n, size = len(self.dataset), self.batch_size
+        if n <= size:
+            yield self.dataset[:]
+            return
+        stop = n - n % size if self.drop_last else n
+        order = None
+        if self.shuffle:
+            order = torch.randperm(n, generator=self.generator).to(self.dataset.targets.device)
+        for start in range(0, stop, size):
+            rows = slice(start, min(start + size, stop))
+            yield self.dataset[rows if order is None else order[rows]]
+
+
+def iterate_rows(X: np.ndarray | Tensor, elements: int = 2**20) -> Iterator:
+    """Yield slices of ``X`` of about ``elements`` numbers each."""
+    rows = max(16, elements // max(1, math.prod(X.shape[1:])))
+    for start in range(0, len(X), rows):
+        yield X[start : start + rows]

@@ -1,0 +1,188 @@
+"""The default network, and gradients of a network's decision with respect to its input."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..objectives.fairn import boundary_distance
+
+# name -> (activation, its derivative from the pre-activation z and the output h)
+ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
+    "identity": (lambda z: z, lambda z, h: torch.ones_like(z)),
+    "logistic": (torch.sigmoid, lambda z, h: h * (1 - h)),
+    "tanh": (torch.tanh, lambda z, h: 1 - h * h),
+    "relu": (torch.relu, lambda z, h: (z > 0).to(z.dtype)),
+}
+
+
+class MLP(nn.Module):
+    """Multi-layer perceptron that returns logits.
+
+    Parameters
+    ----------
+    n_features, n_outputs : int
+        Width of the input and number of logits.
+    hidden_layer_sizes : sequence of int, default=(64, 64)
+        Width of each hidden layer; empty for a linear model.
+    activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
+        Activation of the hidden layers.
+    dropout : float in [0, 1), default=0.0
+        Share of the hidden units dropped during training.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int,
+        hidden_layer_sizes: Sequence[int] = (64, 64),
+        activation: str = "relu",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        widths = [n_features, *hidden_layer_sizes]
+        self.hidden = nn.ModuleList(
+            nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.output = nn.Linear(widths[-1], n_outputs)
+        self.activation = activation
+        self.dropout = dropout
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Logits of shape (n, n_outputs) for X of shape (n, n_features)."""
+        activate, _ = ACTIVATIONS[self.activation]
+        for layer in self.hidden:
+            X = activate(layer(X))
+            if self.dropout:
+                X = functional.dropout(X, self.dropout, self.training)
+        return self.output(X)
+
+    def forward_with_gradient_norm(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and the norm of :func:`boundary_distance`'s gradient, by the chain rule.
+
+        Each layer's factor is written out, so that training differentiates an ordinary forward
+        computation instead of a backward pass.
+        """
+        activate, derivative = ACTIVATIONS[self.activation]
+        slopes = []
+        for layer in self.hidden:
+            z = layer(X)
+            X = activate(z)
+            slope = derivative(z, X)
+            if self.dropout and self.training:
+                mask = functional.dropout(torch.ones_like(X), self.dropout)
+                X, slope = X * mask, slope * mask
+            slopes.append(slope)
+        logits = self.output(X)
+        first, second = logits.detach().topk(2, dim=-1).indices.unbind(-1)
+        weight = self.output.weight
+        # With two classes the sign does not matter: one row for everybody.
+        gradient = weight[1:] - weight[:1] if len(weight) == 2 else weight[first] - weight[second]
+        for layer, slope in zip(self.hidden[:0:-1], slopes[:0:-1], strict=True):
+            gradient = (gradient * slope) @ layer.weight
+        if not slopes:
+            return logits, _norm(gradient).expand(len(X))
+        gradient = gradient * slopes[0]
+        weight = self.hidden[0].weight
+        gram = weight @ weight.T  # ||g W||^2 = g (W W^T) g^T, without forming g W
+        return logits, ((gradient @ gram) * gradient).sum(-1).clamp(min=0).add(_FLOOR).sqrt()
+
+
+_FLOOR = 1e-12  # inside the square root: its derivative stays finite at a zero gradient
+
+
+def _norm(gradient: Tensor) -> Tensor:
+    return gradient.square().sum(-1).add(_FLOOR).sqrt()
+
+
+def forward_with_gradient_norm(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (n, n_outputs) and ||grad_x boundary_distance|| (n,), both differentiable.
+
+    The default network has an analytic form; any other module goes through automatic
+    differentiation twice.
+    """
+    if isinstance(module, MLP):
+        return module.forward_with_gradient_norm(X)
+    with torch.enable_grad():
+        X = X.detach().requires_grad_()
+        logits = module(X)
+        distance = boundary_distance(logits).sum()
+        (gradient,) = torch.autograd.grad(distance, X, create_graph=True)
+        return logits, _norm(gradient.flatten(1))
+
+
+def build_module(
+    module: Callable | None,
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    hidden_layer_sizes: Sequence[int],
+    activation: str,
+    dropout: float,
+) -> nn.Module:
+    """Build the network; ``module=None`` is the default one.
+
+    Raises
+    ------
+    TypeError
+        If ``module`` is an instance, or does not return a module.
+    ValueError
+        If a hidden layer is not a positive int.
+    """
+    if isinstance(module, nn.Module):
+        raise TypeError(
+            "module must be an nn.Module class or a callable (n_features, n_outputs) -> nn.Module, "
+            f"got the instance {type(module).__name__}(...); pass the class, or wrap it in a "
+            "function that makes a new one each time."
+        )
+    n_features = input_shape[0] if len(input_shape) == 1 else tuple(input_shape)
+    if module is not None:
+        built = module(n_features, n_outputs)
+        if not isinstance(built, nn.Module):
+            raise TypeError(
+                "module must return an nn.Module when called with (n_features, n_outputs), got "
+                f"{type(built).__name__}."
+            )
+        return built
+    sizes = np.atleast_1d(np.asarray(hidden_layer_sizes))
+    if sizes.size and (sizes.dtype.kind != "i" or sizes.min() < 1):
+        raise ValueError(
+            f"hidden_layer_sizes must be positive ints, got {hidden_layer_sizes!r}; an empty "
+            "sequence makes a linear model."
+        )
+    return MLP(n_features, n_outputs, sizes.tolist(), activation, dropout)
+
+
+def check_module(module: nn.Module, X: Tensor, n_outputs: int) -> bool:
+    """Check what ``module`` makes of a few rows; return whether it also runs in float64.
+
+    Raises
+    ------
+    ValueError
+        If the output is not a tensor of shape (n, n_outputs).
+    """
+    module.eval()
+    with torch.no_grad():
+        logits = module(X)
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        if shape != (len(X), n_outputs):
+            raise ValueError(
+                f"module must return logits of shape (n_samples, {n_outputs}), one column per "
+                f"class; for {len(X)} rows it returned {shape}."
+            )
+        if X.device.type == "mps":  # has no float64
+            return False
+        try:
+            double_precision(module)(X.double())
+        except RuntimeError:  # a module that casts to float32 itself
+            return False
+    return True
+
+
+def double_precision(module: nn.Module) -> nn.Module:
+    """Return a copy in evaluation mode that computes in float64."""
+    return copy.deepcopy(module).to(torch.float64).eval()

@@ -1,0 +1,252 @@
+"""The skorch net that trains an objective."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, EpochTimer, PassthroughScoring, PrintLog
+from skorch.history import History
+from skorch.utils import to_tensor
+from torch import Tensor
+
+from ..objectives import Objective
+from .data import Batch, BatchLoader
+from .modules import forward_with_gradient_norm
+
+BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
+
+
+class ObjectiveNet(NeuralNetClassifier):
+    """A :class:`skorch.NeuralNetClassifier` whose loss is an :class:`Objective`.
+
+    Training and history are skorch's; this class adds the objective's terms (recorded an epoch),
+    the warm-up of the fairness weights and the state the objective carries along.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    objective : Objective
+        What is minimised.
+    warmup_steps : int, default=0
+        Number of steps over which the fairness weights rise linearly to their full value.
+    **kwargs : dict
+        Parameters of :class:`skorch.NeuralNetClassifier`.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        *args: Any,
+        objective: Objective,
+        warmup_steps: int = 0,
+        criterion: type = torch.nn.CrossEntropyLoss,
+        iterator_train: type = BatchLoader,
+        iterator_valid: type = BatchLoader,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            module,
+            *args,
+            criterion=criterion,
+            iterator_train=iterator_train,
+            iterator_valid=iterator_valid,
+            **kwargs,
+        )
+        self.objective = objective
+        self.warmup_steps = warmup_steps
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring("train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring("valid_loss")),
+            ("print_log", PrintLog()),
+        ]
+
+    # -- one step ---------------------------------------------------------------------------
+
+    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+        """Logits of a batch; group codes and weights that ride along are not for the module."""
+        x = to_tensor(x["X"] if isinstance(x, dict) else x, device=self.device)
+        return super().infer(x.to(next(self.module_.parameters()).dtype), **fit_params)
+
+    def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        inputs, y = to_tensor(batch, device=self.device)
+        norm = None
+        if self.objective.needs_gradient_norm:
+            logits, norm = forward_with_gradient_norm(self.module_, inputs["X"])
+        else:
+            logits = self.module_(inputs["X"])
+        # Validation is one batch: group means of its own, no running ones.
+        terms, state = self.objective.terms(
+            logits,
+            y,
+            inputs.get("groups"),
+            inputs.get("weights"),
+            self.objective_state_ if training else None,
+            norm,
+        )
+        if training:
+            self.objective_state_ = state
+        return logits, terms
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Forward and backward pass of one batch."""
+        self._set_training(True)
+        logits, terms = self._evaluate(batch, training=True)
+        ramp = min(1.0, self.steps_ / self.warmup_steps) if self.warmup_steps else 1.0
+        loss = self.objective.total(terms, ramp)
+        loss.backward()
+        return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """One step of the optimizer."""
+        self.steps_ += 1
+        return super().train_step(batch, **fit_params)
+
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Forward pass of one validation batch, with the fairness weights at full value."""
+        self._set_training(False)
+        with torch.no_grad():
+            logits, terms = self._evaluate(batch, training=False)
+            return {"loss": self.objective.total(terms), "y_pred": logits, "terms": terms}
+
+    # -- one epoch --------------------------------------------------------------------------
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """Run the batches of an epoch and record the mean of loss and terms.
+
+        Values stay on the device until the epoch ends. A callback that acts on batches gets
+        skorch's own loop, with everything it records for each batch.
+        """
+        self._steps = []
+        if iterator is None:
+            return
+        if self._has_batch_callbacks():
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        else:
+            for batch in iterator:
+                step = step_fn(batch, **fit_params)
+                self._collect(batch, step)
+            losses, sizes = self._record_terms(prefix)
+            self.history[-1]["batches"] += [
+                {f"{prefix}_loss": loss, f"{prefix}_batch_size": size}
+                for loss, size in zip(losses, sizes, strict=True)
+            ]
+            self.history.record(f"{prefix}_batch_count", len(sizes))
+            return
+        self._record_terms(prefix)
+
+    def on_batch_end(
+        self, net: Any, batch: Batch | None = None, training: bool = False, **step: Any
+    ) -> None:
+        """Collect the terms when skorch's own loop runs."""
+        super().on_batch_end(net, batch=batch, training=training, **step)
+        self._collect(batch, step)
+
+    def _collect(self, batch: Batch, step: dict[str, Any]) -> None:
+        values = {"loss": step["loss"], **step["terms"]}
+        self._steps.append(({k: v.detach() for k, v in values.items()}, len(batch[1])))
+
+    def _record_terms(self, prefix: str) -> tuple[list[float], list[int]]:
+        steps, self._steps = self._steps, []
+        sizes = [size for _, size in steps]
+        means = {}
+        for name in steps[0][0]:
+            values = torch.stack([values[name] for values, _ in steps]).double().cpu().numpy()
+            means[name] = float(np.average(values, weights=sizes))
+            if name == "loss":
+                losses = values.tolist()
+            else:
+                self.history.record(name if prefix == "train" else f"{prefix}_{name}", means[name])
+        if prefix == "train" and not math.isfinite(means["loss"]):
+            raise ValueError(
+                f"Training stopped in epoch {len(self.history)}: the loss became {means['loss']} "
+                f"(terms: { {k: v for k, v in means.items() if k != 'loss'} }). A lower lr (now "
+                f"{self.lr}), standardised features or smaller fairness weights usually help."
+            )
+        return losses, sizes
+
+    def _has_batch_callbacks(self) -> bool:
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook)
+            for _, callback in self.callbacks_
+            for hook in BATCH_HOOKS
+        )
+
+    # -- state ------------------------------------------------------------------------------
+
+    def initialize(self) -> ObjectiveNet:
+        """Initialise module, optimizer and callbacks, and start counting steps."""
+        super().initialize()
+        self.steps_ = 0
+        self.objective_state_ = None
+        return self
+
+    def export_state(self) -> dict[str, Any]:
+        """Everything training has changed, as NumPy arrays and built-in types."""
+        return _to_plain(
+            {
+                "module": dict(self.module_.state_dict()),
+                "optimizer": {
+                    "name": type(self.optimizer_).__name__,
+                    "state": self.optimizer_.state_dict()["state"],
+                },
+                "objective": self.objective_state_,
+                "steps": self.steps_,
+                "history": [
+                    {k: v for k, v in row.items() if k != "batches"} for row in self.history
+                ],
+            }
+        )
+
+    def import_state(self, state: dict[str, Any]) -> None:
+        """Continue from what :meth:`export_state` returned."""
+        state = _to_tensors(state, self.device)
+        self.module_.load_state_dict(state["module"])
+        if state["optimizer"]["name"] == type(self.optimizer_).__name__:
+            groups = self.optimizer_.state_dict()["param_groups"]  # the current lr, not the old
+            self.optimizer_.load_state_dict(
+                {"state": state["optimizer"]["state"], "param_groups": groups}
+            )
+        self.objective_state_ = self._match_groups(state["objective"])
+        self.steps_ = state["steps"]
+        self.history_ = History({**row, "batches": []} for row in state["history"])
+
+    def _match_groups(self, running: Tensor | None) -> Tensor | None:
+        """Running sums start at zero for groups that have been added since."""
+        contrasts = getattr(self.objective.terms, "keywords", {}).get("contrasts")
+        if running is None or contrasts is None:
+            return None
+        return torch.nn.functional.pad(running, (0, contrasts.shape[1] - running.shape[1]))
+
+
+def _walk(value: Any, leaf: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _walk(v, leaf) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_walk(v, leaf) for v in value)
+    return leaf(value)
+
+
+def _to_plain(value: Any) -> Any:
+    def leaf(v: Any) -> Any:
+        if isinstance(v, Tensor):
+            return v.detach().cpu().numpy().copy()
+        return v.item() if isinstance(v, np.generic) else v
+
+    return _walk(value, leaf)
+
+
+def _to_tensors(value: Any, device: str) -> Any:
+    return _walk(
+        value, lambda v: torch.from_numpy(v.copy()).to(device) if isinstance(v, np.ndarray) else v
+    )

@@ -1,0 +1,201 @@
+"""From what the user passes to checked arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing, assert_all_finite, check_array, column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from ..sensitive import GroupEncoder, as_frame, column_positions, select_sensitive
+
+
+@dataclass
+class TrainingData:
+    """Checked training data, row by row.
+
+    Attributes
+    ----------
+    raw : array-like of shape (n, n_features_in_)
+        X as the user passed it.
+    X : ndarray of shape (n, ...)
+        What the network sees.
+    y : int64 ndarray of shape (n,)
+        Class codes.
+    weights : ndarray of shape (n,) or None
+        Positive weights.
+    groups : int64 ndarray of shape (n, n_attributes) or None
+        Group codes.
+    sensitive_features : pandas.DataFrame or None
+        What the codes stand for.
+    """
+
+    raw: Any
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None
+    groups: np.ndarray | None
+    sensitive_features: pd.DataFrame | None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What travels in a batch."""
+        arrays = {"X": self.X, "y": self.y, "groups": self.groups}
+        if self.weights is not None:
+            arrays["weights"] = self.weights.astype(self.X.dtype)
+        return {name: values for name, values in arrays.items() if values is not None}
+
+
+def prepare(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sensitive_features: Any,
+    sample_weight: Any,
+    classes: Any,
+    resume: bool,
+) -> TrainingData:
+    """Check training data and set what ``estimator`` learns from them alone.
+
+    That is ``n_features_in_``, ``feature_names_in_``, ``classes_`` and ``groups_``; with
+    ``resume`` they are kept, and the data must agree with them.
+    """
+    raw, y = check_table(estimator, X, y, reset=not resume)
+    check_classification_targets(y)
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    if not resume:
+        estimator._kept_columns = _kept_columns(estimator, raw)
+    X = prepare_X(estimator, raw, [np.dtype(estimator.dtype)])
+    if len(y) != len(X):
+        raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}.")
+
+    if sensitive_features is None and estimator.sensitive_columns is not None:
+        sensitive_features = select_sensitive(raw, estimator.sensitive_columns)
+    if sensitive_features is not None:
+        sensitive_features = as_frame(sensitive_features, len(X))
+
+    weights = None
+    if sample_weight is not None:
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weights.all():  # weight zero is the same as absence
+            rows = np.flatnonzero(weights)
+            raw, X, y, weights = take(raw, rows), X[rows], y[rows], weights[rows]
+            if sensitive_features is not None:
+                sensitive_features = sensitive_features.iloc[rows].reset_index(drop=True)
+
+    y = _encode_labels(estimator, y, classes, resume)
+    if estimator.class_weight is not None:
+        factors = compute_sample_weight(estimator.class_weight, estimator.classes_[y])
+        weights = factors if weights is None else weights * factors
+    groups = _encode_groups(estimator, sensitive_features, resume)
+    return TrainingData(raw, X, y, weights, groups, sensitive_features)
+
+
+def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+    """Check shape and column names of X as passed; its values are checked in :func:`prepare_X`."""
+    if not hasattr(X, "shape"):
+        X = np.asarray(X)
+    elif issparse(X):
+        X = X.tocsr()  # other formats have no rows to take
+    if len(X.shape) < 2:
+        check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
+    return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+
+
+def _kept_columns(estimator: Any, raw: Any) -> list[int] | None:
+    """Positions of the columns that the network sees, ``None`` for all."""
+    if not estimator.drop_sensitive_columns:
+        return None
+    if estimator.sensitive_columns is None:
+        raise ValueError("drop_sensitive_columns=True needs sensitive_columns to say which.")
+    dropped = set(column_positions(raw, estimator.sensitive_columns))
+    kept = [i for i in range(estimator.n_features_in_) if i not in dropped]
+    if not kept:
+        raise ValueError(
+            f"drop_sensitive_columns=True leaves no feature: sensitive_columns="
+            f"{estimator.sensitive_columns!r} covers all {estimator.n_features_in_} columns of X."
+        )
+    return kept
+
+
+def prepare_X(estimator: Any, raw: Any, dtypes: list) -> np.ndarray:
+    """Return the numbers that the network sees, in one of ``dtypes``."""
+    if estimator._kept_columns is not None:
+        raw = _safe_indexing(raw, estimator._kept_columns, axis=1)
+    X = check_array(
+        raw,
+        accept_sparse="csr",
+        dtype=dtypes,
+        allow_nd=estimator.module is not None,
+        estimator=estimator,
+        input_name="X",
+    )
+    return X.toarray() if issparse(X) else X
+
+
+def take(X: Any, rows: np.ndarray) -> Any:
+    """Rows of an array, sparse matrix or DataFrame."""
+    return _safe_indexing(X, rows)
+
+
+def _encode_labels(estimator: Any, y: np.ndarray, classes: Any, resume: bool) -> np.ndarray:
+    present, codes = np.unique(y, return_inverse=True)
+    if not resume:
+        estimator.classes_ = present if classes is None else np.unique(classes)
+        if len(estimator.classes_) < 2:
+            raise ValueError(
+                f"{type(estimator).__name__} needs at least two classes, y contains only one "
+                f"class: {estimator.classes_.tolist()}."
+            )
+    elif classes is not None and not np.array_equal(np.unique(classes), estimator.classes_):
+        raise ValueError(
+            f"classes={list(classes)!r} differ from those of the first call, "
+            f"{estimator.classes_.tolist()}."
+        )
+    unknown = np.setdiff1d(present, estimator.classes_)
+    if len(unknown):
+        raise ValueError(
+            f"y contains classes {unknown.tolist()} that are not among "
+            f"{estimator.classes_.tolist()}; name all of them in the first call of partial_fit, or "
+            "fit without warm_start."
+        )
+    return np.searchsorted(estimator.classes_, present)[codes].astype(np.int64)
+
+
+def _encode_groups(
+    estimator: Any, sensitive_features: pd.DataFrame | None, resume: bool
+) -> np.ndarray | None:
+    encoder = GroupEncoder(estimator.attributes)
+    if resume:
+        encoder.labels = list(estimator.groups_)
+        encoder.attribute_of = list(estimator._attribute_of)
+    groups = None if sensitive_features is None else encoder.encode(sensitive_features)
+    estimator.groups_, estimator._attribute_of = encoder.labels, encoder.attribute_of
+    return groups
+
+
+def split_off(
+    data: TrainingData, share: float | None, rng: np.random.RandomState
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return the rows to train on and those held out, ``None`` for all and for none.
+
+    The split is stratified by class and group if every such cell is large enough, else by class,
+    and at random if a class is too small even for that.
+    """
+    if share is None:
+        return None, None
+    stratify = None
+    candidates = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
+    for cells in candidates:
+        _, codes, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+        if counts.min() * min(share, 1 - share) >= 1:
+            stratify = codes.ravel()
+    rows = np.arange(len(data.y))
+    return train_test_split(rows, test_size=share, stratify=stratify, random_state=rng)
