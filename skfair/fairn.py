@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,9 @@ class FaiRNClassifier(NeuralClassifier):
         Weight of the robustness term.
     distance : {"logit", "gradient"}, default="logit"
         Distance to the boundary: |difference of logits| (Eq. 7), or in the input space (Eq. 6, the
-        paper's LargeM), in its first-order form |d| / ||grad d||, since Eq. 6 itself,
-        sinh|d| / ||grad d||, explodes with a confident network.
+        paper's LargeM): |d| / ||grad d||, which is Eq. 6 to first order, since Eq. 6 itself,
+        sinh|d| / ||grad d||, explodes with a confident network. In training the gradient's norm is
+        taken relative to its mean, so that the lambdas mean the same for both distances.
     attributes : {"intersection", "sum"}, default="intersection"
         Several sensitive features: a group for every combination that occurs, or one fairness term
         for each feature, added up.
@@ -44,10 +45,15 @@ class FaiRNClassifier(NeuralClassifier):
     robustness : {"mean_inverse", "inverse_mean"}, default="mean_inverse"
         Mean of 1 / (1 + distance), which a few distant outliers cannot satisfy for everybody, or
         1 / mean distance as printed (Eq. 3 and 4).
-    group_mean_decay : float in [0, 1), default=0.9
-        Memory of the running group means: their value, and so the sign of a difference, comes from
-        recent batches too, their gradient from the current one. 0 takes each batch by itself, as
-        printed; small batches then bias the gap upward. Full batches never need it.
+    group_memory : int >= 0, default=1280
+        Number of rows that the group means remember: in batches smaller than this, their value,
+        and so the sign of a difference, comes from recent batches too, their gradient from the
+        current one alone. 0 takes each batch by itself, as printed; |difference of noisy means| is
+        then biased upward in small batches.
+    averaging : float in [0, 1], default=0.25
+        Share of the last steps whose weights are averaged. The gap's gradient does not fade as the
+        gap closes, so that single steps overshoot to and fro; their mean does not. Without effect
+        on fewer than 50 steps, and if training stops early or ``restore_best`` picks an epoch.
     {network_parameters}
 
     Attributes
@@ -56,8 +62,9 @@ class FaiRNClassifier(NeuralClassifier):
 
     Notes
     -----
-    ``warmup=0, group_mean_decay=0, robustness="inverse_mean"`` is the objective as printed. It can
-    collapse to a constant classifier, whose gaps are zero; ``fit`` warns when that happens.
+    ``warmup=0, group_memory=0, averaging=0, robustness="inverse_mean"`` is the objective as
+    printed. It can collapse to a constant classifier, whose gaps are zero; ``fit`` warns when that
+    happens.
 
     References
     ----------
@@ -82,7 +89,8 @@ class FaiRNClassifier(NeuralClassifier):
         "attributes": [StrOptions({"intersection", "sum"})],
         "unfavorable": "no_validation",
         "robustness": [StrOptions(set(fairn.ROBUSTNESS_TERMS))],
-        "group_mean_decay": [Interval(Real, 0, 1, closed="left")],
+        "group_memory": [Interval(Integral, 0, None, closed="left")],
+        "averaging": [Interval(Real, 0, 1, closed="both")],
     }
 
     def __init__(
@@ -94,7 +102,8 @@ class FaiRNClassifier(NeuralClassifier):
         attributes: str = "intersection",
         unfavorable: Any = None,
         robustness: str = "mean_inverse",
-        group_mean_decay: float = 0.9,
+        group_memory: int = 1280,
+        averaging: float = 0.25,
         warmup: float = 0.3,
         **network: Any,
     ) -> None:
@@ -105,18 +114,22 @@ class FaiRNClassifier(NeuralClassifier):
         self.attributes = attributes
         self.unfavorable = unfavorable
         self.robustness = robustness
-        self.group_mean_decay = group_mean_decay
+        self.group_memory = group_memory
+        self.averaging = averaging
 
     def _wants_groups(self) -> bool:
         return self.lambda_fairness > 0
 
-    def _make_objective(self, contrasts: torch.Tensor | None, full_batch: bool) -> Objective:
+    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
+        decay = 0.0
+        if batch_size is not None and batch_size < self.group_memory:
+            decay = 1 - batch_size / self.group_memory
         terms = partial(
             fairn.fairn_terms,
             contrasts=contrasts,
             unfavorable=self._unfavorable_codes(),
             robustness=self.robustness,
-            decay=0.0 if full_batch else self.group_mean_decay,
+            decay=decay,
         )
         coefficients = {"fairness": self.lambda_fairness, "robustness": self.lambda_robustness}
         return Objective(terms, coefficients, needs_gradient_norm=self.distance == "gradient")
@@ -143,7 +156,6 @@ class FaiRNClassifier(NeuralClassifier):
 
         def first_order(module: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
             logits, norm = forward_with_gradient_norm(module, rows)
-            distance = fairn.boundary_distance(logits)
-            return fairn.input_space_distance(distance, norm, cap=0.0).detach()
+            return fairn.first_order_distance(fairn.boundary_distance(logits), norm).detach()
 
         return self._logits(X, first_order)

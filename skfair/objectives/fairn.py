@@ -56,16 +56,24 @@ def recourse_gap(
     return pairwise_gap(means, present, contrasts), state
 
 
-def input_space_distance(distance: Tensor, gradient_norm: Tensor, cap: float) -> Tensor:
-    """Distance to the boundary in the input space, shape (n,) (FaiR-N, Eq. 6 and 8).
+def first_order_distance(distance: Tensor, gradient_norm: Tensor) -> Tensor:
+    """Distance to the boundary in the input space, |d| / ||grad d||, shape (n,).
 
-    |f0 - f1| / ||grad f0 - grad f1|| equals sinh|d| / ||grad d|| with d the logit difference; it
-    explodes with a confident network. Beyond ``|d| = cap`` the first-order reading
-    |d| / ||grad d|| takes over (continued without a jump): ``cap=0`` is that reading everywhere,
-    ``cap=inf`` is Eq. 6 as printed.
+    Near the boundary this is |f0 - f1| / ||grad f0 - grad f1|| (FaiR-N, Eq. 6). Elsewhere the
+    latter equals sinh|d| / ||grad d|| (Eq. 8), which explodes with a confident network.
     """
-    near = distance.clamp(max=cap)
-    return (torch.sinh(near) + (distance - near)) / gradient_norm
+    return distance / gradient_norm
+
+
+def relative_slope(gradient_norm: Tensor, weights: Tensor | None) -> Tensor:
+    """Slope of the decision at each row against the batch's mean slope, shape (n,).
+
+    Dividing by the mean keeps distances in units of logits, so that the lambdas do not depend on
+    the scaling of X. The factor between two rows is held to at most 2: without a bound the network
+    closes the gap by steepening its decision where one group is refused, not by moving it.
+    """
+    mean = weighted_mean(gradient_norm, weights).detach()
+    return (gradient_norm / mean).clamp(0.5**0.5, 2**0.5)
 
 
 def fairn_terms(
@@ -80,7 +88,6 @@ def fairn_terms(
     unfavorable: tuple[int, ...] = (0,),
     robustness: str = "mean_inverse",
     decay: float = 0.0,
-    cap: float = 0.0,
 ) -> tuple[Terms, Tensor | None]:
     """Terms of the FaiR-N objective (FaiR-N, Eq. 4).
 
@@ -92,7 +99,7 @@ def fairn_terms(
         Running sums and counts of the groups (see :func:`~skfair.objectives.group_means`).
     gradient_norm : Tensor of shape (n,) or None
         Norm of the decision's gradient with respect to the input; if given, distances are those
-        of Eq. 6, else those of Eq. 7.
+        of Eq. 6 to first order, with the bounds of :func:`relative_slope`, else those of Eq. 7.
     contrasts : Tensor of shape (n_pairs, n_groups) or None
         From :func:`~skfair.objectives.group_contrasts`.
     unfavorable : tuple of int, default=(0,)
@@ -101,8 +108,6 @@ def fairn_terms(
         mean of 1 / (1 + d), or 1 / mean of d as printed in Eq. 4.
     decay : float, default=0.0
         Memory of the running group means, 0 for those of the batch alone.
-    cap : float, default=0.0
-        See :func:`input_space_distance`.
 
     Returns
     -------
@@ -113,9 +118,10 @@ def fairn_terms(
         For the next batch.
     """
     distance, burdens = boundary_distance(logits), burden(logits, unfavorable)
-    if gradient_norm is not None:
-        distance = input_space_distance(distance, gradient_norm, cap)
-        burdens = input_space_distance(burdens, gradient_norm, cap)
+    if gradient_norm is not None:  # FaiR-N, Eq. 6
+        slope = relative_slope(gradient_norm, weights)
+        distance = first_order_distance(distance, slope)
+        burdens = first_order_distance(burdens, slope)
     terms = {"cross_entropy": cross_entropy(logits, y, weights)}
     if groups is not None:
         terms["fairness"], state = recourse_gap(  # FaiR-N, Eq. 1

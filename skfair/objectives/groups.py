@@ -50,19 +50,25 @@ def group_means(
         To be handed to the next call.
     """
     codes = torch.arange(n_groups, device=groups.device)
-    members = (groups.unsqueeze(-1) == codes).any(-2).to(values.dtype)
-    if weights is not None:
-        members = members * weights.unsqueeze(-1)
-    sums, counts = values @ members, members.sum(-2)
+    members = groups == codes if groups.shape[-1] == 1 else (groups.unsqueeze(-1) == codes).any(-2)
+    if weights is None:
+        rows = torch.stack([values, torch.ones_like(values)], dim=-2)
+    else:
+        rows = torch.stack([values * weights, weights], dim=-2)
+    sums_and_counts = rows @ members.to(values.dtype)
     tiny = torch.finfo(values.dtype).tiny
-    means = sums / counts.clamp(min=tiny)
-    new_state = torch.stack([sums.detach(), counts])
+    means = _ratio(sums_and_counts, tiny)
+    new_state = sums_and_counts.detach()
     if decay == 0:
-        return means, counts > 0, new_state
+        return means, new_state[..., 1, :] > 0, new_state
     if state is not None:
         new_state = decay * state + new_state
-    running = new_state[0] / new_state[1].clamp(min=tiny)
-    return means + (running - means).detach(), new_state[1] > 0, new_state
+    return means + (_ratio(new_state, tiny) - means).detach(), new_state[..., 1, :] > 0, new_state
+
+
+def _ratio(sums_and_counts: Tensor, tiny: float) -> Tensor:
+    sums, counts = sums_and_counts.unbind(-2)
+    return sums / counts.clamp(min=tiny)
 
 
 def group_contrasts(attribute_of: Sequence[int]) -> Tensor:

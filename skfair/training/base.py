@@ -39,6 +39,7 @@ OPTIMIZERS = {
 }
 # One kernel a step instead of a loop over the parameters; the same arithmetic.
 FUSED = ("adam", "adamw", "sgd", "adagrad")
+MIN_AVERAGED = 50  # steps
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -56,6 +57,8 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
 
     #: How several sensitive features become groups; a parameter where the paper leaves the choice.
     attributes = "intersection"
+    #: Share of the last steps of ``fit`` whose weights are averaged.
+    averaging = 0.0
 
     _parameter_constraints: dict = {
         "module": [callable, None],
@@ -151,11 +154,11 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     # -- what a subclass states ---------------------------------------------------------------
 
     @abstractmethod
-    def _make_objective(self, contrasts: torch.Tensor | None, full_batch: bool) -> Objective:
+    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
         """Return the objective.
 
         ``contrasts`` takes the difference of every pair of groups (``None`` without sensitive
-        features); ``full_batch`` says that every step sees all rows. ``classes_`` is known.
+        features); ``batch_size`` is ``None`` if every step sees all rows. ``classes_`` is known.
         """
 
     def _wants_groups(self) -> bool:
@@ -265,8 +268,8 @@ default=None
         seed = int(rng.randint(2**31 - 1))
         train, valid = split_off(data, self._held_out_share(), rng)
         previous = self.net_.export_state() if resume else None
-        seed += previous["steps"] if resume else 0
-        with reproducible(device, seed) as generator:
+        steps_before = previous["steps"] if resume else 0
+        with reproducible(device, seed + steps_before) as generator:
             rows = TensorRows.from_arrays(data.arrays(), device)
             if not resume:
                 self._set_architecture(rows)
@@ -275,6 +278,7 @@ default=None
                 device,
                 n_rows=len(rows if train is None else train),
                 epochs=epochs,
+                steps_before=steps_before,
                 train_split=None if valid is None else predefined_split(rows.subset(valid)),
                 iterator_train__generator=generator,
                 iterator_valid__batch_size=-1 if data.X.ndim == 2 else self.batch_size,
@@ -310,6 +314,7 @@ default=None
         device: torch.device,
         n_rows: int = 1,
         epochs: int = 1,
+        steps_before: int = 0,
         held_out: HeldOut | None = None,
         **net_params: Any,
     ) -> ObjectiveNet:
@@ -341,10 +346,13 @@ default=None
         if self.optimizer in FUSED and device.type != "mps":
             defaults["optimizer__fused"] = True
         callbacks = user.pop("callbacks", None) or []
+        # A mean over fewer steps would not cover the swings, only lag behind.
+        tail = round(self.averaging * epochs * n_batches) if epochs == self.max_epochs else 0
         net = ObjectiveNet(
             build_module(**self._architecture).to(DTYPES[self._training_dtype]),
-            objective=self._make_objective(contrasts, full_batch=n_batches == 1),
+            objective=self._make_objective(contrasts, batch_size if n_batches > 1 else None),
             warmup_steps=round(self.warmup * self.max_epochs * n_batches),
+            average_from=steps_before + n_batches * epochs - tail if tail >= MIN_AVERAGED else None,
             callbacks=training_callbacks(self, held_out, epochs, callbacks),
             **(defaults | params | user),
         )

@@ -51,6 +51,9 @@ class TensorRows(Dataset):
     def __getitem__(self, index: int | Tensor | slice) -> Batch:
         if self.rows is not None:
             index = self.rows[index]
+        if isinstance(index, Tensor) and index.ndim:
+            inputs = {name: tensor.index_select(0, index) for name, tensor in self.inputs.items()}
+            return inputs, self.targets.index_select(0, index)
         return {name: tensor[index] for name, tensor in self.inputs.items()}, self.targets[index]
 
     @property

@@ -50,6 +50,9 @@ class MLP(nn.Module):
             nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)
         )
         self.output = nn.Linear(widths[-1], n_outputs)
+        for layer in (*self.hidden, self.output):  # as scikit-learn's MLPClassifier
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
         self.activation = activation
         self.dropout = dropout
 

@@ -12,11 +12,13 @@ from skorch.callbacks import Callback, EpochTimer, PassthroughScoring, PrintLog
 from skorch.history import History
 from skorch.utils import to_tensor
 from torch import Tensor
+from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from ..objectives import Objective
 from .data import Batch, BatchLoader
 from .modules import forward_with_gradient_norm
 
+average_in_place = get_swa_multi_avg_fn()
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
 
 
@@ -34,6 +36,9 @@ class ObjectiveNet(NeuralNetClassifier):
         What is minimised.
     warmup_steps : int, default=0
         Number of steps over which the fairness weights rise linearly to their full value.
+    average_from : int or None, default=None
+        If training runs to its end, the network's weights become their mean over the steps after
+        this one.
     **kwargs : dict
         Parameters of :class:`skorch.NeuralNetClassifier`.
     """
@@ -44,6 +49,7 @@ class ObjectiveNet(NeuralNetClassifier):
         *args: Any,
         objective: Objective,
         warmup_steps: int = 0,
+        average_from: int | None = None,
         criterion: type = torch.nn.CrossEntropyLoss,
         iterator_train: type = BatchLoader,
         iterator_valid: type = BatchLoader,
@@ -59,6 +65,7 @@ class ObjectiveNet(NeuralNetClassifier):
         )
         self.objective = objective
         self.warmup_steps = warmup_steps
+        self.average_from = average_from
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
@@ -98,7 +105,8 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward and backward pass of one batch."""
-        self._set_training(True)
+        if not self.module_.training:
+            self._set_training(True)
         logits, terms = self._evaluate(batch, training=True)
         ramp = min(1.0, self.steps_ / self.warmup_steps) if self.warmup_steps else 1.0
         loss = self.objective.total(terms, ramp)
@@ -108,7 +116,10 @@ class ObjectiveNet(NeuralNetClassifier):
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """One step of the optimizer."""
         self.steps_ += 1
-        return super().train_step(batch, **fit_params)
+        step = super().train_step(batch, **fit_params)
+        if self.average_from is not None and self.steps_ > self.average_from:
+            self._average()
+        return step
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward pass of one validation batch, with the fairness weights at full value."""
@@ -116,6 +127,28 @@ class ObjectiveNet(NeuralNetClassifier):
         with torch.no_grad():
             logits, terms = self._evaluate(batch, training=False)
             return {"loss": self.objective.total(terms), "y_pred": logits, "terms": terms}
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Forget an earlier average."""
+        self._means, self._n_averaged = None, 0
+
+    def _average(self) -> None:
+        state = [
+            tensor for tensor in self.module_.state_dict().values() if tensor.is_floating_point()
+        ]
+        if self._means is None:
+            self._means = [tensor.clone() for tensor in state]
+        else:
+            average_in_place(self._means, state, self._n_averaged)
+        self._n_averaged += 1
+
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Take the averaged weights; a callback that restores an epoch's weights comes later."""
+        if self._means is not None:
+            state = self.module_.state_dict()
+            names = [name for name, tensor in state.items() if tensor.is_floating_point()]
+            self.module_.load_state_dict(state | dict(zip(names, self._means, strict=True)))
+            self._means = None
 
     # -- one epoch --------------------------------------------------------------------------
 
