@@ -29,7 +29,7 @@ class FaiRNClassifier(NeuralClassifier):
     Parameters
     ----------
     lambda_fairness : float >= 0, default=0.5
-        Weight of the recourse gap.
+        Weight of the recourse gap; with more than two groups, of its mean over the pairs.
     lambda_robustness : float >= 0, default=0.1
         Weight of the robustness term.
     distance : {"logit", "gradient"}, default="logit"
@@ -132,6 +132,8 @@ class FaiRNClassifier(NeuralClassifier):
             decay=decay,
         )
         coefficients = {"fairness": self.lambda_fairness, "robustness": self.lambda_robustness}
+        if contrasts is not None:  # L_fairness adds up the pairs; their mean is what lambda weighs
+            coefficients["fairness"] *= len(set(self._attribute_of)) / len(contrasts)
         return Objective(terms, coefficients, needs_gradient_norm=self.distance == "gradient")
 
     def _unfavorable_codes(self) -> tuple[int, ...]:

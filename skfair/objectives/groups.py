@@ -56,19 +56,18 @@ def group_means(
     else:
         rows = torch.stack([values * weights, weights], dim=-2)
     sums_and_counts = rows @ members.to(values.dtype)
-    tiny = torch.finfo(values.dtype).tiny
-    means = _ratio(sums_and_counts, tiny)
+    means = _ratio(sums_and_counts)
     new_state = sums_and_counts.detach()
     if decay == 0:
         return means, new_state[..., 1, :] > 0, new_state
     if state is not None:
         new_state = decay * state + new_state
-    return means + (_ratio(new_state, tiny) - means).detach(), new_state[..., 1, :] > 0, new_state
+    return means + (_ratio(new_state) - means).detach(), new_state[..., 1, :] > 0, new_state
 
 
-def _ratio(sums_and_counts: Tensor, tiny: float) -> Tensor:
+def _ratio(sums_and_counts: Tensor) -> Tensor:
     sums, counts = sums_and_counts.unbind(-2)
-    return sums / counts.clamp(min=tiny)
+    return sums / (counts + (counts == 0))  # 0 / 1 for a group without members
 
 
 def group_contrasts(attribute_of: Sequence[int]) -> Tensor:
