@@ -380,7 +380,7 @@ default=None
                     return
         warnings.warn(
             f"The fitted {type(self).__name__} predicts one class only, "
-            f"{self.classes_[seen.pop()]!r}: gaps between groups are then zero for no good reason. "
+            f"{self.classes_[[seen.pop()]].tolist()[0]!r}: gaps between groups are then zero for no good reason. "
             "A longer warmup, smaller fairness weights, more epochs or another lr usually help.",
             UserWarning,
             stacklevel=4,
@@ -412,7 +412,7 @@ default=None
         parts = []
         with torch.no_grad():
             for chunk in iterate_rows(X):
-                rows = torch.as_tensor(chunk, dtype=dtype, device=net.device)
+                rows = torch.tensor(chunk, dtype=dtype, device=net.device)
                 parts.append(function(module, rows).double().cpu().numpy())
         return np.concatenate(parts)
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+# torch's generators and number of threads belong to the process: trainings in several threads
+# take turns, so that each is the one it would be alone. Processes do not wait for each other.
+_TURN = threading.RLock()
 
 
 def available_devices() -> list[str]:
@@ -54,9 +59,9 @@ def reproducible(device: torch.device, seed: int) -> Iterator[torch.Generator]:
         For the order of the rows, on the CPU so that every device sees the same batches.
     """
     kind = device.type
-    threads = torch.get_num_threads()
-    accelerators = {} if kind == "cpu" else {"devices": [device], "device_type": kind}
-    with torch.random.fork_rng(**(accelerators or {"devices": []})):
+    forked = {"devices": []} if kind == "cpu" else {"devices": [device], "device_type": kind}
+    with _TURN, torch.random.fork_rng(**forked):
+        threads = torch.get_num_threads()
         torch.default_generator.manual_seed(seed)
         if kind != "cpu":
             getattr(torch, kind).manual_seed(seed)

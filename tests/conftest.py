@@ -1,0 +1,36 @@
+"""Data shared by the tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skfair.datasets import make_biased_classification
+
+
+@pytest.fixture(scope="session")
+def biased():
+    """600 rows, 6 features, groups "a" (worse off) and "b"."""
+    return make_biased_classification(600, n_features=6, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def biased_frame(biased):
+    """The same rows as a DataFrame with a text column ``sex``, labels as words."""
+    X, y, group = biased
+    frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+    frame["sex"] = np.where(group == "a", "female", "male")
+    return frame, pd.Series(np.where(y == 1, "yes", "no"), index=frame.index)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Folder with the real data sets."""
+    folder = os.environ.get("SKFAIR_DATA")
+    if not folder or not Path(folder, "adult.csv.gz").exists():
+        pytest.skip("needs the real data: set SKFAIR_DATA to the folder that holds adult.csv.gz")
+    return folder
