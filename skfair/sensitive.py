@@ -99,7 +99,10 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
         if isinstance(wanted, (list, tuple)) and all(isinstance(name, str) for name in wanted):
             return [position for name in wanted for position in _named(names, name, parameter)]
     try:
-        positions = [int(position) for position in _get_column_indices(X, columns)]
+        if isinstance(columns, slice) and not isinstance(columns.start or columns.stop, str):
+            positions = list(range(_n_columns(X))[columns])
+        else:
+            positions = [int(position) for position in _get_column_indices(X, columns)]
         if not positions:
             raise ValueError("no column is selected")
         return positions

@@ -378,10 +378,11 @@ default=None
                 seen.update(module(chunk).argmax(1).unique().tolist())
                 if len(seen) > 1:
                     return
+        label = self.classes_.tolist()[seen.pop()]
         warnings.warn(
-            f"The fitted {type(self).__name__} predicts one class only, "
-            f"{self.classes_[[seen.pop()]].tolist()[0]!r}: gaps between groups are then zero for no good reason. "
-            "A longer warmup, smaller fairness weights, more epochs or another lr usually help.",
+            f"The fitted {type(self).__name__} predicts one class only, {label!r}: gaps between "
+            "groups are then zero for no good reason. A longer warmup, smaller fairness weights, "
+            "more epochs or another lr usually help.",
             UserWarning,
             stacklevel=4,
         )

@@ -72,12 +72,12 @@ def prepare(
     assert_all_finite(y, input_name="y")
     if not resume:
         estimator._kept_columns = _kept_columns(estimator, raw)
+    if sensitive_features is None and estimator.sensitive_columns is not None:
+        sensitive_features = select_sensitive(raw, estimator.sensitive_columns)
     X = prepare_X(estimator, raw, [np.dtype(estimator.dtype)])
     if len(y) != len(X):
         raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}.")
 
-    if sensitive_features is None and estimator.sensitive_columns is not None:
-        sensitive_features = select_sensitive(raw, estimator.sensitive_columns)
     if sensitive_features is not None:
         sensitive_features = as_frame(sensitive_features, len(X))
 
@@ -129,14 +129,23 @@ def prepare_X(estimator: Any, raw: Any, dtypes: list) -> np.ndarray:
     """Return the numbers that the network sees, in one of ``dtypes``."""
     if estimator._kept_columns is not None:
         raw = _safe_indexing(raw, estimator._kept_columns, axis=1)
-    X = check_array(
-        raw,
-        accept_sparse="csr",
-        dtype=dtypes,
-        allow_nd=estimator.module is not None,
-        estimator=estimator,
-        input_name="X",
-    )
+    try:
+        X = check_array(
+            raw,
+            accept_sparse="csr",
+            dtype=dtypes,
+            allow_nd=estimator.module is not None,
+            estimator=estimator,
+            input_name="X",
+        )
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"X must hold numbers ({error}). Encode text with a OneHotEncoder in a "
+            "ColumnTransformer; a sensitive column of text may stay in X if it is named in "
+            "sensitive_columns and drop_sensitive_columns=True."
+        ) from error
     return X.toarray() if issparse(X) else X
 
 

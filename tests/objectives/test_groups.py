@@ -160,7 +160,7 @@ def test_decay_zero_ignores_the_state():
         assert torch.equal(ours, expected)
 
 
-@pytest.mark.parametrize("attribute_of", [[0, 0], [0] * 5, [0, 0, 1, 1, 1], [0, 1, 0, 1], [0], []])
+@pytest.mark.parametrize("attribute_of", [[0, 0], [0] * 5, [0, 0, 1, 1, 1], [0, 1, 0, 1], [0]])
 def test_contrasts_hold_every_pair_of_the_same_attribute_once(attribute_of):
     contrasts = group_contrasts(attribute_of)
     n_groups = len(attribute_of)

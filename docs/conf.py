@@ -1,0 +1,39 @@
+"""Configuration of the documentation: ``sphinx-build -W -b html docs docs/_build/html``."""
+
+import skfair
+
+project = "skfair"
+author = "The skfair developers"
+copyright = author  # noqa: A001 - the name Sphinx reads
+release = version = skfair.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+exclude_patterns = ["_build", "_templates", "examples"]
+templates_path = ["_templates"]
+default_role = "literal"
+
+autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings say them in words
+numpydoc_show_class_members = False  # _templates/autosummary/class.rst lists the methods
+doctest_test_doctest_blocks = "default"
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "download_all_examples": False,
+    "show_signature": False,
+    "min_reported_time": 3600,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skfair"
+html_show_sourcelink = False
+html_theme_options = {"navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
+html_sidebars = {"changelog": [], "index": []}
