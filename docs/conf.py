@@ -1,5 +1,7 @@
 """Configuration of the documentation: ``sphinx-build -W -b html docs docs/_build/html``."""
 
+import re
+
 import skfair
 
 project = "skfair"
@@ -37,3 +39,16 @@ html_title = "skfair"
 html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
 html_sidebars = {"changelog": [], "index": []}
+
+
+def escape_plain_text(app, what, name, obj, options, lines):
+    """Let docstrings say |d| and classes_ in plain text, which reStructuredText takes for links."""
+    for i, line in enumerate(lines):
+        parts = re.split(r"(`+[^`]*`+_?)", line)
+        parts[::2] = [re.sub(r"\||(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
+        lines[i] = "".join(parts)
+
+
+def setup(app):
+    """Register what this documentation adds to Sphinx."""
+    app.connect("autodoc-process-docstring", escape_plain_text, priority=900)  # after numpydoc

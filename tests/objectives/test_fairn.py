@@ -64,9 +64,7 @@ def test_terms_equal_a_direct_reading_of_the_paper(
         robustness=robustness,
     )
     kind = "mean" if robustness == "mean_inverse" else "inverse"
-    expected = numpy_terms(
-        logits, y, groups, weights, unfavorable=unfavorable, robustness=kind
-    )
+    expected = numpy_terms(logits, y, groups, weights, unfavorable=unfavorable, robustness=kind)
     assert terms.keys() == expected.keys()
     for name, value in expected.items():
         assert terms[name].item() == pytest.approx(value, rel=1e-10, abs=0), name
@@ -93,9 +91,7 @@ def test_per_attribute_contrasts_add_up_one_gap_per_attribute():
     rng = np.random.default_rng(1)
     second = torch.tensor(rng.integers(0, 3, (len(y), 1)))
     both = torch.hstack([first, second + 2])
-    terms, _ = fairn_terms(
-        logits, y, both, weights, contrasts=group_contrasts([0, 0, 1, 1, 1])
-    )
+    terms, _ = fairn_terms(logits, y, both, weights, contrasts=group_contrasts([0, 0, 1, 1, 1]))
     expected = sum(numpy_terms(logits, y, g, weights)["fairness"] for g in (first, second))
     assert terms["fairness"].item() == pytest.approx(expected, rel=1e-10)
 

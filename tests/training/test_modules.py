@@ -42,12 +42,15 @@ def network(hidden=(7, 5), activation="relu", n_outputs=2, dropout=0.0, n_featur
 
 
 def autograd_norm(module, X):
-    """||grad_x boundary_distance|| one row and one backward pass at a time."""
+    """||grad_x boundary_distance|| one row and one backward pass at a time.
+
+    1e-12 under the root keeps its derivative finite in rows whose units are all inactive.
+    """
     norms = []
     for row in X:
         row = row[None].clone().requires_grad_()
         (gradient,) = torch.autograd.grad(boundary_distance(module(row)).sum(), row)
-        norms.append(gradient.norm())
+        norms.append(gradient.square().sum().add(1e-12).sqrt())
     return torch.stack(norms)
 
 
@@ -64,18 +67,15 @@ class TestGradientNorm:
         logits, norm = module.forward_with_gradient_norm(X)
         expected = autograd_norm(module, X)
         assert norm.shape == (len(X),)
-        assert expected.min() > 1e-3
+        assert expected.median() > 1e-3  # not a network that is flat everywhere
         torch.testing.assert_close(logits, module(X), rtol=0, atol=1e-14)
-        # the floor inside the root, 1e-12, changes a norm of 1e-3 by 5e-10
-        torch.testing.assert_close(norm, expected, rtol=0, atol=1e-9)
+        torch.testing.assert_close(norm, expected, rtol=0, atol=1e-12)
 
-    def test_double_backward_of_any_module_gives_the_same_norm(
-        self, hidden, activation, n_outputs
-    ):
+    def test_double_backward_of_any_module_gives_the_same_norm(self, hidden, activation, n_outputs):
         module = Opaque(network(hidden, activation, n_outputs))
         logits, norm = forward_with_gradient_norm(module, X)
         torch.testing.assert_close(logits, module(X), rtol=0, atol=1e-14)
-        torch.testing.assert_close(norm, autograd_norm(module, X), rtol=0, atol=1e-9)
+        torch.testing.assert_close(norm, autograd_norm(module, X), rtol=0, atol=1e-12)
 
     def test_gradients_of_the_parameters_agree_between_both_ways(
         self, hidden, activation, n_outputs
@@ -168,14 +168,14 @@ def test_norm_of_rows_that_are_not_flat_counts_every_entry():
     module = nn.Sequential(nn.Conv1d(2, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)).to(F64)
     rows = torch.randn(6, 2, 5, dtype=F64)
     _, norm = forward_with_gradient_norm(module, rows)
-    torch.testing.assert_close(norm, autograd_norm(module, rows), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(norm, autograd_norm(module, rows), rtol=0, atol=1e-12)
 
 
 def test_norm_of_any_module_is_available_without_gradient_mode():
     module = Opaque(network())
     with torch.no_grad():
         _, norm = forward_with_gradient_norm(module, X)
-    torch.testing.assert_close(norm.detach(), autograd_norm(module, X), rtol=0, atol=1e-9)
+    torch.testing.assert_close(norm.detach(), autograd_norm(module, X), rtol=0, atol=1e-12)
 
 
 def test_mlp_computes_what_the_layers_say():

@@ -1,0 +1,383 @@
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+
+from skfair.sensitive import GroupEncoder, as_frame, column_positions, select_sensitive
+
+SEX = ["m", "f", "f", "m", "f"]
+CODES = [1, 0, 0, 1, 0]
+ODD_INDEX = [7, 7, -1, 3, 0]
+
+CONTAINERS = {
+    "list": list,
+    "tuple": tuple,
+    "generator": iter,
+    "array": np.array,
+    "object array": lambda v: np.array(v, dtype=object),
+    "column": lambda v: np.array(v, dtype=object)[:, None],
+    "Series": lambda v: pd.Series(v, index=ODD_INDEX),
+    "named Series": lambda v: pd.Series(v, index=ODD_INDEX, name="sex"),
+    "Index": pd.Index,
+    "categorical Series": lambda v: pd.Series(v, dtype="category", index=ODD_INDEX),
+    "DataFrame": lambda v: pd.DataFrame({"sex": v}, index=ODD_INDEX),
+    "Categorical": lambda v: pd.Categorical(v, categories=["x", *sorted(set(v), reverse=True)]),
+    "lists of one": lambda v: [[value] for value in v],
+}
+
+
+@pytest.fixture(params=CONTAINERS)
+def container(request):
+    return CONTAINERS[request.param]
+
+
+def encode(sensitive_features, attributes="intersection", **kwargs):
+    encoder = GroupEncoder(attributes)
+    codes = encoder.encode(sensitive_features, **kwargs)
+    assert codes.dtype == np.int64
+    return codes, encoder
+
+
+class TestOneColumn:
+    def test_frame_has_one_column_and_a_plain_index(self, container):
+        frame = as_frame(container(SEX))
+        assert frame.shape == (5, 1)
+        assert frame.index.tolist() == list(range(5))
+        assert frame.iloc[:, 0].tolist() == SEX
+
+    @pytest.mark.parametrize(
+        ("values", "labels"),
+        [
+            (SEX, ["f", "m"]),
+            ([True, False, False, True, False], [False, True]),
+            ([1, 0, 0, 1, 0], [0, 1]),
+            ([2.5, -1.0, -1.0, 2.5, -1.0], [-1.0, 2.5]),
+        ],
+        ids=["strings", "booleans", "ints", "floats"],
+    )
+    @pytest.mark.parametrize("attributes", ["intersection", "sum"])
+    def test_codes_are_positions_of_the_sorted_values(self, container, values, labels, attributes):
+        codes, encoder = encode(container(values), attributes)
+        assert codes.tolist() == [[code] for code in CODES]
+        if attributes == "sum":
+            assert [value for _, value in encoder.labels] == labels
+        else:
+            assert encoder.labels == labels
+            assert [type(label) for label in encoder.labels] == [type(label) for label in labels]
+        assert encoder.attribute_of == [0, 0]
+
+    def test_mixed_types_are_groups_of_their_own(self):
+        values = ["a", 2, 1.5, "a", True, (1, 2)]
+        series = pd.Series(values, dtype=object)
+        codes, encoder = encode(series)
+        assert [encoder.labels[code] for code in codes[:, 0]] == values
+
+    def test_dates_and_intervals_are_groups(self):
+        for values in (
+            pd.Series(pd.to_datetime(["2020-01-01", "2021-01-01", "2020-01-01"])),
+            pd.cut(pd.Series([1.0, 9.0, 2.0]), 2),
+        ):
+            codes, encoder = encode(values)
+            assert codes[:, 0].tolist() == [0, 1, 0]
+            assert encoder.labels == sorted(values.unique())
+
+    def test_categories_that_do_not_occur_are_no_groups(self):
+        _, encoder = encode(pd.Categorical(["b", "a"], categories=["c", "b", "a"]))
+        assert encoder.labels == ["a", "b"]
+
+
+MISSING = {
+    "None": ["a", None, "b", None],
+    "NaN": ["a", np.nan, "b", np.nan],
+    "pd.NA": ["a", pd.NA, "b", pd.NA],
+    "NaT": ["a", pd.NaT, "b", pd.NaT],
+    "each": ["a", None, "b", pd.NA],
+    "float array": np.array([0.0, np.nan, 1.0, np.nan]),
+    "masked array": np.ma.array([0, 5, 1, 5], mask=[0, 1, 0, 1]),
+    "str": pd.Series(["a", None, "b", None], dtype="str"),
+    "string": pd.Series(["a", None, "b", None], dtype="string"),
+    "Int64": pd.Series([0, None, 1, None], dtype="Int64"),
+    "boolean": pd.Series([False, None, True, None], dtype="boolean"),
+    "category": pd.Series(["a", None, "b", None], dtype="category"),
+    "Categorical": pd.Categorical(["a", None, "b", None]),
+    "datetime": pd.Series(pd.to_datetime(["2020-01-01", None, "2021-01-01", None])),
+}
+
+
+@pytest.mark.parametrize("attributes", ["intersection", "sum"])
+@pytest.mark.parametrize("values", MISSING.values(), ids=MISSING)
+def test_missing_values_have_code_minus_one_and_are_counted_in_one_warning(values, attributes):
+    with pytest.warns(UserWarning, match="missing in 2 of 4 rows") as record:
+        codes, encoder = encode(values, attributes)
+    assert len(record) == 1
+    assert codes[:, 0].tolist() == [0, -1, 1, -1]
+    assert len(encoder.labels) == 2
+
+
+def test_nothing_missing_nothing_warned():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        encode(SEX)
+
+
+PEOPLE = pd.DataFrame(
+    {
+        "sex": ["m", "f", "m", "f", None, "m"],
+        "age": pd.Categorical(["old", "old", "young", "old", "young", None]),
+        "member": [True, True, False, True, True, False],
+    },
+    index=[5, 5, 2, 1, 0, 9],
+)
+
+
+class TestSeveralColumns:
+    def test_intersections_are_the_combinations_that_occur_completely(self):
+        with pytest.warns(UserWarning, match="missing in 2 of 6 rows"):
+            codes, encoder = encode(PEOPLE)
+        assert encoder.labels == [("f", "old", True), ("m", "old", True), ("m", "young", False)]
+        assert encoder.attribute_of == [0, 0, 0]
+        assert codes.tolist() == [[1], [0], [2], [0], [-1], [-1]]
+
+    def test_sum_gives_every_attribute_groups_of_its_own(self):
+        with pytest.warns(UserWarning, match="missing in 2 of 6 rows"):
+            codes, encoder = encode(PEOPLE, "sum")
+        assert encoder.labels == [
+            ("sex", "f"),
+            ("sex", "m"),
+            ("age", "old"),
+            ("age", "young"),
+            ("member", False),
+            ("member", True),
+        ]
+        assert encoder.attribute_of == [0, 0, 1, 1, 2, 2]
+        assert codes.tolist() == [
+            [1, 2, 5],
+            [0, 2, 5],
+            [1, 3, 4],
+            [0, 2, 5],
+            [-1, 3, 5],
+            [1, -1, 4],
+        ]
+
+    def test_columns_of_an_array_are_named_by_position(self):
+        _, encoder = encode(np.array([["a", "x"], ["b", "y"]]), "sum")
+        assert encoder.labels == [(0, "a"), (0, "b"), (1, "x"), (1, "y")]
+
+    def test_list_of_rows_equals_an_array(self):
+        rows = [["a", 1], ["b", 2], ["a", 2]]
+        ours, encoder = encode(rows)
+        theirs, other = encode(np.array(rows, dtype=object))
+        assert ours.tolist() == theirs.tolist()
+        assert encoder.labels == other.labels == [("a", 1), ("a", 2), ("b", 2)]
+
+    def test_the_same_value_in_two_attributes_is_two_groups(self):
+        codes, encoder = encode(pd.DataFrame({"a": [0, 1], "b": [1, 0]}), "sum")
+        assert encoder.labels == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+        assert codes.tolist() == [[0, 3], [1, 2]]
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        rows=st.lists(
+            st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from([0, 1, 2, None])),
+            min_size=2,
+            max_size=12,
+        ),
+        attributes=st.sampled_from(["intersection", "sum"]),
+    )
+    def test_codes_read_back_give_the_rows(self, rows, attributes):
+        rows += [("a", 0), ("b", 1)]  # two groups at least
+        frame = pd.DataFrame(rows, columns=["first", "second"], dtype=object)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            codes, encoder = encode(frame, attributes)
+        labels = [*encoder.labels, None]
+        for row, code in zip(rows, codes, strict=True):
+            if attributes == "sum":
+                read = tuple(None if c < 0 else labels[c][1] for c in code)
+                assert read == row
+            else:
+                assert labels[code[0]] == (None if None in row else row)
+
+
+class TestErrors:
+    def test_more_than_fifty_groups(self):
+        with pytest.raises(ValueError, match=r"has 51 groups, more than 50.*bin"):
+            encode([f"zip {i}" for i in range(51)] * 2)
+        codes, _ = encode([f"zip {i}" for i in range(50)] * 2)
+        assert codes.max() == 49
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            np.linspace(0, 1, 20),
+            np.linspace(0, 1, 20, dtype=np.float32),
+            [0.1, 0.2, 0.3],
+            pd.Series([0.1, 0.2, None, 0.3], dtype="Float64"),
+            [0.1, None, 0.2, 0.3],
+        ],
+        ids=["float64", "float32", "list", "Float64", "list with None"],
+    )
+    @pytest.mark.filterwarnings("ignore:sensitive_features is missing")
+    def test_float_column_without_a_repeated_value_is_to_be_binned(self, values):
+        with pytest.raises(ValueError, match=r"'age' is continuous.*pandas\.cut"):
+            encode(pd.DataFrame({"age": values}))
+        codes, _ = encode(pd.concat([pd.Series(values)] * 2))
+        assert codes.max() >= 2
+
+    @pytest.mark.parametrize("attributes", ["intersection", "sum"])
+    def test_one_group(self, attributes):
+        with pytest.raises(ValueError, match=r"only one group.*'a'"):
+            encode(["a", "a"], attributes)
+
+    def test_one_group_in_one_of_the_attributes(self):
+        people = pd.DataFrame({"sex": ["f", "m"], "job": ["x", "x"]})
+        with pytest.raises(ValueError, match="only one group of 'job'"):
+            encode(people, "sum")
+        assert encode(people)[1].labels == [("f", "x"), ("m", "x")]
+
+    def test_wrong_length(self, container):
+        with pytest.raises(ValueError, match="got 5 rows for 4 samples"):
+            as_frame(container(SEX), 4)
+        assert len(as_frame(container(SEX), 5)) == 5
+
+    @pytest.mark.parametrize("shape", [(), (2, 2, 2)])
+    def test_wrong_number_of_dimensions(self, shape):
+        with pytest.raises(
+            ValueError, match=rf"got an array of shape \({', '.join('2' * len(shape))}"
+        ):
+            as_frame(np.zeros(shape))
+
+    def test_no_columns(self):
+        with pytest.raises(ValueError, match="no columns"):
+            as_frame(pd.DataFrame(index=range(3)))
+
+
+class TestEncodingAgain:
+    def test_known_groups_keep_their_codes_and_new_ones_are_appended(self):
+        encoder = GroupEncoder()
+        encoder.encode(["m", "f"])
+        assert encoder.encode(["m", "a", "f", "a"]).ravel().tolist() == [1, 2, 0, 2]
+        assert encoder.labels == ["f", "m", "a"]
+        assert encoder.attribute_of == [0, 0, 0]
+
+    def test_new_groups_of_an_attribute_belong_to_it(self):
+        encoder = GroupEncoder("sum")
+        encoder.encode(pd.DataFrame({"sex": ["m", "f"], "job": [0, 1]}))
+        codes = encoder.encode(pd.DataFrame({"sex": ["x", "f"], "job": [2, 0]}))
+        assert encoder.labels[4:] == [("sex", "x"), ("job", 2)]
+        assert encoder.attribute_of == [0, 0, 1, 1, 0, 1]
+        assert codes.tolist() == [[4, 5], [0, 2]]
+
+    def test_a_later_batch_may_hold_one_group_or_none(self):
+        encoder = GroupEncoder()
+        encoder.encode(["m", "f"])
+        assert encoder.encode(["m", "m"]).ravel().tolist() == [1, 1]
+        with pytest.warns(UserWarning, match="missing in 2 of 2"):
+            assert encoder.encode([None, None]).ravel().tolist() == [-1, -1]
+        assert encoder.labels == ["f", "m"]
+
+    def test_encoding_the_same_again_changes_nothing(self):
+        encoder = GroupEncoder()
+        first = encoder.encode(SEX)
+        assert encoder.encode(np.array(SEX)).tolist() == first.tolist()
+        assert encoder.labels == ["f", "m"]
+
+
+TABLE = pd.DataFrame(
+    [[1.0, 1, 0, 30, 1], [2.0, 0, 1, 40, 0]],
+    columns=["num__income", "cat__sex_Female", "cat__sex_Male", "remainder__age", "race"],
+)
+
+
+def is_categorical(X):
+    return X.columns.str.startswith("cat__")
+
+
+class TestColumnPositions:
+    @pytest.mark.parametrize(
+        ("columns", "expected"),
+        [
+            ("race", [4]),
+            (["race", "num__income"], [4, 0]),
+            (("race",), [4]),
+            (np.array(["race"]), [4]),
+            (pd.Index(["race", "num__income"]), [4, 0]),
+            (0, [0]),
+            (-1, [4]),
+            ([0, -2], [0, 3]),
+            (np.array([1, 2]), [1, 2]),
+            (slice(1, 3), [1, 2]),
+            (slice(-2, None), [3, 4]),
+            (slice("cat__sex_Female", "remainder__age"), [1, 2, 3]),
+            ([False, True, False, False, True], [1, 4]),
+            (np.array([False, True, False, False, True]), [1, 4]),
+            (is_categorical, [1, 2]),
+            (lambda X: "race", [4]),
+        ],
+        ids=str,
+    )
+    def test_selections_of_a_column_transformer(self, columns, expected):
+        assert column_positions(TABLE, columns) == expected
+
+    @pytest.mark.parametrize(
+        ("columns", "expected"),
+        [
+            (0, [0]),
+            (-1, [4]),
+            ([0, -2], [0, 3]),
+            (slice(1, 3), [1, 2]),
+            ([False, True, False, False, True], [1, 4]),
+            (lambda X: [X.shape[1] - 1], [4]),
+        ],
+        ids=str,
+    )
+    def test_selections_of_an_array(self, columns, expected):
+        assert column_positions(TABLE.to_numpy(), columns) == expected
+        assert column_positions(csr_array(TABLE.to_numpy()), columns) == expected
+
+    def test_name_stands_for_the_columns_that_a_transformer_derived_from_it(self):
+        assert column_positions(TABLE, "sex") == [1, 2]
+        assert column_positions(TABLE, "age") == [3]
+        assert column_positions(TABLE, ["race", "sex"]) == [4, 1, 2]
+
+    def test_column_of_that_very_name_comes_before_derived_ones(self):
+        X = TABLE.rename(columns={"race": "sex"})
+        assert column_positions(X, "sex") == [4]
+
+    def test_part_of_a_word_is_no_derived_name(self):
+        with pytest.raises(ValueError, match="no column 'se'"):
+            column_positions(TABLE, "se")
+
+    @pytest.mark.parametrize("columns", ["gender", ["race", "gender"]])
+    def test_unknown_name_lists_the_columns(self, columns):
+        with pytest.raises(ValueError, match=r"^group: X has no column 'gender'.*'num__income'"):
+            column_positions(TABLE, columns, "group")
+
+    @pytest.mark.parametrize("columns", [5, -6, [0, 5], [True, False], 1.5, [False] * 5])
+    def test_impossible_selection_says_what_X_has(self, columns):
+        with pytest.raises(ValueError, match=r"sensitive_columns=.*has the columns \['num__inc"):
+            column_positions(TABLE, columns)
+        with pytest.raises(ValueError, match=r"sensitive_columns=.*5 columns without names"):
+            column_positions(TABLE.to_numpy(), columns)
+
+    def test_name_for_an_array_says_that_it_has_none(self):
+        with pytest.raises(ValueError, match=r"'sex' cannot be found .* 5 columns without names"):
+            column_positions(TABLE.to_numpy(), "sex")
+
+    def test_selected_columns_come_as_a_frame_in_the_order_asked_for(self):
+        frame = select_sensitive(TABLE.set_index([[8, 3]]), ["race", "remainder__age"])
+        assert frame.to_dict("list") == {"race": [1, 0], "remainder__age": [30, 40]}
+        assert frame.index.tolist() == [0, 1]
+
+    @pytest.mark.parametrize("make", [np.asarray, csr_array])
+    def test_selected_columns_of_an_array_or_sparse_matrix(self, make):
+        frame = select_sensitive(make(TABLE.to_numpy(dtype=float)), [4, 3])
+        assert frame.to_numpy().tolist() == [[1, 30], [0, 40]]
+
+    def test_one_hot_columns_of_one_attribute_give_its_groups(self):
+        codes, _ = encode(select_sensitive(TABLE, "sex"))
+        assert codes.ravel().tolist() == [1, 0]
