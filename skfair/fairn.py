@@ -29,19 +29,22 @@ class FaiRNClassifier(NeuralClassifier):
     Parameters
     ----------
     lambda_fairness : float >= 0, default=0.5
-        Weight of the recourse gap; with more than two groups, of its mean over the pairs.
+        Weight of the recourse gap. With more than two groups the gap is the sum over the pairs
+        (so it stands in ``history_``), and this is the weight of their mean.
     lambda_robustness : float >= 0, default=0.1
         Weight of the robustness term.
     distance : {"logit", "gradient"}, default="logit"
         Distance to the boundary: |difference of logits| (Eq. 7), or in the input space (Eq. 6, the
         paper's LargeM): |d| / ||grad d||, which is Eq. 6 to first order, since Eq. 6 itself,
         sinh|d| / ||grad d||, explodes with a confident network. In training the gradient's norm is
-        taken relative to its mean, so that the lambdas mean the same for both distances.
+        taken relative to its mean, so that the lambdas mean the same for both distances, and
+        within a factor of 2; ``boundary_distance`` reports it as it is.
     attributes : {"intersection", "sum"}, default="intersection"
         Several sensitive features: a group for every combination that occurs, or one fairness term
         for each feature, added up.
     unfavorable : label or list of labels, default=None
-        The class(es) that call for recourse; ``None`` is ``classes_[0]``.
+        The class(es) that call for recourse; ``None`` is ``classes_[0]``. Name it where the second
+        label is the bad one, as in COMPAS, and tell the scorers, too.
     robustness : {"mean_inverse", "inverse_mean"}, default="mean_inverse"
         Mean of 1 / (1 + distance), which a few distant outliers cannot satisfy for everybody, or
         1 / mean distance as printed (Eq. 3 and 4).
@@ -53,7 +56,8 @@ class FaiRNClassifier(NeuralClassifier):
     averaging : float in [0, 1], default=0.25
         Share of the last steps whose weights are averaged. The gap's gradient does not fade as the
         gap closes, so that single steps overshoot to and fro; their mean does not. Without effect
-        on fewer than 50 steps, and if training stops early or ``restore_best`` picks an epoch.
+        on fewer than 50 steps, before these steps are reached, and if ``restore_best`` picks an
+        earlier epoch.
     {network_parameters}
 
     Attributes
@@ -63,8 +67,8 @@ class FaiRNClassifier(NeuralClassifier):
     Notes
     -----
     ``warmup=0, group_memory=0, averaging=0, robustness="inverse_mean"`` is the objective as
-    printed. It can collapse to a constant classifier, whose gaps are zero; ``fit`` warns when that
-    happens.
+    printed, for two groups. It can collapse to a constant classifier, whose gaps are zero; ``fit``
+    warns if all training rows get one class.
 
     References
     ----------

@@ -114,17 +114,15 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
 
 
 def _named(names: list[str], name: str, parameter: str) -> list[int]:
-    if name in names:
-        return [names.index(name)]
-    derived = [i for i, full in enumerate(names) if _derives_from(full, name)]
-    if not derived:
-        raise ValueError(f"{parameter}: X has no column {name!r}; its columns are {names}.")
-    return derived
-
-
-def _derives_from(full: str, name: str) -> bool:
-    local = full.split("__", 1)[-1]
-    return local == name or local.startswith(f"{name}_")
+    local = [full.split("__", 1)[-1] for full in names]  # without the transformer's name
+    for matches in (
+        [i for i, full in enumerate(names) if full == name],
+        [i for i, full in enumerate(local) if full == name],
+        [i for i, full in enumerate(local) if full.startswith(f"{name}_")],  # one-hot encoded
+    ):
+        if matches:
+            return matches
+    raise ValueError(f"{parameter}: X has no column {name!r}; its columns are {names}.")
 
 
 def _n_columns(X: Any) -> int:

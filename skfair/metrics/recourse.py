@@ -29,8 +29,8 @@ def recourse_gap(
 ) -> float:
     """Difference between groups of their mean distance to acceptance (FaiR-N, Eq. 1 and 16).
 
-    The distance is zero for those who are accepted, |decision| for the refused; a group's mean is
-    taken over all its members. With more than two groups the differences of all pairs are added.
+    The distance is zero for those who are accepted, ``abs(decision)`` for the refused; a group's
+    mean is taken over all its members. With more than two groups the differences of all pairs are added.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def recourse_gap(
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights.
     unfavorable : label or list of labels, default=None
-        The class(es) that call for recourse; ``None`` is the first one.
+        The class(es) that call for recourse; ``None`` is the first one, whatever the estimator
+        that made the decisions was told.
     classes : array-like of shape (n_classes,), default=None
         Class labels in the order of the columns, (0, 1, ...) if ``None``.
     attributes : {"intersection", "sum"}, default="intersection"

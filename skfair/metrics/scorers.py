@@ -201,6 +201,11 @@ def decision_values(estimator: Any, X: Any) -> np.ndarray:
 
 def _binary_codes(estimator: Any, labels: Any) -> np.ndarray:
     """1 for ``classes_[1]``: what fairlearn's metrics take as selected."""
+    if len(estimator.classes_) != 2:
+        raise ValueError(
+            f"This metric compares two classes, the estimator has {estimator.classes_.tolist()}; "
+            "score a binary problem, or use a metric of your own."
+        )
     return (np.asarray(labels) == estimator.classes_[1]).astype(int)
 
 
@@ -243,8 +248,8 @@ def make_fairness_scorer(
         Columns of the X given to the scorer that hold the sensitive features; needed where
         metadata routing does not bring them.
     greater_is_better : bool, default=None
-        If False, the metric's value is negated. Known metrics know it themselves; for any other
-        callable ``None`` means True.
+        If False, the metric's value is negated. ``None``: known metrics know it themselves, any
+        other is taken to be a gap if its name ends in ``_difference``, as fairlearn's do.
     **kwargs : dict
         Further arguments of the metric, for example ``unfavorable=`` or ``attributes=``.
 
@@ -267,7 +272,8 @@ def make_fairness_scorer(
     if callable(metric):
         known = {function: name for name, (function, *_) in _METRICS.items()}
         name = known.get(metric, getattr(metric, "__name__", repr(metric)))
-        entry = _METRICS[name] if metric in known else (metric, 1, "predict", True)
+        sign = -1 if name.endswith("_difference") else 1
+        entry = _METRICS[name] if metric in known else (metric, sign, "codes", True)
     else:
         name = metric.removeprefix("neg_")
         if name not in _METRICS:

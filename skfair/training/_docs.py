@@ -54,7 +54,7 @@ device : str, default="cpu"
     A torch device, or "auto": cuda, then mps, then cpu.
 dtype : {"float32", "float64"}, default="float32"
     Precision of training. Predictions are computed in double precision where the device and the
-    module allow it, so that a row's result does not depend on the rows beside it.
+    module allow it, so that a row's result does not depend, beyond 1e-15, on the rows beside it.
 warm_start : bool, default=False
     Whether ``fit`` continues from the previous solution.
 random_state : int, RandomState instance or None, default=None
@@ -71,19 +71,19 @@ classes_ : ndarray of shape (n_classes,)
     Class labels; the second one is positive in a binary problem.
 n_features_in_ : int
     Number of features seen in ``fit``.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (n_features,)
     Their names, if X had names that are all strings.
 n_iter_ : int
-    Number of epochs run.
+    Number of epochs run, over all calls if training was continued.
 groups_ : list
-    Group labels, tuples if several sensitive features form one group; empty without any.
+    Group labels: values, or tuples with a value of every sensitive feature, or pairs (feature,
+    value) if each feature has groups of its own; empty without any.
 net_ : skorch.NeuralNetClassifier
     The trained net.
 module_ : torch.nn.Module
     The trained network.
 history_ : pandas.DataFrame
-    One row an epoch: duration, loss, and a column for every term of the objective, unweighted
-    (``valid_`` columns: on the held-out part)."""
+    One row an epoch: duration, loss, and a column for every term of the objective."""
 
 
 def fill_docstring(cls: type) -> None:

@@ -200,7 +200,7 @@ default=None
         resume = self.warm_start and hasattr(self, "net_")
         with self._all_or_nothing():
             data = self._prepare(X, y, sensitive_features, sample_weight, None, resume)
-            self._train(data, self.max_epochs, resume)
+            self._train(data, self.max_epochs, resume, self.averaging)
         return self
 
     def partial_fit(
@@ -229,7 +229,7 @@ default=None
         resume = hasattr(self, "net_")
         with self._all_or_nothing():
             data = self._prepare(X, y, sensitive_features, sample_weight, classes, resume)
-            self._train(data, 1, resume)
+            self._train(data, 1, resume, averaging=0.0)
         return self
 
     @contextmanager
@@ -262,7 +262,7 @@ default=None
             )
         return data
 
-    def _train(self, data: TrainingData, epochs: int, resume: bool) -> None:
+    def _train(self, data: TrainingData, epochs: int, resume: bool, averaging: float) -> None:
         device = resolve_device(self.device)
         rng = _own_generator(self.random_state)
         seed = int(rng.randint(2**31 - 1))
@@ -279,6 +279,7 @@ default=None
                 n_rows=len(rows if train is None else train),
                 epochs=epochs,
                 steps_before=steps_before,
+                averaging=averaging,
                 train_split=None if valid is None else predefined_split(rows.subset(valid)),
                 iterator_train__generator=generator,
                 iterator_valid__batch_size=-1 if data.X.ndim == 2 else self.batch_size,
@@ -315,6 +316,7 @@ default=None
         n_rows: int = 1,
         epochs: int = 1,
         steps_before: int = 0,
+        averaging: float = 0.0,
         held_out: HeldOut | None = None,
         **net_params: Any,
     ) -> ObjectiveNet:
@@ -347,7 +349,7 @@ default=None
             defaults["optimizer__fused"] = True
         callbacks = user.pop("callbacks", None) or []
         # A mean over fewer steps would not cover the swings, only lag behind.
-        tail = round(self.averaging * epochs * n_batches) if epochs == self.max_epochs else 0
+        tail = round(averaging * epochs * n_batches)
         net = ObjectiveNet(
             build_module(**self._architecture).to(DTYPES[self._training_dtype]),
             objective=self._make_objective(contrasts, batch_size if n_batches > 1 else None),
@@ -389,12 +391,16 @@ default=None
 
     @property
     def module_(self) -> torch.nn.Module:
-        """The trained network."""
+        """The trained network (torch.nn.Module)."""
         return self.net_.module_
 
     @property
     def history_(self) -> pd.DataFrame:
-        """One row an epoch, a column for every term of the objective."""
+        """History of training (pandas.DataFrame), one row an epoch.
+
+        Duration ``dur`` in seconds, ``train_loss``, and a column for every term of the objective,
+        not weighted; ``valid_`` columns are those of the held-out part.
+        """
         hidden = ("batches", "train_batch_count", "valid_batch_count")
         return pd.DataFrame(
             [{k: v for k, v in row.items() if k not in hidden} for row in self.net_.history]
