@@ -30,7 +30,8 @@ def recourse_gap(
     """Difference between groups of their mean distance to acceptance (FaiR-N, Eq. 1 and 16).
 
     The distance is zero for those who are accepted, ``abs(decision)`` for the refused; a group's
-    mean is taken over all its members. With more than two groups the differences of all pairs are added.
+    mean is taken over all its members. With more than two groups the differences of all pairs are
+    added.
 
     Parameters
     ----------

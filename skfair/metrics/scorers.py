@@ -39,8 +39,8 @@ class FairnessScorer:
         Shown by ``repr``.
     sign : {1, -1}
         -1 turns a gap into a score.
-    response : {"decision", "predict"}
-        What the metric is given.
+    response : {"decision", "predict", "codes"}
+        What the metric is given: decision values; labels and predictions; or these as 0 and 1.
     sensitive_columns : str, int, list, slice or callable, default=None
         Columns of X that hold the sensitive features.
     needs_groups : bool, default=True
@@ -242,8 +242,9 @@ def make_fairness_scorer(
     Parameters
     ----------
     metric : str or callable
-        A metric of :mod:`skfair.metrics`, one of fairlearn's group metrics, the name of one, or
-        any ``metric(y_true, y_pred, *, sensitive_features)``.
+        A metric of :mod:`skfair.metrics`, one of fairlearn's group metrics (``classes_[1]`` counts
+        as selected), the name of one, or any ``metric(y_true, y_pred, *, sensitive_features)``,
+        which is given the labels as they are.
     sensitive_columns : str, int, list, slice or callable, default=None
         Columns of the X given to the scorer that hold the sensitive features; needed where
         metadata routing does not bring them.
@@ -273,7 +274,9 @@ def make_fairness_scorer(
         known = {function: name for name, (function, *_) in _METRICS.items()}
         name = known.get(metric, getattr(metric, "__name__", repr(metric)))
         sign = -1 if name.endswith("_difference") else 1
-        entry = _METRICS[name] if metric in known else (metric, sign, "codes", True)
+        peer = getattr(metric, "__module__", "").startswith("fairlearn.")
+        response = "codes" if peer else "predict"
+        entry = _METRICS[name] if metric in known else (metric, sign, response, True)
     else:
         name = metric.removeprefix("neg_")
         if name not in _METRICS:
