@@ -77,6 +77,7 @@ DATA = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @pytest.mark.parametrize(("change", "message"), DATA, ids=[message for _, message in DATA])
 def test_bad_data_are_named(biased, change, message):
     X, y, group = change(*biased)

@@ -70,6 +70,15 @@ class TestOneColumn:
             assert [type(label) for label in encoder.labels] == [type(label) for label in labels]
         assert encoder.attribute_of == [0, 0]
 
+    @pytest.mark.parametrize(
+        "values", [np.array([1, 0]), [np.int64(1), np.int64(0)], [np.str_("b"), np.str_("a")]]
+    )
+    @pytest.mark.parametrize("attributes", ["intersection", "sum"])
+    def test_labels_are_built_in_types(self, values, attributes):
+        _, encoder = encode(values, attributes)
+        labels = [label[1] if attributes == "sum" else label for label in encoder.labels]
+        assert [type(label) for label in labels] == [type(values[0].item())] * 2
+
     def test_mixed_types_are_groups_of_their_own(self):
         values = ["a", 2, 1.5, "a", True, (1, 2)]
         series = pd.Series(values, dtype=object)
@@ -347,6 +356,10 @@ class TestColumnPositions:
     def test_column_of_that_very_name_comes_before_derived_ones(self):
         X = TABLE.rename(columns={"race": "sex"})
         assert column_positions(X, "sex") == [4]
+
+    def test_transformed_column_of_that_name_comes_before_one_hot_ones(self):
+        X = TABLE.rename(columns={"num__income": "num__sex"})
+        assert column_positions(X, "sex") == [0]
 
     def test_part_of_a_word_is_no_derived_name(self):
         with pytest.raises(ValueError, match="no column 'se'"):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def group_means(
@@ -34,7 +35,8 @@ def group_means(
     n_groups : int
         Number of groups over all attributes.
     state : Tensor of shape (2, n_groups) or None
-        Running sums and counts that the previous batch returned.
+        Running sums and counts that the previous batch returned; groups that have been added
+        since come last and start at zero.
     decay : float in [0, 1), default=0
         With 0 the means are those of this batch. Otherwise their *value* comes from sums and
         counts that decay by this factor a batch, while their *gradient* is that of this batch's
@@ -61,6 +63,7 @@ def group_means(
     if decay == 0:
         return means, new_state[..., 1, :] > 0, new_state
     if state is not None:
+        state = functional.pad(state, (0, n_groups - state.shape[-1]))
         new_state = decay * state + new_state
     return means + (_ratio(new_state) - means).detach(), new_state[..., 1, :] > 0, new_state
 

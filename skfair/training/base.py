@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -20,27 +19,14 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 from skorch.helper import predefined_split
 
-from ..objectives import Objective, fairn, group_contrasts
+from ..objectives import Objective, fairn
 from ._docs import fill_docstring, merge_signatures
+from .assemble import DTYPES, OPTIMIZERS, check_outcome, describe_architecture, make_net
 from .data import TensorRows, iterate_rows
 from .device import available_devices, reproducible, resolve_device
-from .modules import ACTIVATIONS, build_module, check_module, double_precision
-from .monitor import HeldOut, training_callbacks
-from .net import ObjectiveNet
+from .modules import ACTIVATIONS, double_precision
+from .monitor import HeldOut
 from .prepare import TrainingData, check_table, prepare, prepare_X, split_off
-
-OPTIMIZERS = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-    "rmsprop": torch.optim.RMSprop,
-    "adagrad": torch.optim.Adagrad,
-    "lbfgs": torch.optim.LBFGS,
-}
-# One kernel a step instead of a loop over the parameters; the same arithmetic.
-FUSED = ("adam", "adamw", "sgd", "adagrad")
-MIN_AVERAGED = 50  # steps
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 class NeuralClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
@@ -258,7 +244,7 @@ default=None
                 f"{type(self).__name__} got neither sensitive_features nor sensitive_columns: no "
                 "fairness term applies, and a plain network is trained.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
         return data
 
@@ -272,122 +258,29 @@ default=None
         with reproducible(device, seed + steps_before) as generator:
             rows = TensorRows.from_arrays(data.arrays(), device)
             if not resume:
-                self._set_architecture(rows)
+                self._architecture = describe_architecture(self, rows.inputs["X"])
             held_out = None if valid is None else HeldOut.from_rows(data, valid, self.classes_)
-            self.net_ = net = self._make_net(
+            self.net_ = make_net(
+                self,
                 device,
                 n_rows=len(rows if train is None else train),
                 epochs=epochs,
                 steps_before=steps_before,
                 averaging=averaging,
-                train_split=None if valid is None else predefined_split(rows.subset(valid)),
+                held_out=held_out,
                 iterator_train__generator=generator,
                 iterator_valid__batch_size=-1 if data.X.ndim == 2 else self.batch_size,
-                held_out=held_out,
+                train_split=None if valid is None else predefined_split(rows.subset(valid)),
             )
             if resume:
-                net.import_state(previous)
-            net.partial_fit(rows.subset(train), None)
-        self._check_outcome(rows.inputs["X"])
+                self.net_.import_state(previous)
+            self.net_.partial_fit(rows.subset(train), None)
+            self.net_.train_split = None  # it holds the data
+        self.n_iter_ = check_outcome(self, rows.inputs["X"])
 
     def _held_out_share(self) -> float | None:
         needed = self.early_stopping or self.restore_best or self.monitor is not None
         return self.validation_fraction if needed else None
-
-    def _set_architecture(self, rows: TensorRows) -> None:
-        """Record what the network is made of: later changes of parameters do not touch it."""
-        X, n_outputs = rows.inputs["X"], len(self.classes_)
-        self._architecture = {
-            "module": self.module,
-            "input_shape": tuple(X.shape[1:]),
-            "n_outputs": n_outputs,
-            "hidden_layer_sizes": self.hidden_layer_sizes,
-            "activation": self.activation,
-            "dropout": self.dropout,
-        }
-        self._training_dtype = self.dtype
-        with torch.random.fork_rng(devices=[]):
-            trial = build_module(**self._architecture).to(X)
-            self._double_precision = check_module(trial, X[:2], n_outputs)
-
-    def _make_net(
-        self,
-        device: torch.device,
-        n_rows: int = 1,
-        epochs: int = 1,
-        steps_before: int = 0,
-        averaging: float = 0.0,
-        held_out: HeldOut | None = None,
-        **net_params: Any,
-    ) -> ObjectiveNet:
-        batch_size = n_rows if self.batch_size == -1 else min(self.batch_size, n_rows)
-        n_batches = -(-n_rows // batch_size)
-        contrasts = group_contrasts(self._attribute_of).to(device) if self.groups_ else None
-        user = copy.deepcopy(self.net_params) if self.net_params else {}
-        optimizer = OPTIMIZERS.get(self.optimizer, self.optimizer)
-        params = {
-            "optimizer": optimizer,
-            "lr": self.lr,
-            "max_epochs": epochs,
-            "batch_size": batch_size,
-            "train_split": None,
-            "classes": list(range(len(self.classes_))),
-            "device": str(device),
-            "verbose": int(self.verbose > 1),
-            **net_params,
-        }
-        taken = sorted(set(user) & {*params, "module", "objective", "warmup_steps", "criterion"})
-        if taken:
-            raise ValueError(
-                f"net_params must not contain {taken}: {type(self).__name__} sets them from "
-                "parameters of its own."
-            )
-        defaults = {"iterator_train__shuffle": True}
-        if self.weight_decay:
-            defaults["optimizer__weight_decay"] = self.weight_decay
-        if self.optimizer in FUSED and device.type != "mps":
-            defaults["optimizer__fused"] = True
-        callbacks = user.pop("callbacks", None) or []
-        # A mean over fewer steps would not cover the swings, only lag behind.
-        tail = round(averaging * epochs * n_batches)
-        net = ObjectiveNet(
-            build_module(**self._architecture).to(DTYPES[self._training_dtype]),
-            objective=self._make_objective(contrasts, batch_size if n_batches > 1 else None),
-            warmup_steps=round(self.warmup * self.max_epochs * n_batches),
-            average_from=steps_before + n_batches * epochs - tail if tail >= MIN_AVERAGED else None,
-            callbacks=training_callbacks(self, held_out, epochs, callbacks),
-            **(defaults | params | user),
-        )
-        return net.initialize()
-
-    def _check_outcome(self, X: torch.Tensor) -> None:
-        rows = self.net_.history
-        if rows and "train_loss" not in rows[-1]:
-            rows.pop()
-            warnings.warn(
-                f"Training was interrupted after {len(rows)} epochs.", UserWarning, stacklevel=4
-            )
-        self.n_iter_ = len(rows)
-        module = self.net_.module_.eval()
-        if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
-            raise ValueError(
-                f"Training ended with weights that are not finite. A lower lr (now {self.lr}), "
-                "standardised features or smaller fairness weights usually help."
-            )
-        seen: set[int] = set()
-        with torch.inference_mode():
-            for chunk in iterate_rows(X):
-                seen.update(module(chunk).argmax(1).unique().tolist())
-                if len(seen) > 1:
-                    return
-        label = self.classes_.tolist()[seen.pop()]
-        warnings.warn(
-            f"The fitted {type(self).__name__} predicts one class only, {label!r}: gaps between "
-            "groups are then zero for no good reason. A longer warmup, smaller fairness weights, "
-            "more epochs or another lr usually help.",
-            UserWarning,
-            stacklevel=4,
-        )
 
     @property
     def module_(self) -> torch.nn.Module:
@@ -413,13 +306,15 @@ default=None
         check_is_fitted(self)
         raw = check_table(self, X, reset=False)
         X = prepare_X(self, raw, [np.float64, np.float32])
-        net, dtype = self.net_, DTYPES["float64" if self._double_precision else "float32"]
-        module = double_precision(net.module_) if self._double_precision else net.module_.eval()
+        module = self.net_.module_.eval()
+        if self._architecture["runs_in_float64"]:
+            module = double_precision(module)
+        dtype = next(module.parameters()).dtype
         function = function or (lambda module, rows: module(rows))
         parts = []
         with torch.no_grad():
             for chunk in iterate_rows(X):
-                rows = torch.tensor(chunk, dtype=dtype, device=net.device)
+                rows = torch.tensor(chunk, dtype=dtype, device=self.net_.device)
                 parts.append(function(module, rows).double().cpu().numpy())
         return np.concatenate(parts)
 
@@ -522,7 +417,7 @@ default=None
         if net_state is not None:
             device = resolve_device(self.device if self.device in available_devices() else "auto")
             with reproducible(device, seed=0):
-                self.net_ = self._make_net(device)
+                self.net_ = make_net(self, device)
                 self.net_.import_state(net_state)
 
 

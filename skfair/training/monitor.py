@@ -60,6 +60,10 @@ class Monitor(Callback):
         """Record the value of this epoch."""
         net.history.record("monitor", float(self._value(net.history[-1])))
 
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Let go of the data."""
+        self.estimator = self.held_out = None
+
     def _value(self, row: dict) -> float:
         monitor = get_scorer(self.monitor) if isinstance(self.monitor, str) else self.monitor
         if _takes_row(monitor):

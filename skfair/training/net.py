@@ -50,7 +50,6 @@ class ObjectiveNet(NeuralNetClassifier):
         objective: Objective,
         warmup_steps: int = 0,
         average_from: int | None = None,
-        criterion: type = torch.nn.CrossEntropyLoss,
         iterator_train: type = BatchLoader,
         iterator_valid: type = BatchLoader,
         **kwargs: Any,
@@ -58,7 +57,6 @@ class ObjectiveNet(NeuralNetClassifier):
         super().__init__(
             module,
             *args,
-            criterion=criterion,
             iterator_train=iterator_train,
             iterator_valid=iterator_valid,
             **kwargs,
@@ -84,7 +82,7 @@ class ObjectiveNet(NeuralNetClassifier):
         return super().infer(x.to(next(self.module_.parameters()).dtype), **fit_params)
 
     def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        inputs, y = to_tensor(batch, device=self.device)
+        inputs, y = batch
         norm = None
         if self.objective.needs_gradient_norm:
             logits, norm = forward_with_gradient_norm(self.module_, inputs["X"])
@@ -165,18 +163,13 @@ class ObjectiveNet(NeuralNetClassifier):
             return
         if self._has_batch_callbacks():
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
-        else:
-            for batch in iterator:
-                step = step_fn(batch, **fit_params)
-                self._collect(batch, step)
-            losses, sizes = self._record_terms(prefix)
-            self.history[-1]["batches"] += [
-                {f"{prefix}_loss": loss, f"{prefix}_batch_size": size}
-                for loss, size in zip(losses, sizes, strict=True)
-            ]
-            self.history.record(f"{prefix}_batch_count", len(sizes))
+            self._record_terms(prefix)
             return
-        self._record_terms(prefix)
+        for batch in iterator:
+            self._collect(batch, step_fn(batch, **fit_params))
+        self.history.record(f"{prefix}_batch_count", len(self._steps))
+        loss, size = self._record_terms(prefix)  # stands for all batches of the epoch
+        self.history[-1]["batches"].append({f"{prefix}_loss": loss, f"{prefix}_batch_size": size})
 
     def on_batch_end(
         self, net: Any, batch: Batch | None = None, training: bool = False, **step: Any
@@ -189,24 +182,23 @@ class ObjectiveNet(NeuralNetClassifier):
         values = {"loss": step["loss"], **step["terms"]}
         self._steps.append(({k: v.detach() for k, v in values.items()}, len(batch[1])))
 
-    def _record_terms(self, prefix: str) -> tuple[list[float], list[int]]:
+    def _record_terms(self, prefix: str) -> tuple[float, int]:
         steps, self._steps = self._steps, []
         sizes = [size for _, size in steps]
         means = {}
         for name in steps[0][0]:
-            values = torch.stack([values[name] for values, _ in steps]).double().cpu().numpy()
+            values = torch.stack([values[name] for values, _ in steps]).double().cpu()
             means[name] = float(np.average(values, weights=sizes))
-            if name == "loss":
-                losses = values.tolist()
-            else:
-                self.history.record(name if prefix == "train" else f"{prefix}_{name}", means[name])
-        if prefix == "train" and not math.isfinite(means["loss"]):
+        loss = means.pop("loss")
+        if prefix == "train" and not math.isfinite(loss):
             raise ValueError(
-                f"Training stopped in epoch {len(self.history)}: the loss became {means['loss']} "
-                f"(terms: { {k: v for k, v in means.items() if k != 'loss'} }). A lower lr (now "
-                f"{self.lr}), standardised features or smaller fairness weights usually help."
+                f"Training stopped in epoch {len(self.history)}: the loss became {loss} (terms: "
+                f"{means}). A lower lr (now {self.lr}), standardised features or smaller fairness "
+                "weights usually help."
             )
-        return losses, sizes
+        for name, mean in means.items():
+            self.history.record(name if prefix == "train" else f"{prefix}_{name}", mean)
+        return loss, sum(sizes)
 
     def _has_batch_callbacks(self) -> bool:
         return any(
@@ -250,16 +242,9 @@ class ObjectiveNet(NeuralNetClassifier):
             self.optimizer_.load_state_dict(
                 {"state": state["optimizer"]["state"], "param_groups": groups}
             )
-        self.objective_state_ = self._match_groups(state["objective"])
+        self.objective_state_ = state["objective"]
         self.steps_ = state["steps"]
         self.history_ = History({**row, "batches": []} for row in state["history"])
-
-    def _match_groups(self, running: Tensor | None) -> Tensor | None:
-        """Running sums start at zero for groups that have been added since."""
-        contrasts = getattr(self.objective.terms, "keywords", {}).get("contrasts")
-        if running is None or contrasts is None:
-            return None
-        return torch.nn.functional.pad(running, (0, contrasts.shape[1] - running.shape[1]))
 
 
 def _walk(value: Any, leaf: Any) -> Any:

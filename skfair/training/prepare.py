@@ -67,9 +67,9 @@ def prepare(
     ``resume`` they are kept, and the data must agree with them.
     """
     raw, y = check_table(estimator, X, y, reset=not resume)
-    check_classification_targets(y)
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
     if not resume:
         estimator._kept_columns = _kept_columns(estimator, raw)
     if sensitive_features is None and estimator.sensitive_columns is not None:

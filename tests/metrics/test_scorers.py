@@ -136,6 +136,20 @@ class TestDirectCall:
         by_function = make_fairness_scorer(getattr(fairlearn.metrics, name))
         assert by_function(estimator, X, y, sensitive_features=sex) == sign * expected
 
+    @pytest.mark.parametrize(
+        ("name", "sign"), [("selection_rate_difference", -1), ("selection_rate_ratio", 1)]
+    )
+    def test_other_metrics_of_fairlearn_get_codes_and_the_sign_of_their_name(
+        self, case, name, sign
+    ):
+        estimator, X, y, sex, _ = case
+        metric = getattr(fairlearn.metrics, name)
+        selected = (estimator.predict(X) == "yes").astype(int)
+        expected = metric((y == "yes").astype(int), selected, sensitive_features=sex)
+        scorer = make_fairness_scorer(metric)
+        assert scorer(estimator, X, y, sensitive_features=sex) == sign * expected
+        assert expected > 0
+
     def test_weights_reach_the_metric(self, case):
         estimator, X, y, sex, _ = case
         weights = np.random.default_rng(1).integers(1, 4, len(y))
@@ -209,6 +223,15 @@ def test_several_classes_are_scored_by_their_lead_over_the_runner_up(numbers, cl
     assert scorer(estimator, X, y, sensitive_features=sex) == pytest.approx(
         -abs(means["f"] - means["m"])
     )
+
+
+def test_group_metrics_of_two_classes_refuse_more(numbers):
+    X, _, sex = numbers
+    y = np.digitize(X["a"], [-0.5, 0.5])
+    estimator = LogisticRegression().fit(X, y)
+    for name in FAIRLEARN:
+        with pytest.raises(ValueError, match=r"two classes, the estimator has \[0, 1, 2\]"):
+            make_fairness_scorer(name)(estimator, X, y, sensitive_features=sex)
 
 
 class OnlyPredicts(ClassifierMixin, BaseEstimator):

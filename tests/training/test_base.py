@@ -140,7 +140,9 @@ def test_images_go_through_a_module():
     )
     assert fitted.predict(images).shape == (120,)
     assert fitted.score(images, y) > 0.8
-    gradient = model(module=small_cnn, distance="gradient").fit(images, y, sensitive_features=group)
+    gradient = model(module=small_cnn, distance="gradient", max_epochs=15, lr=1e-2).fit(
+        images, y, sensitive_features=group
+    )
     assert gradient.boundary_distance(images).shape == (120,)
 
 

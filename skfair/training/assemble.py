@@ -1,0 +1,143 @@
+"""From an estimator's parameters to its net, and a look at what came out."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import Any
+
+import torch
+
+from ..objectives import group_contrasts
+from .data import iterate_rows
+from .modules import build_module, check_module
+from .monitor import HeldOut, training_callbacks
+from .net import ObjectiveNet
+
+OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "lbfgs": torch.optim.LBFGS,
+}
+# One kernel a step instead of a loop over the parameters; the same arithmetic.
+FUSED = ("adam", "adamw", "sgd", "adagrad")
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+MIN_AVERAGED = 50  # steps; a mean over fewer would not cover the swings, only lag behind
+
+
+def describe_architecture(estimator: Any, X: torch.Tensor) -> dict[str, Any]:
+    """What the network is made of; later changes of the estimator's parameters do not touch it."""
+    architecture = {
+        "module": estimator.module,
+        "input_shape": tuple(X.shape[1:]),
+        "n_outputs": len(estimator.classes_),
+        "hidden_layer_sizes": estimator.hidden_layer_sizes,
+        "activation": estimator.activation,
+        "dropout": estimator.dropout,
+    }
+    with torch.random.fork_rng(devices=[]):
+        trial = build_module(**architecture).to(X)
+        runs_in_float64 = check_module(trial, X[:2], len(estimator.classes_))
+    return architecture | {"dtype": estimator.dtype, "runs_in_float64": runs_in_float64}
+
+
+def make_net(
+    estimator: Any,
+    device: torch.device,
+    n_rows: int = 1,
+    epochs: int = 1,
+    steps_before: int = 0,
+    averaging: float = 0.0,
+    held_out: HeldOut | None = None,
+    **net_params: Any,
+) -> ObjectiveNet:
+    """Return an initialised net for ``epochs`` passes over ``n_rows`` rows.
+
+    Raises
+    ------
+    ValueError
+        If the estimator's ``net_params`` contain what its own parameters set.
+    """
+    batch_size = n_rows if estimator.batch_size == -1 else min(estimator.batch_size, n_rows)
+    n_batches = -(-n_rows // batch_size)
+    contrasts = None
+    if estimator.groups_:
+        contrasts = group_contrasts(estimator._attribute_of).to(device)
+    # deep copies: skorch initialises callbacks in place, and parameters stay as they were given
+    user = copy.deepcopy(estimator.net_params) if estimator.net_params else {}
+    callbacks = user.pop("callbacks", None) or []
+
+    defaults = {"iterator_train__shuffle": True}
+    if estimator.weight_decay:
+        defaults["optimizer__weight_decay"] = estimator.weight_decay
+    if estimator.optimizer in FUSED and device.type != "mps":
+        defaults["optimizer__fused"] = True
+
+    architecture = dict(estimator._architecture)
+    dtype = DTYPES[architecture.pop("dtype")]
+    architecture.pop("runs_in_float64")
+    tail = round(averaging * epochs * n_batches)
+    params = {
+        "module": build_module(**architecture).to(dtype),
+        "objective": estimator._make_objective(contrasts, batch_size if n_batches > 1 else None),
+        "warmup_steps": round(estimator.warmup * estimator.max_epochs * n_batches),
+        "average_from": (
+            steps_before + epochs * n_batches - tail if tail >= MIN_AVERAGED else None
+        ),
+        "criterion": torch.nn.CrossEntropyLoss,  # only tells skorch that outputs are logits
+        "optimizer": OPTIMIZERS.get(estimator.optimizer, estimator.optimizer),
+        "lr": estimator.lr,
+        "max_epochs": epochs,
+        "batch_size": batch_size,
+        "classes": list(range(len(estimator.classes_))),
+        "device": str(device),
+        "verbose": int(estimator.verbose > 1),
+        "train_split": None,
+    } | net_params
+    if taken := sorted(set(user) & set(params)):
+        raise ValueError(
+            f"net_params must not contain {taken}: {type(estimator).__name__} sets them from "
+            "parameters of its own."
+        )
+    callbacks = training_callbacks(estimator, held_out, epochs, callbacks)
+    return ObjectiveNet(**defaults | params | user, callbacks=callbacks).initialize()
+
+
+def check_outcome(estimator: Any, X: torch.Tensor) -> int:
+    """Return the number of epochs run, and warn of what the user would not expect.
+
+    Raises
+    ------
+    ValueError
+        If a weight is not finite.
+    """
+    rows = estimator.net_.history
+    if "train_loss" not in rows[-1]:
+        rows.pop()
+        warnings.warn(
+            f"Training was interrupted after {len(rows)} epochs.", UserWarning, stacklevel=4
+        )
+    module = estimator.net_.module_.eval()
+    if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
+        raise ValueError(
+            f"Training ended with weights that are not finite. A lower lr (now {estimator.lr}), "
+            "standardised features or smaller fairness weights usually help."
+        )
+    seen: set[int] = set()
+    with torch.inference_mode():
+        for chunk in iterate_rows(X):
+            seen.update(module(chunk).argmax(1).unique().tolist())
+            if len(seen) > 1:
+                return len(rows)
+    label = estimator.classes_.tolist()[seen.pop()]
+    warnings.warn(
+        f"The fitted {type(estimator).__name__} predicts one class only, {label!r}: gaps between "
+        "groups are then zero for no good reason. A longer warmup, smaller fairness weights, more "
+        "epochs or another lr usually help.",
+        UserWarning,
+        stacklevel=4,
+    )
+    return len(rows)
