@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from .labels import unfavorable_codes
 from .objectives import Objective, fairn
 from .training import NeuralClassifier
-from .training.modules import forward_with_gradient_norm
+from .training.modules import FLAT, forward_with_gradient_norm
 
 __all__ = ["FaiRNClassifier"]
 
@@ -155,13 +155,15 @@ class FaiRNClassifier(NeuralClassifier):
         -------
         ndarray of shape (n_samples,)
             In the logit space (FaiR-N, Eq. 7), or for ``distance="gradient"`` to first order in
-            the input space (Eq. 6).
+            the input space (Eq. 6): infinite where the decision is flat, for example where all
+            units of a layer are inactive.
         """
         if self.distance == "logit":
             return super().boundary_distance(X)
 
         def first_order(module: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
             logits, norm = forward_with_gradient_norm(module, rows)
-            return fairn.first_order_distance(fairn.boundary_distance(logits), norm).detach()
+            distance = fairn.first_order_distance(fairn.boundary_distance(logits), norm).detach()
+            return distance.where(norm > FLAT, torch.inf)
 
         return self._logits(X, first_order)

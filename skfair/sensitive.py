@@ -20,7 +20,8 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
 
     Parameters
     ----------
-    sensitive_features : array-like, Series or DataFrame of shape (n,) or (n, n_attributes)
+    sensitive_features : array-like, Series, DataFrame or dict of columns, shape (n,) or \
+(n, n_attributes)
         Strings, numbers or categoricals.
     n_samples : int, default=None
         Expected number of rows.
@@ -35,27 +36,30 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
     ValueError
         If the number of rows is not ``n_samples`` or there are no columns.
     """
-    if isinstance(sensitive_features, pd.DataFrame):
-        frame = sensitive_features
-    elif isinstance(sensitive_features, pd.Series):
-        frame = sensitive_features.to_frame(
-            0 if sensitive_features.name is None else sensitive_features.name
-        )
+    values = sensitive_features
+    if hasattr(values, "to_pandas"):  # polars, arrow
+        values = values.to_pandas()
+    if isinstance(values, pd.DataFrame):
+        frame = values
+    elif isinstance(values, pd.Series):
+        frame = values.to_frame(0 if values.name is None else values.name)
+    elif isinstance(values, dict):
+        frame = pd.DataFrame(values)
+    elif isinstance(values, pd.Categorical):
+        frame = pd.DataFrame({0: values})
     else:
-        if hasattr(sensitive_features, "to_pandas"):  # polars, arrow
-            return as_frame(sensitive_features.to_pandas(), n_samples)
-        if isinstance(sensitive_features, pd.Categorical):
-            frame = pd.DataFrame({0: sensitive_features})
+        if values is None or isinstance(values, str):
+            raise ValueError(f"sensitive_features must be array-like, got {values!r}.")
+        if hasattr(values, "__array__"):
+            values = np.asanyarray(values)  # pandas knows masked arrays
         else:
-            values = sensitive_features
-            if not isinstance(values, np.ndarray):
-                values = np.asarray(list(values), dtype=object)
-            if values.ndim not in (1, 2):
-                raise ValueError(
-                    "sensitive_features must be of shape (n_samples,) or (n_samples, "
-                    f"n_attributes), got an array of shape {values.shape}."
-                )
-            frame = pd.DataFrame(values)
+            values = np.array(list(values), dtype=object)
+        if values.ndim not in (1, 2):
+            raise ValueError(
+                "sensitive_features must be of shape (n_samples,) or (n_samples, n_attributes), "
+                f"got an array of shape {values.shape}."
+            )
+        frame = pd.DataFrame(values)
     if frame.shape[1] == 0:
         raise ValueError("sensitive_features has no columns; pass at least one.")
     if n_samples is not None and len(frame) != n_samples:
@@ -96,7 +100,9 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
     names = [str(name) for name in getattr(X, "columns", [])]
     if names:
         wanted = [columns] if isinstance(columns, str) else columns
-        if isinstance(wanted, (list, tuple)) and all(isinstance(name, str) for name in wanted):
+        if isinstance(wanted, (np.ndarray, pd.Index)):
+            wanted = wanted.tolist()
+        if isinstance(wanted, (list, tuple)) and {*map(type, wanted)} == {str}:
             return [position for name in wanted for position in _named(names, name, parameter)]
     try:
         if isinstance(columns, slice) and not isinstance(columns.start or columns.stop, str):
@@ -159,6 +165,12 @@ class GroupEncoder:
     labels: list[Hashable] = field(default_factory=list)
     attribute_of: list[int] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        if self.attributes not in ("intersection", "sum"):
+            raise ValueError(
+                f"attributes must be 'intersection' or 'sum', got {self.attributes!r}."
+            )
+
     def encode(self, sensitive_features: Any, n_samples: int | None = None) -> np.ndarray:
         """Encode, adding groups that were not known before.
 
@@ -183,13 +195,20 @@ class GroupEncoder:
         columns = [_factorize(frame.iloc[:, i], frame.columns[i]) for i in range(frame.shape[1])]
         missing = np.any([codes < 0 for codes, _ in columns], axis=0)
         if missing.any():
+            what = (
+                "the terms of what they lack" if self.attributes == "sum" else "the fairness term"
+            )
             warnings.warn(
                 f"sensitive_features is missing in {missing.sum()} of {len(frame)} rows: they are "
-                "left out of the fairness term.",
+                f"left out of {what}.",
                 UserWarning,
                 stacklevel=2,
             )
         if self.attributes == "sum":
+            if not frame.columns.is_unique:
+                raise ValueError(
+                    f"The columns of sensitive_features must differ, got {list(frame.columns)}."
+                )
             parts = [
                 (codes, [(_plain(name), value) for value in values])
                 for (codes, values), name in zip(columns, frame.columns, strict=True)
@@ -202,12 +221,14 @@ class GroupEncoder:
         return encoded
 
     def _assign(self, codes: np.ndarray, labels: Sequence, attribute: int) -> np.ndarray:
-        if len(labels) > MAX_GROUPS:
+        new = set(labels) - set(self.labels)
+        n_groups = self.attribute_of.count(attribute) + len(new)
+        if n_groups > MAX_GROUPS:
             raise ValueError(
-                f"sensitive_features has {len(labels)} groups, more than {MAX_GROUPS}; merge rare "
+                f"sensitive_features has {n_groups} groups, more than {MAX_GROUPS}; merge rare "
                 "groups or bin numbers (pandas.cut)."
             )
-        for label in _sorted(set(labels) - set(self.labels)):
+        for label in _sorted(new):
             self.labels.append(label)
             self.attribute_of.append(attribute)
         position = {label: i for i, label in enumerate(self.labels)}
@@ -218,8 +239,9 @@ class GroupEncoder:
         labels = [g for g, a in zip(self.labels, self.attribute_of, strict=True) if a == attribute]
         if len(labels) < 2:
             which = f" of {names[attribute]!r}" if self.attributes == "sum" else ""
+            found = f"only one group{which} ({labels})" if labels else f"no group{which}"
             raise ValueError(
-                f"sensitive_features has only one group{which} ({labels}); a fairness term "
+                f"sensitive_features has {found}; a fairness term "
                 "compares at least two. Check the column, or leave sensitive_features out."
             )
 
@@ -228,7 +250,7 @@ def _factorize(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list]:
     codes, values = pd.factorize(column)
     n_present = int((codes >= 0).sum())
     is_float = pd.api.types.is_float_dtype(column.dtype) or (
-        column.dtype == object and all(isinstance(value, float) for value in values)
+        column.dtype == object and all(isinstance(value, (float, np.floating)) for value in values)
     )
     if is_float and n_present > 2 and len(values) == n_present:
         raise ValueError(
@@ -261,7 +283,7 @@ def _sorted(labels: set) -> list:
     try:
         return sorted(labels)
     except TypeError:
-        return sorted(labels, key=str)
+        return sorted(labels, key=lambda label: (str(label), type(label).__name__))
 
 
 SensitiveColumns = str | int | Sequence | slice | Callable | None

@@ -394,3 +394,50 @@ class TestColumnPositions:
     def test_one_hot_columns_of_one_attribute_give_its_groups(self):
         codes, _ = encode(select_sensitive(TABLE, "sex"))
         assert codes.ravel().tolist() == [1, 0]
+
+
+def test_a_tensor_is_read_by_value():
+    torch = pytest.importorskip("torch")
+    encoder = GroupEncoder()
+    values = torch.tensor([0, 1, 1, 0])
+    assert encoder.encode(values).ravel().tolist() == [0, 1, 1, 0]
+    assert encoder.encode(values).ravel().tolist() == [0, 1, 1, 0]
+    assert encoder.labels == [0, 1]
+
+
+def test_a_dict_is_read_as_columns():
+    columns = {"sex": ["f", "m", "m"], "race": ["x", "x", "y"]}
+    encoder = GroupEncoder()
+    encoder.encode(columns)
+    assert encoder.labels == [("f", "x"), ("m", "x"), ("m", "y")]
+
+
+@pytest.mark.parametrize("value", [None, "abc"])
+def test_what_is_no_array_is_named(value):
+    with pytest.raises(ValueError, match=f"array-like, got {value!r}"):
+        GroupEncoder().encode(value)
+
+
+def test_columns_of_the_same_name_are_refused_where_names_tell_attributes_apart():
+    frame = pd.DataFrame([["f", "f"], ["m", "x"]], columns=["a", "a"])
+    with pytest.raises(ValueError, match=r"must differ, got \['a', 'a'\]"):
+        GroupEncoder("sum").encode(frame)
+    with pytest.raises(ValueError, match="'intersection' or 'sum', got 'summ'"):
+        GroupEncoder("summ")
+
+
+def test_limit_of_groups_counts_those_seen_before():
+    encoder = GroupEncoder()
+    encoder.encode(list(range(40)))
+    with pytest.raises(ValueError, match="80 groups, more than 50"):
+        encoder.encode(list(range(40, 80)))
+
+
+def test_nothing_but_missing_values_is_no_group():
+    with pytest.warns(UserWarning, match="missing"), pytest.raises(ValueError, match="no group"):
+        GroupEncoder().encode([None, None, None])
+
+
+def test_an_empty_selection_is_refused():
+    with pytest.raises(ValueError, match="no column is selected"):
+        column_positions(pd.DataFrame({"a": [1], "b": [2]}), [])

@@ -13,7 +13,7 @@ from ..labels import unfavorable_codes
 from ..objectives import fairn
 from ..objectives.classification import weighted_mean
 from ..objectives.groups import group_contrasts
-from ..sensitive import GroupEncoder
+from ..sensitive import GroupEncoder, as_frame
 
 __all__ = ["fairness_index", "recourse_gap", "robustness_index"]
 
@@ -77,7 +77,12 @@ def recourse_gap(
     if classes is not None and len(classes) != logits.shape[1]:
         raise ValueError(f"classes has {len(classes)} labels for {logits.shape[1]} columns.")
     encoder = GroupEncoder(attributes)
-    groups = torch.from_numpy(encoder.encode(sensitive_features, len(logits)))
+    sensitive_features = as_frame(sensitive_features, len(logits))
+    if weights is not None:  # weight zero is the same as absence
+        rows = weights > 0
+        logits, weights = logits[rows], weights[rows]
+        sensitive_features = sensitive_features[rows.numpy()]
+    groups = torch.from_numpy(encoder.encode(sensitive_features))
     contrasts = group_contrasts(encoder.attribute_of)
     gap, _ = fairn.recourse_gap(fairn.burden(logits, codes), groups, weights, contrasts)
     return float(gap)

@@ -120,7 +120,7 @@ class FairnessScorer:
             if self.response == "codes":
                 y, y_pred = _binary_codes(estimator, y), _binary_codes(estimator, y_pred)
             value = self.metric(y, y_pred, **kwargs)
-        return self.sign * float(value)
+        return self.sign * float(value) + 0.0  # 0.0, not -0.0, at parity
 
     def set_score_request(self, **requests: bool | str | None) -> FairnessScorer:
         """Return a copy that requests metadata as given (see scikit-learn's metadata routing).
@@ -186,8 +186,12 @@ def decision_values(estimator: Any, X: Any) -> np.ndarray:
     """
     if hasattr(estimator, "decision_function"):
         decision = np.asarray(estimator.decision_function(X))
-        if decision.ndim == 1 or decision.shape[1] == len(estimator.classes_):
+        if decision.ndim == 1:
             return decision
+        if decision.shape[1] == len(estimator.classes_):
+            chosen = np.asarray(estimator.classes_)[decision.argmax(axis=1)]
+            if np.array_equal(chosen, estimator.predict(X)):  # not so for votes of pairs of classes
+                return decision
     if not hasattr(estimator, "predict_proba"):
         raise ValueError(
             f"{type(estimator).__name__} has neither decision_function (with one column per class) "
@@ -283,6 +287,10 @@ def make_fairness_scorer(
             raise ValueError(f"Unknown metric {metric!r}; known are {sorted(_METRICS)}.")
         entry = _METRICS[name]
     function, sign, response, needs_groups = entry
+    parameters = inspect.signature(function).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if not open_ended and (unknown := sorted(set(kwargs) - set(parameters))):
+        raise TypeError(f"{name} has no parameters {unknown}; it has {list(parameters)}.")
     if greater_is_better is not None:
         sign = 1 if greater_is_better else -1
     name = f"neg_{name}" if sign < 0 else name

@@ -77,8 +77,8 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
             )
         allowed = usable & (constraint >= floor)
         if allowed.any():
-            return int(np.argmax(np.where(allowed, objective, -np.inf)))
-        best = int(np.argmax(np.where(usable, constraint, -np.inf)))
+            return _best(objective, allowed)
+        best = _best(constraint, usable)
         warnings.warn(
             f"No candidate has {self.constraint} >= {floor:g}; the one that comes closest is taken "
             f"({constraint[best]:.4g}).",
@@ -99,3 +99,8 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
             f"best_under_constraint({self.objective!r}, {self.constraint!r}, "
             f"threshold={self.threshold!r})"
         )
+
+
+def _best(scores: np.ndarray, among: np.ndarray) -> int:
+    candidates = np.flatnonzero(among)
+    return int(candidates[np.argmax(scores[candidates])])

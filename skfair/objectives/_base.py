@@ -36,8 +36,9 @@ class Objective:
         loss = None
         for name, term in terms.items():
             if name in self.coefficients:
-                if self.coefficients[name] == 0:
+                weight = ramp * self.coefficients[name]
+                if weight == 0:
                     continue
-                term = term * (ramp * self.coefficients[name])
+                term = term * weight
             loss = term if loss is None else loss + term
         return loss
