@@ -44,7 +44,7 @@ class FaiRNClassifier(NeuralClassifier):
         for each feature, added up.
     unfavorable : label or list of labels, default=None
         The class(es) that call for recourse; ``None`` is ``classes_[0]``. Name it where the second
-        label is the bad one, as in COMPAS, and tell the scorers, too.
+        label is the bad one, as in COMPAS. The scorers ask the estimator for it.
     robustness : {"mean_inverse", "inverse_mean"}, default="mean_inverse"
         Mean of 1 / (1 + distance), which a few distant outliers cannot satisfy for everybody, or
         1 / mean distance as printed (Eq. 3 and 4).

@@ -112,8 +112,9 @@ class FairnessScorer:
             kwargs["sensitive_features"] = sensitive_features
         if self.response == "decision":
             decision = decision_values(estimator, X)
-            if "classes" in inspect.signature(self.metric).parameters:
+            if "unfavorable" in inspect.signature(self.metric).parameters:
                 kwargs.setdefault("classes", estimator.classes_)
+                kwargs.setdefault("unfavorable", _unfavorable(estimator))
             value = self.metric(decision, **kwargs)
         else:
             y_pred = estimator.predict(X)
@@ -201,6 +202,12 @@ def decision_values(estimator: Any, X: Any) -> np.ndarray:
     eps = np.finfo(np.float64).eps
     log_proba = np.log(np.clip(proba, eps, 1 - eps))
     return log_proba[:, 1] - log_proba[:, 0] if proba.shape[1] == 2 else log_proba
+
+
+def _unfavorable(estimator: Any) -> Any:
+    """What the estimator, or the last step of a pipeline, was told to be unfavourable."""
+    final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return getattr(final, "unfavorable", None)
 
 
 def _binary_codes(estimator: Any, labels: Any) -> np.ndarray:

@@ -15,9 +15,11 @@ from sklearn.metrics import accuracy_score
 from sklearn.metrics import get_scorer as get_sklearn_scorer
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 
+from skfair import FaiRNClassifier
+from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     FairnessScorer,
     fairness_index,
@@ -549,3 +551,19 @@ def test_scoring_warns_about_nothing_of_its_own(case):
         warnings.simplefilter("error")
         for name in get_scorer_names():
             get_scorer(name)(estimator, X, y, sensitive_features=sex)
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_gap_scorer_asks_the_estimator_what_is_unfavourable(in_pipeline):
+    X, y, group = make_biased_classification(500, random_state=0)
+    model = FaiRNClassifier(unfavorable=1, max_epochs=3, random_state=0)
+    model = make_pipeline(StandardScaler(), model) if in_pipeline else model
+    final = {"fairnclassifier__sensitive_features" if in_pipeline else "sensitive_features": group}
+    model.fit(X, y, **final)
+    expected = -recourse_gap(-model.decision_function(X), sensitive_features=group)
+    scores = [
+        scorer(model, X, y, sensitive_features=group)
+        for scorer in (neg_recourse_gap_scorer, make_fairness_scorer("recourse_gap", unfavorable=0))
+    ]
+    assert scores[0] == pytest.approx(expected)
+    assert scores[1] != pytest.approx(expected)
