@@ -48,7 +48,7 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
     elif isinstance(values, pd.Categorical):
         frame = pd.DataFrame({0: values})
     else:
-        if values is None or isinstance(values, str):
+        if isinstance(values, str) or not np.iterable(values):
             raise ValueError(f"sensitive_features must be array-like, got {values!r}.")
         if hasattr(values, "__array__"):
             values = np.asanyarray(values)  # pandas knows masked arrays
@@ -155,7 +155,7 @@ class GroupEncoder:
     Attributes
     ----------
     labels : list
-        Label of each group: a value, or a tuple with one value per attribute; with
+        Label of each group: a value (as text unless a str or number), or a tuple with one value per attribute; with
         ``attributes="sum"`` the pair (attribute, value).
     attribute_of : list of int
         The attribute each group belongs to (all 0 for intersections).
@@ -254,8 +254,8 @@ def _factorize(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list]:
     )
     if is_float and n_present > 2 and len(values) == n_present:
         raise ValueError(
-            f"The sensitive feature {name!r} is continuous: a float column with no repeated value "
-            f"in {n_present} rows. Bin it first, for example with pandas.cut."
+            f"The sensitive feature {_plain(name)!r} is continuous: a float column with no "
+            f"repeated value in {n_present} rows. Bin it first, for example with pandas.cut."
         )
     return codes, [_plain(value) for value in values]
 
@@ -276,7 +276,8 @@ def _intersect(columns: list[tuple[np.ndarray, list]]) -> tuple[np.ndarray, list
 
 
 def _plain(value: Any) -> Hashable:
-    return value.item() if isinstance(value, np.generic) else value
+    value = value.item() if isinstance(value, np.generic) else value
+    return value if isinstance(value, (str, bytes, int, float, tuple)) else str(value)
 
 
 def _sorted(labels: set) -> list:

@@ -169,7 +169,9 @@ def robustness_index(
 
 
 def _as_logits(decision: Any, sample_weight: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
-    decision = check_array(decision, ensure_2d=False, dtype=np.float64, input_name="decision")
+    decision = check_array(
+        decision, ensure_2d=False, dtype=np.float64, order="C", input_name="decision"
+    )
     if decision.ndim == 2 and decision.shape[1] == 1:
         decision = decision[:, 0]
     if decision.ndim == 1:

@@ -205,9 +205,13 @@ def decision_values(estimator: Any, X: Any) -> np.ndarray:
 
 
 def _unfavorable(estimator: Any) -> Any:
-    """What the estimator, or the last step of a pipeline, was told to be unfavourable."""
-    final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    return getattr(final, "unfavorable", None)
+    """What the estimator inside pipelines, searches and other wrappers of one was told."""
+    while estimator is not None and not hasattr(estimator, "unfavorable"):
+        if hasattr(estimator, "steps"):
+            estimator = estimator.steps[-1][1]
+        else:
+            estimator = getattr(estimator, "estimator", None)
+    return getattr(estimator, "unfavorable", None)
 
 
 def _binary_codes(estimator: Any, labels: Any) -> np.ndarray:

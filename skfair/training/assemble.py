@@ -69,6 +69,13 @@ def make_net(
     # deep copies: skorch initialises callbacks in place, and parameters stay as they were given
     user = copy.deepcopy(estimator.net_params) if estimator.net_params else {}
     callbacks = user.pop("callbacks", None) or []
+    if not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"net_params['callbacks'] must be a list of callbacks, got {callbacks!r}.")
+    if estimator.weight_decay and estimator.optimizer == "lbfgs":
+        raise ValueError(
+            f"optimizer='lbfgs' knows no weight_decay (got {estimator.weight_decay}); set it to 0 "
+            "or use another optimizer."
+        )
 
     defaults = {"iterator_train__shuffle": True}
     if estimator.weight_decay:
@@ -129,7 +136,7 @@ def check_outcome(estimator: Any, X: torch.Tensor) -> int:
     seen: set[int] = set()
     with torch.inference_mode():
         for chunk in iterate_rows(X):
-            seen.update(module(chunk).argmax(1).unique().tolist())
+            seen.update(module(chunk.clone()).argmax(1).unique().tolist())
             if len(seen) > 1:
                 return len(rows)
     label = estimator.classes_.tolist()[seen.pop()]

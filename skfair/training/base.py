@@ -185,8 +185,10 @@ default=None
         """
         resume = self.warm_start and hasattr(self, "net_")
         with self._all_or_nothing():
-            data = self._prepare(X, y, sensitive_features, sample_weight, None, resume)
-            self._train(data, self.max_epochs, resume, self.averaging)
+            known = list(self.groups_) if resume else []
+            data = prepare(self, X, y, sensitive_features, sample_weight, None, resume, False)
+            keep_state = self.groups_[: len(known)] == known
+            self._train(data, self.max_epochs, resume, self.averaging, keep_state)
         return self
 
     def partial_fit(
@@ -214,8 +216,8 @@ default=None
         """
         resume = hasattr(self, "net_")
         with self._all_or_nothing():
-            data = self._prepare(X, y, sensitive_features, sample_weight, classes, resume)
-            self._train(data, 1, resume, averaging=0.0)
+            data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume, resume)
+            self._train(data, 1, resume, averaging=0.0, keep_state=True)
         return self
 
     @contextmanager
@@ -229,16 +231,14 @@ default=None
             vars(self).update(before)
             raise
 
-    def _prepare(
+    def _train(
         self,
-        X: Any,
-        y: Any,
-        sensitive_features: Any,
-        sample_weight: Any,
-        classes: Any,
+        data: TrainingData,
+        epochs: int,
         resume: bool,
-    ) -> TrainingData:
-        data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume)
+        averaging: float,
+        keep_state: bool,
+    ) -> None:
         if data.groups is None and self._wants_groups():
             warnings.warn(
                 f"{type(self).__name__} got neither sensitive_features nor sensitive_columns: no "
@@ -246,17 +246,16 @@ default=None
                 UserWarning,
                 stacklevel=3,
             )
-        return data
-
-    def _train(self, data: TrainingData, epochs: int, resume: bool, averaging: float) -> None:
         device = resolve_device(self.device)
         rng = _own_generator(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         train, valid = split_off(data, self._held_out_share(), rng)
         previous = self.net_.export_state() if resume else None
         steps_before = previous["steps"] if resume else 0
+        if resume and not keep_state:
+            previous["objective"] = None
         with reproducible(device, seed + steps_before) as generator:
-            rows = TensorRows.from_arrays(data.arrays(), device)
+            rows = TensorRows.from_arrays(data.arrays(), device, self.module is not None)
             if not resume:
                 self._architecture = describe_architecture(self, rows.inputs["X"])
             held_out = None if valid is None else HeldOut.from_rows(data, valid, self.classes_)
@@ -269,7 +268,7 @@ default=None
                 averaging=averaging,
                 held_out=held_out,
                 iterator_train__generator=generator,
-                iterator_valid__batch_size=-1 if data.X.ndim == 2 else self.batch_size,
+                iterator_valid__batch_size=-1,
                 train_split=None if valid is None else predefined_split(rows.subset(valid)),
             )
             if resume:

@@ -24,26 +24,37 @@ class TensorRows(Dataset):
         Class codes.
     rows : int64 Tensor, default=None
         The rows that belong to this set (all if ``None``); nothing is copied.
+    private : bool, default=False
+        Whether batches are always copies, never views, because a module may work in place.
     """
 
-    def __init__(self, inputs: dict[str, Tensor], y: Tensor, rows: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        inputs: dict[str, Tensor],
+        y: Tensor,
+        rows: Tensor | None = None,
+        private: bool = False,
+    ) -> None:
         # skorch's own initialiser would only guess how to index X; __getitem__ below knows.
-        self.inputs, self.targets, self.rows = inputs, y, rows
+        self.inputs, self.targets, self.rows, self.private = inputs, y, rows, private
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray], device: torch.device) -> TensorRows:
+    def from_arrays(
+        cls, arrays: dict[str, np.ndarray], device: torch.device, private: bool
+    ) -> TensorRows:
         """Put arrays on ``device``; on the CPU writeable ones are shared, not copied."""
         tensors = {
             name: torch.from_numpy(values if values.flags.writeable else values.copy()).to(device)
             for name, values in arrays.items()
         }
-        return cls(tensors, tensors.pop("y"))
+        return cls(tensors, tensors.pop("y"), private=private)
 
     def subset(self, rows: np.ndarray | None) -> TensorRows:
         """Return the given rows (all if ``None``) as a set of their own; nothing is copied."""
         if rows is None:
             return self
-        return TensorRows(self.inputs, self.targets, torch.from_numpy(rows).to(self.targets.device))
+        rows = torch.from_numpy(rows).to(self.targets.device)
+        return TensorRows(self.inputs, self.targets, rows, self.private)
 
     def __len__(self) -> int:
         return len(self.targets if self.rows is None else self.rows)
@@ -54,7 +65,10 @@ class TensorRows(Dataset):
         if isinstance(index, Tensor) and index.ndim:
             inputs = {name: tensor.index_select(0, index) for name, tensor in self.inputs.items()}
             return inputs, self.targets.index_select(0, index)
-        return {name: tensor[index] for name, tensor in self.inputs.items()}, self.targets[index]
+        inputs = {name: tensor[index] for name, tensor in self.inputs.items()}
+        if self.private:
+            inputs["X"] = inputs["X"].clone()
+        return inputs, self.targets[index]
 
     @property
     def X(self) -> dict[str, Tensor]:
@@ -97,20 +111,27 @@ class BatchLoader:
         self.generator, self.drop_last = generator, drop_last
 
     def __len__(self) -> int:
+        return len(self._starts())
+
+    def _starts(self) -> range:
         n, size = len(self.dataset), self.batch_size
-        return max(1, n // size if self.drop_last else -(-n // size))
+        if self.drop_last and n > size:
+            return range(0, n - n % size, size)
+        alone = n % size == 1 and n > size > 1  # joins the batch before it: batch-norm needs two
+        return range(0, n - alone, size)
 
     def __iter__(self) -> Iterator[Batch]:
-        n, size = len(self.dataset), self.batch_size
-        if n <= size:
+        starts, n, size = self._starts(), len(self.dataset), self.batch_size
+        if len(starts) == 1:
             yield self.dataset[:]
             return
-        stop = n - n % size if self.drop_last else n
         order = None
         if self.shuffle:
             order = torch.randperm(n, generator=self.generator).to(self.dataset.targets.device)
-        for start in range(0, stop, size):
-            rows = slice(start, min(start + size, stop))
+        last = n - n % size if self.drop_last else n
+        for start in starts:
+            stop = last if start == starts[-1] else start + size
+            rows = slice(start, stop)
             yield self.dataset[rows if order is None else order[rows]]
 
 

@@ -175,7 +175,12 @@ def check_module(module: nn.Module, X: Tensor, n_outputs: int) -> bool:
     """
     module.eval()
     with torch.no_grad():
-        logits = module(X)
+        try:
+            logits = module(X.clone())  # a copy each time: modules may work in place
+        except RuntimeError as error:
+            raise ValueError(
+                f"module cannot take rows of shape {tuple(X.shape[1:])}: {error}"
+            ) from error
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         if shape != (len(X), n_outputs):
             raise ValueError(

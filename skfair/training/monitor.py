@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,15 @@ class Monitor(Callback):
         part, metadata = self.held_out, {}
         if part.sensitive_features is not None and _requests_sensitive_features(monitor):
             metadata["sensitive_features"] = part.sensitive_features
-        return monitor(self.estimator, part.X, part.y, **metadata)
+        try:
+            with warnings.catch_warnings():  # fit has said how many are missing
+                warnings.filterwarnings("ignore", message="sensitive_features is missing")
+                return monitor(self.estimator, part.X, part.y, **metadata)
+        except ValueError as error:
+            raise ValueError(
+                f"monitor={self.monitor!r} failed on the {len(part.y)} held-out rows: {error} A "
+                "larger validation_fraction may help where a rare group or class is not among them."
+            ) from error
 
 
 def _takes_row(monitor: Callable) -> bool:
@@ -125,17 +134,17 @@ def training_callbacks(
     if held_out is not None:
         watched = {"monitor": "valid_loss", "lower_is_better": True}
         if estimator.monitor is not None:
-            before.append(("monitor", Monitor(estimator.monitor, estimator, held_out)))
+            before.append(("skfair_monitor", Monitor(estimator.monitor, estimator, held_out)))
             watched = {"monitor": "monitor", "lower_is_better": False}
         watched["threshold_mode"] = "abs"
         if estimator.restore_best:
             keep = EarlyStopping(patience=epochs + 1, threshold=0, load_best=True, **watched)
-            before.append(("restore_best", keep))
+            before.append(("skfair_restore_best", keep))
         if estimator.early_stopping:
             stop = EarlyStopping(
                 patience=estimator.n_iter_no_change, threshold=estimator.tol, **watched
             )
-            after.append(("early_stopping", stop))  # last: it ends the epoch's callbacks
+            after.append(("skfair_early_stopping", stop))  # last: it ends the epoch's callbacks
     if estimator.verbose == 1:
-        before.append(("progress", EpochBar(epochs, type(estimator).__name__)))
+        before.append(("skfair_progress", EpochBar(epochs, type(estimator).__name__)))
     return [*before, *callbacks, *after]

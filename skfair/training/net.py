@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from ..objectives import Objective
-from .data import Batch, BatchLoader
+from .data import Batch, BatchLoader, iterate_rows
 from .modules import forward_with_gradient_norm
 
 average_in_place = get_swa_multi_avg_fn()
@@ -83,12 +83,13 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         inputs, y = batch
-        norm = None
-        if self.objective.needs_gradient_norm:
-            logits, norm = forward_with_gradient_norm(self.module_, inputs["X"])
-        else:
-            logits = self.module_(inputs["X"])
-        # Validation is one batch: group means of its own, no running ones.
+        if training:
+            logits, norm = self._forward(inputs["X"])
+        else:  # all held-out rows at once, with group means of their own, no running ones
+            parts = [self._forward(rows) for rows in iterate_rows(inputs["X"])]
+            logits, norm = (
+                None if p[0] is None else torch.cat(p) for p in zip(*parts, strict=True)
+            )
         terms, state = self.objective.terms(
             logits,
             y,
@@ -100,6 +101,11 @@ class ObjectiveNet(NeuralNetClassifier):
         if training:
             self.objective_state_ = state
         return logits, terms
+
+    def _forward(self, X: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.objective.needs_gradient_norm:
+            return forward_with_gradient_norm(self.module_, X)
+        return self.module_(X), None
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward and backward pass of one batch."""

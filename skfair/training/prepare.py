@@ -44,6 +44,21 @@ class TrainingData:
     groups: np.ndarray | None
     sensitive_features: pd.DataFrame | None
 
+    def without_zero_weights(self) -> TrainingData:
+        """Leave out rows of weight zero: that is the same as absence."""
+        if self.weights is None or self.weights.all():
+            return self
+        rows = np.flatnonzero(self.weights)
+        sensitive = self.sensitive_features
+        return TrainingData(
+            take(self.raw, rows),
+            self.X[rows],
+            self.y[rows],
+            self.weights[rows],
+            None,
+            None if sensitive is None else sensitive.iloc[rows].reset_index(drop=True),
+        )
+
     def arrays(self) -> dict[str, np.ndarray]:
         """What travels in a batch."""
         arrays = {"X": self.X, "y": self.y, "groups": self.groups}
@@ -60,11 +75,13 @@ def prepare(
     sample_weight: Any,
     classes: Any,
     resume: bool,
+    keep_groups: bool,
 ) -> TrainingData:
     """Check training data and set what ``estimator`` learns from them alone.
 
     That is ``n_features_in_``, ``feature_names_in_``, ``classes_`` and ``groups_``; with
-    ``resume`` they are kept, and the data must agree with them.
+    ``resume`` they are kept, and the data must agree with them. With ``keep_groups`` new groups
+    are added to those known before.
     """
     raw, y = check_table(estimator, X, y, reset=not resume)
     y = column_or_1d(y, warn=True)
@@ -74,7 +91,8 @@ def prepare(
         estimator._kept_columns = _kept_columns(estimator, raw)
     if sensitive_features is None and estimator.sensitive_columns is not None:
         sensitive_features = select_sensitive(raw, estimator.sensitive_columns)
-    X = prepare_X(estimator, raw, [np.dtype(estimator.dtype)])
+    dtype = estimator._architecture["dtype"] if resume else estimator.dtype
+    X = prepare_X(estimator, raw, [np.dtype(dtype)])
     if len(y) != len(X):
         raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}.")
 
@@ -84,18 +102,22 @@ def prepare(
     weights = None
     if sample_weight is not None:
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weights.all():  # weight zero is the same as absence
-            rows = np.flatnonzero(weights)
-            raw, X, y, weights = take(raw, rows), X[rows], y[rows], weights[rows]
-            if sensitive_features is not None:
-                sensitive_features = sensitive_features.iloc[rows].reset_index(drop=True)
-
-    y = _encode_labels(estimator, y, classes, resume)
+    data = TrainingData(raw, X, y, weights, None, sensitive_features).without_zero_weights()
+    data.y = _encode_labels(estimator, data.y, classes, resume)
     if estimator.class_weight is not None:
-        factors = compute_sample_weight(estimator.class_weight, estimator.classes_[y])
-        weights = factors if weights is None else weights * factors
-    groups = _encode_groups(estimator, sensitive_features, resume)
-    return TrainingData(raw, X, y, weights, groups, sensitive_features)
+        factors = compute_sample_weight(estimator.class_weight, estimator.classes_[data.y])
+        if not (np.isfinite(factors).all() and (factors >= 0).all()):
+            raise ValueError(
+                "class_weight must hold non-negative finite numbers, got "
+                f"{estimator.class_weight!r}."
+            )
+        data.weights = factors if data.weights is None else data.weights * factors
+        data = data.without_zero_weights()
+    if data.weights is not None:  # only ratios matter; large or tiny ones must fit a float32
+        data.weights = data.weights / data.weights.max()
+        data.weights /= data.weights.mean()
+    data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
+    return data
 
 
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
@@ -130,14 +152,16 @@ def prepare_X(estimator: Any, raw: Any, dtypes: list) -> np.ndarray:
     if estimator._kept_columns is not None:
         raw = _safe_indexing(raw, estimator._kept_columns, axis=1)
     try:
-        X = check_array(
-            raw,
-            accept_sparse="csr",
-            dtype=dtypes,
-            allow_nd=estimator.module is not None,
-            estimator=estimator,
-            input_name="X",
-        )
+        with np.errstate(over="ignore"):  # what does not fit is reported as infinite
+            X = check_array(
+                raw,
+                accept_sparse="csr",
+                dtype=dtypes,
+                order="C",  # torch knows no negative strides
+                allow_nd=estimator.module is not None,
+                estimator=estimator,
+                input_name="X",
+            )
     except ValueError as error:
         if "could not convert string" not in str(error):
             raise
@@ -179,13 +203,24 @@ def _encode_labels(estimator: Any, y: np.ndarray, classes: Any, resume: bool) ->
 
 
 def _encode_groups(
-    estimator: Any, sensitive_features: pd.DataFrame | None, resume: bool
+    estimator: Any, sensitive_features: pd.DataFrame | None, keep: bool
 ) -> np.ndarray | None:
     encoder = GroupEncoder(estimator.attributes)
-    if resume:
+    if keep:
         encoder.labels = list(estimator.groups_)
         encoder.attribute_of = list(estimator._attribute_of)
-    groups = None if sensitive_features is None else encoder.encode(sensitive_features)
+    groups, kind = None, None
+    if sensitive_features is not None:
+        names = [str(name) for name in sensitive_features.columns]
+        kind = [encoder.attributes, *(names if encoder.attributes == "sum" else [len(names)])]
+        if encoder.labels and kind != estimator._kind_of_groups:
+            raise ValueError(
+                "sensitive_features must have the same columns in every call of partial_fit, and "
+                f"attributes must stay as it is: got {kind}, earlier {estimator._kind_of_groups}."
+            )
+        groups = encoder.encode(sensitive_features)
+    if groups is not None or not keep:
+        estimator._kind_of_groups = kind
     estimator.groups_, estimator._attribute_of = encoder.labels, encoder.attribute_of
     return groups
 

@@ -567,3 +567,14 @@ def test_gap_scorer_asks_the_estimator_what_is_unfavourable(in_pipeline):
     ]
     assert scores[0] == pytest.approx(expected)
     assert scores[1] != pytest.approx(expected)
+
+
+def test_gap_scorer_looks_through_searches():
+    X, y, group = make_biased_classification(300, random_state=0)
+    model = FaiRNClassifier(unfavorable=1, max_epochs=3, random_state=0)
+    search = GridSearchCV(model, {"lr": [0.01]}, cv=2).fit(X, y, sensitive_features=group)
+    scores = [
+        neg_recourse_gap_scorer(each, X, y, sensitive_features=group)
+        for each in (search, search.best_estimator_)
+    ]
+    assert scores[0] == scores[1] != 0

@@ -478,3 +478,126 @@ def test_the_gpu_trains_the_same_network_as_the_cpu(biased):
         for device in ("cpu", "cuda")
     ]
     np.testing.assert_allclose(*decisions, atol=1e-6)
+
+
+# -- what a sceptical user tried ------------------------------------------------------------------
+
+
+def test_reversed_arrays_are_as_good_as_others(biased):
+    X, y, group = biased
+    for dtype in ("float32", "float64"):
+        reversed_X = X.astype(dtype)[::-1]
+        fitted = model(dtype=dtype).fit(reversed_X, y[::-1], sensitive_features=group[::-1])
+        expected = fitted.decision_function(reversed_X.copy())
+        np.testing.assert_allclose(fitted.decision_function(reversed_X), expected, rtol=1e-12)
+
+
+class InPlace(nn.Module):
+    """A user's module that changes its input."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.linear = nn.Linear(n_features, n_outputs)
+
+    def forward(self, X):
+        X -= 0.5
+        return self.linear(X)
+
+
+@pytest.mark.parametrize("batch_size", [-1, 64])
+def test_the_users_X_survives_a_module_that_works_in_place(biased, batch_size):
+    X, y, group = biased
+    X = X.astype(np.float32)
+    before = X.copy()
+    fitted = model(module=InPlace, batch_size=batch_size, early_stopping=True)
+    fitted.fit(X, y, sensitive_features=group).predict(X)
+    assert np.array_equal(X, before)
+
+
+def test_validation_terms_do_not_depend_on_the_batch_size():
+    rng = np.random.default_rng(0)
+    images, y = rng.normal(size=(300, 1, 6, 6)), rng.integers(0, 2, 300)
+    group = rng.choice(["a", "b"], 300)
+    found = [
+        model(module=small_cnn, early_stopping=True, batch_size=size, max_epochs=1, lr=1e-12)
+        .fit(images, y, sensitive_features=group)
+        .history_.loc[0, ["valid_fairness", "valid_loss"]]
+        for size in (8, 1000)
+    ]
+    np.testing.assert_allclose(found[0].to_numpy(float), found[1].to_numpy(float), rtol=1e-4)
+
+
+def test_a_new_fit_forgets_groups_that_are_gone(biased):
+    X, y, group = biased
+    fitted = model(warm_start=True).fit(X, y, sensitive_features=group)
+    fitted.fit(X, y, sensitive_features=np.where(group == "a", "F", "M"))
+    assert fitted.groups_ == ["F", "M"]
+    fitted.set_params(attributes="sum", dtype="float64")
+    fitted.fit(X, y, sensitive_features=np.column_stack([group, X[:, 0] > 0]))
+    assert len(fitted.groups_) == 4
+    with pytest.raises(ValueError, match="same columns in every call of partial_fit"):
+        fitted.partial_fit(X, y, sensitive_features=group)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-50, 1e38, 1e300])
+def test_scale_of_the_weights_does_not_matter(biased, scale):
+    X, y, group = biased
+    weights = np.random.default_rng(0).uniform(0.5, 1, len(X))
+    expected = model().fit(X, y, sensitive_features=group, sample_weight=weights)
+    found = model().fit(X, y, sensitive_features=group, sample_weight=weights * scale)
+    np.testing.assert_allclose(
+        found.decision_function(X), expected.decision_function(X), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_class_weights_are_checked_and_zero_is_absence(biased):
+    X, y, group = biased
+    with pytest.raises(ValueError, match=r"class_weight must hold non-negative.*\{0: -1"):
+        model(class_weight={0: -1.0, 1: 1.0}).fit(X, y, sensitive_features=group)
+    with pytest.warns(UserWarning, match="one class only, 1"):
+        only = model(class_weight={0: 0, 1: 1}, batch_size=4, lr=0.01)
+        only.fit(X, y, sensitive_features=group)
+    assert only.classes_.tolist() == [0, 1]
+
+
+def test_a_rare_group_missing_from_the_held_out_part_is_explained(biased):
+    X, y, _ = biased
+    rare = np.where(np.arange(len(X)) < 2, "rare", "common")
+    with pytest.raises(ValueError, match="60 held-out rows.*larger validation_fraction"):
+        model(monitor="neg_recourse_gap").fit(X, y, sensitive_features=rare)
+
+
+def test_missing_groups_are_counted_once_although_a_scorer_watches(biased):
+    X, y, group = biased
+    some = pd.Series(group).where(np.arange(len(group)) % 4 > 0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model(monitor="neg_recourse_gap").fit(X, y, sensitive_features=some)
+    assert [str(w.message).split(":")[0] for w in caught] == [
+        "sensitive_features is missing in 150 of 600 rows"
+    ]
+
+
+def test_a_last_batch_of_one_row_joins_the_one_before(biased):
+    X, y, group = biased
+
+    def normalised(n_features, n_outputs):
+        return nn.Sequential(nn.BatchNorm1d(n_features), nn.Linear(n_features, n_outputs))
+
+    fitted = model(module=normalised)
+    fitted.fit(X[:129], y[:129], sensitive_features=group[:129])
+    assert fitted.net_.history[-1, "train_batch_count"] == 2
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ({"net_params": {"callbacks": "disable"}}, TypeError, "list of callbacks, got 'disable'"),
+        ({"optimizer": "lbfgs", "weight_decay": 0.1}, ValueError, "knows no weight_decay"),
+        ({"module": lambda n, k: nn.Linear(n + 1, k)}, ValueError, r"module.*shape \(6,\)"),
+    ],
+)
+def test_less_common_mistakes_are_named_too(biased, params, error, message):
+    X, y, group = biased
+    with pytest.raises(error, match=message):
+        model(**params).fit(X, y, sensitive_features=group)
