@@ -155,8 +155,8 @@ class GroupEncoder:
     Attributes
     ----------
     labels : list
-        Label of each group: a value (as text unless a str or number), or a tuple with one value per attribute; with
-        ``attributes="sum"`` the pair (attribute, value).
+        Label of each group: a value (as text unless a str or number), or a tuple with one value
+        per attribute; with ``attributes="sum"`` the pair (attribute, value).
     attribute_of : list of int
         The attribute each group belongs to (all 0 for intersections).
     """

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..objectives import group_contrasts
-from .data import iterate_rows
+from .data import BatchLoader, iterate_rows
 from .modules import build_module, check_module
 from .monitor import HeldOut, training_callbacks
 from .net import ObjectiveNet
@@ -62,7 +62,7 @@ def make_net(
         If the estimator's ``net_params`` contain what its own parameters set.
     """
     batch_size = n_rows if estimator.batch_size == -1 else min(estimator.batch_size, n_rows)
-    n_batches = -(-n_rows // batch_size)
+    n_batches = len(BatchLoader(range(n_rows), batch_size))
     contrasts = None
     if estimator.groups_:
         contrasts = group_contrasts(estimator._attribute_of).to(device)

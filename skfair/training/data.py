@@ -122,13 +122,13 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         starts, n, size = self._starts(), len(self.dataset), self.batch_size
-        if len(starts) == 1:
+        last = n - n % size if self.drop_last and n > size else n
+        if len(starts) == 1 and last == n:
             yield self.dataset[:]
             return
         order = None
         if self.shuffle:
             order = torch.randperm(n, generator=self.generator).to(self.dataset.targets.device)
-        last = n - n % size if self.drop_last else n
         for start in starts:
             stop = last if start == starts[-1] else start + size
             rows = slice(start, stop)
