@@ -131,7 +131,7 @@ class FaiRNClassifier(NeuralClassifier):
         terms = partial(
             fairn.fairn_terms,
             contrasts=contrasts,
-            unfavorable=self._unfavorable_codes(),
+            unfavorable=unfavorable_codes(self.unfavorable, self.classes_),
             robustness=self.robustness,
             decay=decay,
         )
@@ -139,9 +139,6 @@ class FaiRNClassifier(NeuralClassifier):
         if contrasts is not None:  # L_fairness adds up the pairs; their mean is what lambda weighs
             coefficients["fairness"] *= len(set(self._attribute_of)) / len(contrasts)
         return Objective(terms, coefficients, needs_gradient_norm=self.distance == "gradient")
-
-    def _unfavorable_codes(self) -> tuple[int, ...]:
-        return unfavorable_codes(self.unfavorable, self.classes_)
 
     def boundary_distance(self, X: Any) -> np.ndarray:
         """Distance to the decision boundary as the objective sees it.
