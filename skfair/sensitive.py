@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -285,6 +285,3 @@ def _sorted(labels: set) -> list:
         return sorted(labels)
     except TypeError:
         return sorted(labels, key=lambda label: (str(label), type(label).__name__))
-
-
-SensitiveColumns = str | int | Sequence | slice | Callable | None

@@ -10,7 +10,7 @@ import torch
 
 from ..objectives import group_contrasts
 from .data import BatchLoader, iterate_rows
-from .modules import build_module, check_module
+from .modules import build_module
 from .monitor import HeldOut, training_callbacks
 from .net import ObjectiveNet
 
@@ -28,20 +28,16 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MIN_AVERAGED = 50  # steps; a mean over fewer would not cover the swings, only lag behind
 
 
-def describe_architecture(estimator: Any, X: torch.Tensor) -> dict[str, Any]:
+def describe_architecture(estimator: Any, input_shape: tuple[int, ...]) -> dict[str, Any]:
     """What the network is made of; later changes of the estimator's parameters do not touch it."""
-    architecture = {
+    return {
         "module": estimator.module,
-        "input_shape": tuple(X.shape[1:]),
+        "input_shape": tuple(input_shape),
         "n_outputs": len(estimator.classes_),
         "hidden_layer_sizes": estimator.hidden_layer_sizes,
         "activation": estimator.activation,
         "dropout": estimator.dropout,
     }
-    with torch.random.fork_rng(devices=[]):
-        trial = build_module(**architecture).to(X)
-        runs_in_float64 = check_module(trial, X[:2], len(estimator.classes_))
-    return architecture | {"dtype": estimator.dtype, "runs_in_float64": runs_in_float64}
 
 
 def make_net(
@@ -83,12 +79,10 @@ def make_net(
     if estimator.optimizer in FUSED and device.type != "mps":
         defaults["optimizer__fused"] = True
 
-    architecture = dict(estimator._architecture)
-    dtype = DTYPES[architecture.pop("dtype")]
-    architecture.pop("runs_in_float64")
+    module = build_module(**estimator._architecture).to(DTYPES[estimator._trained_dtype])
     tail = round(averaging * epochs * n_batches)
     params = {
-        "module": build_module(**architecture).to(dtype),
+        "module": module,
         "objective": estimator._make_objective(contrasts, batch_size if n_batches > 1 else None),
         "warmup_steps": round(estimator.warmup * estimator.max_epochs * n_batches),
         "average_from": (

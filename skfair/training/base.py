@@ -24,7 +24,7 @@ from ._docs import fill_docstring, merge_signatures
 from .assemble import DTYPES, OPTIMIZERS, check_outcome, describe_architecture, make_net
 from .data import TensorRows, iterate_rows
 from .device import available_devices, reproducible, resolve_device
-from .modules import ACTIVATIONS, double_precision
+from .modules import ACTIVATIONS, check_module, double_precision
 from .monitor import HeldOut
 from .prepare import TrainingData, check_table, prepare, prepare_X, split_off
 
@@ -257,7 +257,8 @@ default=None
         with reproducible(device, seed + steps_before) as generator:
             rows = TensorRows.from_arrays(data.arrays(), device, self.module is not None)
             if not resume:
-                self._architecture = describe_architecture(self, rows.inputs["X"])
+                self._architecture = describe_architecture(self, data.X.shape[1:])
+                self._trained_dtype = self.dtype
             held_out = None if valid is None else HeldOut.from_rows(data, valid, self.classes_)
             self.net_ = make_net(
                 self,
@@ -273,6 +274,10 @@ default=None
             )
             if resume:
                 self.net_.import_state(previous)
+            else:
+                self._runs_in_float64 = check_module(
+                    self.net_.module_, rows.inputs["X"][:2], len(self.classes_)
+                )
             self.net_.partial_fit(rows.subset(train), None)
             self.net_.train_split = None  # it holds the data
         self.n_iter_ = check_outcome(self, rows.inputs["X"])
@@ -306,7 +311,7 @@ default=None
         raw = check_table(self, X, reset=False)
         X = prepare_X(self, raw, [np.float64, np.float32])
         module = self.net_.module_.eval()
-        if self._architecture["runs_in_float64"]:
+        if self._runs_in_float64:
             module = double_precision(module)
         dtype = next(module.parameters()).dtype
         function = function or (lambda module, rows: module(rows))

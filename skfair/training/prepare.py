@@ -91,7 +91,7 @@ def prepare(
         estimator._kept_columns = _kept_columns(estimator, raw)
     if sensitive_features is None and estimator.sensitive_columns is not None:
         sensitive_features = select_sensitive(raw, estimator.sensitive_columns)
-    dtype = estimator._architecture["dtype"] if resume else estimator.dtype
+    dtype = estimator._trained_dtype if resume else estimator.dtype
     X = prepare_X(estimator, raw, [np.dtype(dtype)])
     if len(y) != len(X):
         raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}.")
