@@ -134,13 +134,14 @@ def test_a_loss_that_becomes_nan_stops_training_with_advice(biased):
 
 def test_prediction_checks_the_number_of_features(biased):
     X, y, group = biased
-    model = FaiRNClassifier(max_epochs=1).fit(X, y, sensitive_features=group)
+    model = FaiRNClassifier(max_epochs=5, random_state=0).fit(X, y, sensitive_features=group)
     with pytest.raises(ValueError, match="X has 5 features, but FaiRNClassifier is expecting 6"):
         model.predict(X[:, :5])
 
 
 def test_warm_start_with_other_classes_is_refused(biased):
     X, y, group = biased
-    model = FaiRNClassifier(max_epochs=1, warm_start=True).fit(X, y, sensitive_features=group)
+    model = FaiRNClassifier(max_epochs=5, warm_start=True, random_state=0)
+    model.fit(X, y, sensitive_features=group)
     with pytest.raises(ValueError, match=r"classes \[5\].*not among \[0, 1\]"):
         model.fit(X, np.where(y == 1, 5, 0), sensitive_features=group)
