@@ -2,5 +2,7 @@
 
 from ._version import __version__
 from .fairn import FaiRNClassifier
+from .label_flip import LabelFlipClassifier
+from .penalty import PenaltyClassifier
 
-__all__ = ["FaiRNClassifier", "__version__"]
+__all__ = ["FaiRNClassifier", "LabelFlipClassifier", "PenaltyClassifier", "__version__"]

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .labels import unfavorable_codes
 from .objectives import Objective, fairn
+from .objectives.groups import memory_decay
 from .training import NeuralClassifier
 from .training.modules import FLAT, forward_with_gradient_norm
 
@@ -125,20 +126,19 @@ class FaiRNClassifier(NeuralClassifier):
         return self.lambda_fairness > 0
 
     def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
-        decay = 0.0
-        if batch_size is not None and batch_size < self.group_memory:
-            decay = 1 - batch_size / self.group_memory
         terms = partial(
             fairn.fairn_terms,
             contrasts=contrasts,
             unfavorable=unfavorable_codes(self.unfavorable, self.classes_),
             robustness=self.robustness,
-            decay=decay,
+            decay=memory_decay(batch_size, self.group_memory),
         )
         coefficients = {"fairness": self.lambda_fairness, "robustness": self.lambda_robustness}
         if contrasts is not None:  # L_fairness adds up the pairs; their mean is what lambda weighs
             coefficients["fairness"] *= len(set(self._attribute_of)) / len(contrasts)
-        return Objective(terms, coefficients, needs_gradient_norm=self.distance == "gradient")
+        if self.distance == "gradient":
+            return Objective(terms, coefficients, forward=forward_with_slope)
+        return Objective(terms, coefficients)
 
     def boundary_distance(self, X: Any) -> np.ndarray:
         """Distance to the decision boundary as the objective sees it.
@@ -164,3 +164,11 @@ class FaiRNClassifier(NeuralClassifier):
             return distance.where(norm > FLAT, torch.inf)
 
         return self._logits(X, first_order)
+
+
+def forward_with_slope(
+    module: torch.nn.Module, inputs: dict[str, torch.Tensor], y: torch.Tensor
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Logits, and the slope of the decision at each row."""
+    logits, norm = forward_with_gradient_norm(module, inputs["X"])
+    return logits, {"gradient_norm": norm}

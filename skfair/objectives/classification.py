@@ -5,14 +5,35 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from ._base import Terms
+
 
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
     """Mean of ``values`` (n,), weighted by ``weights`` (n,) if there are any."""
     return values.mean() if weights is None else (values * weights).sum() / weights.sum()
 
 
+def row_losses(logits: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy of each row, shape (n,).
+
+    ``y`` holds class codes (n,); or 0 and 1 for every label, shape (n, n_labels), and the loss is
+    the mean over the labels of their binary cross-entropy.
+    """
+    if y.ndim == 1:
+        return functional.cross_entropy(logits, y, reduction="none")
+    y = y.to(logits.dtype)
+    return functional.binary_cross_entropy_with_logits(logits, y, reduction="none").mean(-1)
+
+
 def cross_entropy(logits: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Weighted mean cross-entropy of ``logits`` (n, n_classes) for the codes ``y`` (n,)."""
-    if weights is None:
+    """Weighted mean of :func:`row_losses`."""
+    if weights is None and y.ndim == 1:
         return functional.cross_entropy(logits, y)
-    return weighted_mean(functional.cross_entropy(logits, y, reduction="none"), weights)
+    return weighted_mean(row_losses(logits, y), weights)
+
+
+def classification_terms(
+    logits: Tensor, y: Tensor, groups: Tensor | None, weights: Tensor | None, state: None = None
+) -> tuple[Terms, None]:
+    """Cross-entropy alone, for methods whose intervention is not a term of the objective."""
+    return {"cross_entropy": cross_entropy(logits, y, weights)}, None

@@ -26,15 +26,15 @@ def group_means(
 
     Parameters
     ----------
-    values : Tensor of shape (n,)
-        One value a row.
+    values : Tensor of shape (..., n)
+        One value a row; leading dimensions hold several quantities.
     groups : int64 Tensor of shape (n, n_attributes)
         Group codes, -1 for missing.
-    weights : Tensor of shape (n,) or None
-        Sample weights.
+    weights : Tensor of shape (..., n) or None
+        Weight of each row in the mean; rows without weight are no members.
     n_groups : int
         Number of groups over all attributes.
-    state : Tensor of shape (2, n_groups) or None
+    state : Tensor of shape (..., 2, n_groups) or None
         Running sums and counts that the previous batch returned; groups that have been added
         since come last and start at zero.
     decay : float in [0, 1), default=0
@@ -44,11 +44,11 @@ def group_means(
 
     Returns
     -------
-    means : Tensor of shape (n_groups,)
+    means : Tensor of shape (..., n_groups)
         Zero, without gradient, for a group that has not been seen.
-    present : bool Tensor of shape (n_groups,)
+    present : bool Tensor of shape (..., n_groups)
         Which groups have been seen (in this batch, if ``decay`` is 0).
-    state : Tensor of shape (2, n_groups)
+    state : Tensor of shape (..., 2, n_groups)
         To be handed to the next call.
     """
     codes = torch.arange(n_groups, device=groups.device)
@@ -89,7 +89,18 @@ def group_contrasts(attribute_of: Sequence[int]) -> Tensor:
 
 
 def pairwise_gap(means: Tensor, present: Tensor, contrasts: Tensor) -> Tensor:
-    """Sum over the pairs of |difference of means|; pairs with an absent group take no part."""
+    """Sum over the pairs of |difference of means|; pairs with an absent group take no part.
+
+    ``means`` and ``present`` are of shape (..., n_groups); leading dimensions are added up, too.
+    """
     contrasts = contrasts.to(means)
-    complete = contrasts.abs() @ present.to(means) > 1
-    return ((contrasts @ means).abs() * complete).sum()
+    complete = present.to(means) @ contrasts.abs().T > 1
+    return ((means @ contrasts.T).abs() * complete).sum()
+
+
+def memory_decay(batch_size: int | None, memory: int) -> float:
+    """``decay`` with which :func:`group_means` remembers about ``memory`` rows.
+
+    0 if a batch has as many, or all there are (``batch_size=None``).
+    """
+    return 0.0 if batch_size is None else max(0.0, 1 - batch_size / max(memory, 1))

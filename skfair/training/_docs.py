@@ -26,6 +26,11 @@ max_epochs : int, default=50
     Number of passes over the data.
 batch_size : int, default=256
     Rows per step; -1 takes all rows at once.
+sampling : {"natural", "group", "group_label"}, default="natural"
+    Batches of the next rows in random order; of equally many rows from every group (oversampling);
+    or of equally many from every combination of group and label. Rows are drawn without
+    replacement until their group is used up. An epoch has as many steps as with "natural". Rows
+    whose group is missing keep their share.
 warmup : float in [0, 1], default={warmup}
     Share of the training steps over which the weights of the fairness terms rise linearly from 0.
 early_stopping : bool, default=False
@@ -68,7 +73,8 @@ net_params : dict, default=None
 
 ATTRIBUTES = """\
 classes_ : ndarray of shape (n_classes,)
-    Class labels; the second one is positive in a binary problem.
+    Class labels; the second one is positive in a binary problem. With several labels a row, their
+    positions.
 n_features_in_ : int
     Number of features seen in ``fit``.
 feature_names_in_ : ndarray of shape (n_features,)

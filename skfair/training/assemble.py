@@ -6,6 +6,7 @@ import copy
 import warnings
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..objectives import group_contrasts
@@ -13,6 +14,8 @@ from .data import BatchLoader, iterate_rows
 from .modules import build_module
 from .monitor import HeldOut, training_callbacks
 from .net import ObjectiveNet
+from .prepare import TrainingData
+from .sampling import Stratum, make_strata
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -48,6 +51,8 @@ def make_net(
     steps_before: int = 0,
     averaging: float = 0.0,
     held_out: HeldOut | None = None,
+    sources: dict[str, list[Stratum]] | None = None,
+    callbacks: list | None = None,
     **net_params: Any,
 ) -> ObjectiveNet:
     """Return an initialised net for ``epochs`` passes over ``n_rows`` rows.
@@ -64,9 +69,9 @@ def make_net(
         contrasts = group_contrasts(estimator._attribute_of).to(device)
     # deep copies: skorch initialises callbacks in place, and parameters stay as they were given
     user = copy.deepcopy(estimator.net_params) if estimator.net_params else {}
-    callbacks = user.pop("callbacks", None) or []
-    if not isinstance(callbacks, (list, tuple)):
-        raise TypeError(f"net_params['callbacks'] must be a list of callbacks, got {callbacks!r}.")
+    users = user.pop("callbacks", None) or []
+    if not isinstance(users, (list, tuple)):
+        raise TypeError(f"net_params['callbacks'] must be a list of callbacks, got {users!r}.")
     if estimator.weight_decay and estimator.optimizer == "lbfgs":
         raise ValueError(
             f"optimizer='lbfgs' knows no weight_decay (got {estimator.weight_decay}); set it to 0 "
@@ -98,13 +103,30 @@ def make_net(
         "verbose": int(estimator.verbose > 1),
         "train_split": None,
     } | net_params
+    params |= {f"iterator_train__{name}": strata for name, strata in (sources or {}).items()}
     if taken := sorted(set(user) & set(params)):
         raise ValueError(
             f"net_params must not contain {taken}: {type(estimator).__name__} sets them from "
             "parameters of its own."
         )
-    callbacks = training_callbacks(estimator, held_out, epochs, callbacks)
+    callbacks = training_callbacks(estimator, held_out, epochs, [*(callbacks or []), *users])
     return ObjectiveNet(**defaults | params | user, callbacks=callbacks).initialize()
+
+
+def sources(
+    estimator: Any, data: TrainingData, train: np.ndarray | None, aside: np.ndarray | None
+) -> dict[str, list[Stratum]]:
+    """What a batch is made of, if not simply of the next rows."""
+    train = np.arange(len(data.y)) if train is None else train
+    found = {}
+    parts = {"strata": (train, 0)} if estimator.sampling != "natural" else {}
+    if aside is not None:
+        parts["companions"] = (aside, len(train))
+    for name, (rows, first) in parts.items():
+        size = len(rows) if estimator.batch_size == -1 else min(estimator.batch_size, len(rows))
+        groups = None if data.groups is None else data.groups[rows]
+        found[name] = make_strata(data.y[rows], groups, size, estimator.sampling, first)
+    return found
 
 
 def check_outcome(estimator: Any, X: torch.Tensor) -> int:
@@ -130,10 +152,12 @@ def check_outcome(estimator: Any, X: torch.Tensor) -> int:
     seen: set[int] = set()
     with torch.inference_mode():
         for chunk in iterate_rows(X):
-            seen.update(module(chunk.clone()).argmax(1).unique().tolist())
+            logits = module(chunk.clone())
+            seen.update(_decisions(logits, estimator._multi_label))
             if len(seen) > 1:
                 return len(rows)
-    label = estimator.classes_.tolist()[seen.pop()]
+    decision = seen.pop()
+    label = decision if estimator._multi_label else estimator.classes_.tolist()[decision]
     warnings.warn(
         f"The fitted {type(estimator).__name__} predicts one class only, {label!r}: gaps between "
         "groups are then zero for no good reason. A longer warmup, smaller fairness weights, more "
@@ -142,3 +166,9 @@ def check_outcome(estimator: Any, X: torch.Tensor) -> int:
         stacklevel=4,
     )
     return len(rows)
+
+
+def _decisions(logits: torch.Tensor, multi_label: bool) -> set:
+    if multi_label:
+        return {tuple(row) for row in (logits > 0).int().unique(dim=0).tolist()}
+    return set(logits.argmax(1).unique().tolist())

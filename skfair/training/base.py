@@ -12,24 +12,25 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import torch
-from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
-from ..objectives import Objective, fairn
+from ..objectives import Objective
 from ._docs import fill_docstring, merge_signatures
-from .assemble import DTYPES, OPTIMIZERS, check_outcome, describe_architecture, make_net
-from .data import TensorRows, iterate_rows
+from .assemble import DTYPES, OPTIMIZERS, check_outcome, describe_architecture, make_net, sources
+from .data import TensorRows
 from .device import available_devices, reproducible, resolve_device
-from .modules import ACTIVATIONS, check_module, double_precision
+from .modules import ACTIVATIONS, check_module
 from .monitor import HeldOut
-from .prepare import TrainingData, check_table, prepare, prepare_X, split_off
+from .predictions import NetworkPredictions
+from .prepare import Targets, TrainingData, prepare, split_off
+from .sampling import SAMPLINGS
 
 
-class NeuralClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
+class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
     """Base of the neural classifiers.
 
     A subclass states its own hyper-parameters in ``__init__`` and hands the rest on as
@@ -56,6 +57,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Options(Integral, {-1}), Interval(Integral, 1, None, closed="left")],
+        "sampling": [StrOptions(set(SAMPLINGS))],
         "warmup": [Interval(Real, 0, 1, closed="both")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -86,6 +88,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         weight_decay: float = 0.0,
         max_epochs: int = 50,
         batch_size: int = 256,
+        sampling: str = "natural",
         warmup: float = 0.0,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -112,6 +115,7 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.sampling = sampling
         self.warmup = warmup
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
@@ -150,6 +154,24 @@ class NeuralClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     def _wants_groups(self) -> bool:
         """Whether the objective has a term that needs sensitive features."""
         return True
+
+    def _targets(self) -> Targets:
+        """What y may be."""
+        return Targets()
+
+    def _set_aside(
+        self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Divide the training rows into those that are classified and those that are not.
+
+        The latter ride along in every batch for the fairness term alone. ``None`` stands for all
+        rows, and for none.
+        """
+        return rows, None
+
+    def _own_callbacks(self, data: TrainingData, seed: int) -> list[tuple[str, Callback]]:
+        """Return skorch callbacks that belong to the method."""
+        return []
 
     # -- fitting ------------------------------------------------------------------------------
 
@@ -239,7 +261,7 @@ default=None
         averaging: float,
         keep_state: bool,
     ) -> None:
-        if data.groups is None and self._wants_groups():
+        if data.groups is None and (self._wants_groups() or self.sampling != "natural"):
             warnings.warn(
                 f"{type(self).__name__} got neither sensitive_features nor sensitive_columns: no "
                 "fairness term applies, and a plain network is trained.",
@@ -247,15 +269,16 @@ default=None
                 stacklevel=3,
             )
         device = resolve_device(self.device)
-        rng = _own_generator(self.random_state)
+        rng = own_generator(self.random_state)
         seed = int(rng.randint(2**31 - 1))
         train, valid = split_off(data, self._held_out_share(), rng)
+        train, aside = self._set_aside(data, train, rng)
         previous = self.net_.export_state() if resume else None
         steps_before = previous["steps"] if resume else 0
         if resume and not keep_state:
             previous["objective"] = None
         with reproducible(device, seed + steps_before) as generator:
-            rows = TensorRows.from_arrays(data.arrays(), device, self.module is not None)
+            rows = TensorRows.from_arrays(data.arrays(aside), device, self.module is not None)
             if not resume:
                 self._architecture = describe_architecture(self, data.X.shape[1:])
                 self._trained_dtype = self.dtype
@@ -264,10 +287,12 @@ default=None
                 self,
                 device,
                 n_rows=len(rows if train is None else train),
+                sources=sources(self, data, train, aside),
                 epochs=epochs,
                 steps_before=steps_before,
                 averaging=averaging,
                 held_out=held_out,
+                callbacks=self._own_callbacks(data, seed + steps_before),
                 iterator_train__generator=generator,
                 iterator_valid__batch_size=-1,
                 train_split=None if valid is None else predefined_split(rows.subset(valid)),
@@ -278,7 +303,8 @@ default=None
                 self._runs_in_float64 = check_module(
                     self.net_.module_, rows.inputs["X"][:2], len(self.classes_)
                 )
-            self.net_.partial_fit(rows.subset(train), None)
+            chosen = train if aside is None else np.concatenate([train, aside])
+            self.net_.partial_fit(rows.subset(chosen), None)
             self.net_.train_split = None  # it holds the data
         self.n_iter_ = check_outcome(self, rows.inputs["X"])
 
@@ -303,102 +329,6 @@ default=None
             [{k: v for k, v in row.items() if k not in hidden} for row in self.net_.history]
         )
 
-    # -- prediction ---------------------------------------------------------------------------
-
-    def _logits(self, X: Any, function: Callable | None = None) -> np.ndarray:
-        """Apply ``function(module, rows)`` (the forward pass by default) to all rows."""
-        check_is_fitted(self)
-        raw = check_table(self, X, reset=False)
-        X = prepare_X(self, raw, [np.float64, np.float32])
-        module = self.net_.module_.eval()
-        if self._runs_in_float64:
-            module = double_precision(module)
-        dtype = next(module.parameters()).dtype
-        function = function or (lambda module, rows: module(rows))
-        parts = []
-        with torch.no_grad():
-            for chunk in iterate_rows(X):
-                rows = torch.tensor(chunk, dtype=dtype, device=self.net_.device)
-                parts.append(function(module, rows).double().cpu().numpy())
-        return np.concatenate(parts)
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """Logits, or their difference in a binary problem.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows to decide on.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Positive values speak for ``classes_[1]`` in a binary problem.
-        """
-        logits = self._logits(X)
-        return logits[:, 1] - logits[:, 0] if logits.shape[1] == 2 else logits
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows to decide on.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
-        """
-        return softmax(self._logits(X), axis=1)
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of :meth:`predict_proba`, exact for small probabilities.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows to decide on.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
-        """
-        return log_softmax(self._logits(X), axis=1)
-
-    def predict(self, X: Any) -> np.ndarray:
-        """Class labels.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows to decide on.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Labels from ``classes_``.
-        """
-        logits = self._logits(X)
-        return self.classes_[logits.argmax(axis=1)]
-
-    def boundary_distance(self, X: Any) -> np.ndarray:
-        """Distance to the decision boundary in the logit space (FaiR-N, Eq. 7).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-            Rows to decide on.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            |logit difference|; with more than two classes, top logit minus runner-up.
-        """
-        return self._logits(X, lambda module, rows: fairn.boundary_distance(module(rows)))
-
     # -- scikit-learn's protocols -------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -407,6 +337,8 @@ default=None
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.classifier_tags.multi_class = self._targets().multi_class
+        tags.classifier_tags.multi_label = self._targets().multi_label
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
@@ -425,6 +357,6 @@ default=None
                 self.net_.import_state(net_state)
 
 
-def _own_generator(random_state: Any) -> np.random.RandomState:
+def own_generator(random_state: Any) -> np.random.RandomState:
     """Like scikit-learn's, but ``None`` draws fresh entropy, not from NumPy's global state."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)

@@ -10,6 +10,8 @@ import torch
 from skorch.dataset import Dataset
 from torch import Tensor
 
+from .sampling import Stratum
+
 Batch = tuple[dict[str, Tensor], Tensor]
 
 
@@ -97,6 +99,10 @@ class BatchLoader:
         Source of the order, torch's global one if ``None``.
     drop_last : bool, default=False
         Leave out a last batch that is smaller than the others.
+    strata : list of Stratum, default=None
+        What every batch is made of, stratum by stratum; the number of batches stays the same.
+    companions : list of Stratum, default=None
+        Added to every batch. Their rows come last in ``dataset`` and are in no batch otherwise.
     """
 
     def __init__(
@@ -106,33 +112,52 @@ class BatchLoader:
         shuffle: bool = False,
         generator: torch.Generator | None = None,
         drop_last: bool = False,
+        strata: list[Stratum] | None = None,
+        companions: list[Stratum] | None = None,
     ) -> None:
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self.generator, self.drop_last = generator, drop_last
+        self.strata, self.companions = strata, companions or []
+        self.n_rows = len(dataset) - sum(len(stratum.rows) for stratum in self.companions)
 
     def __len__(self) -> int:
         return len(self._starts())
 
     def _starts(self) -> range:
-        n, size = len(self.dataset), self.batch_size
+        n, size = self.n_rows, self.batch_size
         if self.drop_last and n > size:
             return range(0, n - n % size, size)
         alone = n % size == 1 and n > size > 1  # joins the batch before it: batch-norm needs two
         return range(0, n - alone, size)
 
     def __iter__(self) -> Iterator[Batch]:
-        starts, n, size = self._starts(), len(self.dataset), self.batch_size
+        device = self.dataset.targets.device
+        batches = self._batches() if self.strata is None else self._draw(self.strata)
+        if self.companions:
+            pairs = zip(batches, self._draw(self.companions), strict=True)
+            batches = (torch.cat([self._positions(rows), added]) for rows, added in pairs)
+        for rows in batches:
+            yield self.dataset[rows.to(device) if isinstance(rows, Tensor) else rows]
+
+    def _batches(self) -> Iterator[slice | Tensor]:
+        starts, n, size = self._starts(), self.n_rows, self.batch_size
         last = n - n % size if self.drop_last and n > size else n
         if len(starts) == 1 and last == n:
-            yield self.dataset[:]
+            yield slice(n)
             return
+        device = self.dataset.targets.device
         order = None
         if self.shuffle:
-            order = torch.randperm(n, generator=self.generator).to(self.dataset.targets.device)
+            order = torch.randperm(n, generator=self.generator).to(device)
         for start in starts:
-            stop = last if start == starts[-1] else start + size
-            rows = slice(start, stop)
-            yield self.dataset[rows if order is None else order[rows]]
+            rows = slice(start, last if start == starts[-1] else start + size)
+            yield rows if order is None else order[rows]
+
+    def _draw(self, strata: list[Stratum]) -> Tensor:
+        return torch.cat([s.draw(len(self), self.generator) for s in strata], dim=1)
+
+    def _positions(self, rows: slice | Tensor) -> Tensor:
+        return torch.arange(self.n_rows)[rows] if isinstance(rows, slice) else rows.cpu()
 
 
 def iterate_rows(X: np.ndarray | Tensor, elements: int = 2**20) -> Iterator:

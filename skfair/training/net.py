@@ -16,7 +16,6 @@ from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from ..objectives import Objective
 from .data import Batch, BatchLoader, iterate_rows
-from .modules import forward_with_gradient_norm
 
 average_in_place = get_swa_multi_avg_fn()
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
@@ -83,29 +82,28 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         inputs, y = batch
+        forward = self.objective.forward
         if training:
-            logits, norm = self._forward(inputs["X"])
+            logits, extra = forward(self.module_, inputs, y)
+            if "held_out" in inputs:
+                extra["held_out"] = inputs["held_out"]
         else:  # all held-out rows at once, with group means of their own, no running ones
-            parts = [self._forward(rows) for rows in iterate_rows(inputs["X"])]
-            logits, norm = (
-                None if p[0] is None else torch.cat(p) for p in zip(*parts, strict=True)
-            )
+            chunks = [
+                forward(self.module_, {"X": rows}, None) for rows in iterate_rows(inputs["X"])
+            ]
+            logits = torch.cat([logits for logits, _ in chunks])
+            extra = {name: torch.cat([extra[name] for _, extra in chunks]) for name in chunks[0][1]}
         terms, state = self.objective.terms(
             logits,
             y,
             inputs.get("groups"),
             inputs.get("weights"),
             self.objective_state_ if training else None,
-            norm,
+            **extra,
         )
         if training:
             self.objective_state_ = state
         return logits, terms
-
-    def _forward(self, X: Tensor) -> tuple[Tensor, Tensor | None]:
-        if self.objective.needs_gradient_norm:
-            return forward_with_gradient_norm(self.module_, X)
-        return self.module_(X), None
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward and backward pass of one batch."""

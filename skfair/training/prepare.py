@@ -11,10 +11,29 @@ from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, assert_all_finite, check_array, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from ..sensitive import GroupEncoder, as_frame, column_positions, select_sensitive
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What y may be.
+
+    Attributes
+    ----------
+    multi_class : bool, default=True
+        Whether there may be more than two classes.
+    multi_label : bool, default=False
+        Whether a row may have several labels, y being of shape (n, n_labels).
+    hint : str, default=""
+        What an error says to somebody with more than two classes.
+    """
+
+    multi_class: bool = True
+    multi_label: bool = False
+    hint: str = ""
 
 
 @dataclass
@@ -26,8 +45,8 @@ class TrainingData:
     raw : array-like of shape (n, n_features_in_)
         X as the user passed it.
     X : ndarray of shape (n, ...)
-        What the network sees.
-    y : int64 ndarray of shape (n,)
+        What the network sees; as passed, less dropped columns, if there is none.
+    y : int64 ndarray of shape (n,) or (n, n_labels)
         Class codes.
     weights : ndarray of shape (n,) or None
         Positive weights.
@@ -52,16 +71,18 @@ class TrainingData:
         sensitive = self.sensitive_features
         return TrainingData(
             take(self.raw, rows),
-            self.X[rows],
+            take(self.X, rows),
             self.y[rows],
             self.weights[rows],
             None,
             None if sensitive is None else sensitive.iloc[rows].reset_index(drop=True),
         )
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """What travels in a batch."""
+    def arrays(self, aside: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """What travels in a batch; ``aside`` are the rows that are not classified."""
         arrays = {"X": self.X, "y": self.y, "groups": self.groups}
+        if aside is not None:
+            arrays["held_out"] = np.isin(np.arange(len(self.y)), aside)
         if self.weights is not None:
             arrays["weights"] = self.weights.astype(self.X.dtype)
         return {name: values for name, values in arrays.items() if values is not None}
@@ -84,28 +105,37 @@ def prepare(
     are added to those known before.
     """
     raw, y = check_table(estimator, X, y, reset=not resume)
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
+    y, multi_label = _check_target(estimator, y)
+    if not resume:
+        estimator._multi_label = multi_label
+    elif multi_label != estimator._multi_label:
+        raise ValueError("y must be of the same kind in every call, one label a row or several.")
     if not resume:
         estimator._kept_columns = _kept_columns(estimator, raw)
     if sensitive_features is None and estimator.sensitive_columns is not None:
         sensitive_features = select_sensitive(raw, estimator.sensitive_columns)
-    dtype = estimator._trained_dtype if resume else estimator.dtype
-    X = prepare_X(estimator, raw, [np.dtype(dtype)])
-    if len(y) != len(X):
-        raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}.")
+    trains_network = getattr(estimator, "estimator", None) is None
+    if trains_network:
+        dtype = estimator._trained_dtype if resume else estimator.dtype
+        X = prepare_X(estimator, raw, [np.dtype(dtype)])
+    else:
+        X = kept(estimator, raw)
+    n_samples = _num_samples(X)
+    if len(y) != n_samples:
+        raise ValueError(f"X and y must have the same length, got {n_samples} and {len(y)}.")
 
     if sensitive_features is not None:
-        sensitive_features = as_frame(sensitive_features, len(X))
+        sensitive_features = as_frame(sensitive_features, n_samples)
 
     weights = None
     if sample_weight is not None:
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     data = TrainingData(raw, X, y, weights, None, sensitive_features).without_zero_weights()
-    data.y = _encode_labels(estimator, data.y, classes, resume)
+    encode = _encode_several if multi_label else _encode_labels
+    data.y = encode(estimator, data.y, classes, resume)
     if estimator.class_weight is not None:
-        factors = compute_sample_weight(estimator.class_weight, estimator.classes_[data.y])
+        labels = data.y if multi_label else estimator.classes_[data.y]
+        factors = compute_sample_weight(estimator.class_weight, labels)
         if not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise ValueError(
                 "class_weight must hold non-negative finite numbers, got "
@@ -113,7 +143,9 @@ def prepare(
             )
         data.weights = factors if data.weights is None else data.weights * factors
         data = data.without_zero_weights()
-    if data.weights is not None:  # only ratios matter; large or tiny ones must fit a float32
+    if (
+        data.weights is not None and trains_network
+    ):  # only ratios matter; large or tiny ones must fit a float32
         data.weights = data.weights / data.weights.max()
         data.weights /= data.weights.mean()
     data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
@@ -147,10 +179,16 @@ def _kept_columns(estimator: Any, raw: Any) -> list[int] | None:
     return kept
 
 
+def kept(estimator: Any, raw: Any) -> Any:
+    """Columns of X that training may see."""
+    if estimator._kept_columns is None:
+        return raw
+    return _safe_indexing(raw, estimator._kept_columns, axis=1)
+
+
 def prepare_X(estimator: Any, raw: Any, dtypes: list) -> np.ndarray:
     """Return the numbers that the network sees, in one of ``dtypes``."""
-    if estimator._kept_columns is not None:
-        raw = _safe_indexing(raw, estimator._kept_columns, axis=1)
+    raw = kept(estimator, raw)
     try:
         with np.errstate(over="ignore"):  # what does not fit is reported as infinite
             X = check_array(
@@ -178,6 +216,29 @@ def take(X: Any, rows: np.ndarray) -> Any:
     return _safe_indexing(X, rows)
 
 
+def _check_target(estimator: Any, y: Any) -> tuple[np.ndarray, bool]:
+    """Return y, and whether it holds several labels a row."""
+    allowed = estimator._targets()
+    if allowed.multi_label and type_of_target(y, input_name="y") == "multilabel-indicator":
+        return check_array(y, accept_sparse="csr", dtype=np.int64, input_name="y"), True
+    y = column_or_1d(y, warn=True)
+    assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
+    return y, False
+
+
+def _encode_several(estimator: Any, y: Any, classes: Any, resume: bool) -> np.ndarray:
+    """Check 0 and 1 for each label; ``classes_`` are the positions of the labels."""
+    y = y.toarray() if issparse(y) else y
+    if not resume:
+        estimator.classes_ = np.arange(y.shape[1])
+    elif y.shape[1] != len(estimator.classes_):
+        raise ValueError(
+            f"y must have {len(estimator.classes_)} labels as before, got {y.shape[1]}."
+        )
+    return y
+
+
 def _encode_labels(estimator: Any, y: np.ndarray, classes: Any, resume: bool) -> np.ndarray:
     present, codes = np.unique(y, return_inverse=True)
     if not resume:
@@ -191,6 +252,11 @@ def _encode_labels(estimator: Any, y: np.ndarray, classes: Any, resume: bool) ->
         raise ValueError(
             f"classes={list(classes)!r} differ from those of the first call, "
             f"{estimator.classes_.tolist()}."
+        )
+    if len(estimator.classes_) > 2 and not estimator._targets().multi_class:
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is multiclass "
+            f"({len(estimator.classes_)} classes). {estimator._targets().hint}"
         )
     unknown = np.setdiff1d(present, estimator.classes_)
     if len(unknown):
@@ -226,20 +292,23 @@ def _encode_groups(
 
 
 def split_off(
-    data: TrainingData, share: float | None, rng: np.random.RandomState
+    data: TrainingData,
+    share: float | None,
+    rng: np.random.RandomState,
+    rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return the rows to train on and those held out, ``None`` for all and for none.
+    """Divide ``rows`` into those to train on and those held out, ``None`` for all and for none.
 
     The split is stratified by class and group if every such cell is large enough, else by class,
     and at random if a class is too small even for that.
     """
     if share is None:
-        return None, None
+        return rows, None
+    rows = np.arange(len(data.y)) if rows is None else rows
     stratify = None
     candidates = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
     for cells in candidates:
-        _, codes, counts = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+        _, codes, counts = np.unique(cells[rows], axis=0, return_inverse=True, return_counts=True)
         if counts.min() * min(share, 1 - share) >= 1:
             stratify = codes.ravel()
-    rows = np.arange(len(data.y))
     return train_test_split(rows, test_size=share, stratify=stratify, random_state=rng)

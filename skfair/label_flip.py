@@ -1,0 +1,277 @@
+"""Label flipping: worse labels for the group that a plain model serves best."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Hashable
+from functools import wraps
+from numbers import Real
+from typing import Any, Self
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import StratifiedKFold
+from sklearn.utils import get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from skorch.callbacks import Callback
+
+from .labels import flip_labels
+from .objectives import Objective
+from .objectives.classification import classification_terms
+from .training import NeuralClassifier
+from .training.base import own_generator
+from .training.flipping import FlipLabels
+from .training.prepare import Targets, TrainingData, check_table, kept, prepare, take
+
+__all__ = ["LabelFlipClassifier"]
+
+# What concerns any estimator, not only a network; and what is idle without early stopping.
+SHARED = ("sensitive_columns", "drop_sensitive_columns", "class_weight", "random_state")
+IDLE = ("validation_fraction", "n_iter_no_change", "tol")
+FOLDS = 3
+
+
+def _own_network(classifier: LabelFlipClassifier) -> bool:
+    return classifier.estimator is None
+
+
+def _delegated(method: str) -> Callable:
+    """Return a method that the given estimator answers, if there is one and it can."""
+    of_network = getattr(NeuralClassifier, method)
+
+    def available(classifier: LabelFlipClassifier) -> bool:
+        inner = getattr(classifier, "estimator_", classifier.estimator)
+        return inner is None or hasattr(inner, method)
+
+    @wraps(of_network)
+    def answer(self: LabelFlipClassifier, X: Any) -> np.ndarray:
+        if self.estimator is None:
+            return of_network(self, X)
+        check_is_fitted(self)
+        X = kept(self, check_table(self, X, reset=False))
+        return getattr(self.estimator_, method)(X)
+
+    return available_if(available)(answer)
+
+
+class LabelFlipClassifier(NeuralClassifier):
+    """Classifier trained on randomly flipped labels of one group.
+
+    The group that a plain model serves best gets a share of wrong labels, so that its accuracy
+    comes down to that of the others [1]_ (section 6). A baseline: it levels down, and which share
+    helps is a matter of trial.
+
+    Parameters
+    ----------
+    flip_fraction : float in [0, 1], default=0.3
+        Share of the group's rows whose label is changed, rounded to a whole number of rows.
+    flip_group : "auto" or group label, default="auto"
+        Group whose labels are flipped, as in ``groups_``: a value, or a tuple of values where there
+        are several sensitive features. "auto" takes the one with the best accuracy in a 3-fold
+        cross-validation of the same model without flipping, which costs three more fits.
+    mode : {"auto", "epoch", "once"}, default="auto"
+        Whether every epoch flips labels of other rows, or the labels are flipped once before
+        training. "auto" is "epoch" for the network and "once" for an ``estimator``, which has no
+        epochs.
+    estimator : classifier, default=None
+        Any scikit-learn classifier or pipeline to train on the flipped labels instead of a network.
+        Parameters of the network then keep their defaults.
+    {network_parameters}
+
+    Attributes
+    ----------
+    flip_group_ : group label or None
+        Group whose labels were flipped.
+    estimator_ : classifier
+        The fitted ``estimator``; the attributes of the network do not exist then.
+    {attributes}
+
+    Notes
+    -----
+    With two classes a flipped label is the other one; with more it is another one of those that
+    occur in the group ([1]_ swaps identities of men with other men's). Rows whose sensitive feature
+    is missing, rows that are held out and all other groups keep their labels.
+
+    References
+    ----------
+    .. [1] V. Cherepanova, V. Nanda, M. Goldblum, J. P. Dickerson, T. Goldstein. Technical
+       Challenges for Training Fair Neural Networks. 2021.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfair import LabelFlipClassifier
+    >>> from skfair.datasets import make_biased_classification
+    >>> X, y, group = make_biased_classification(random_state=0)
+    >>> model = LabelFlipClassifier(estimator=LogisticRegression(), random_state=0)
+    >>> model.fit(X, y, sensitive_features=group).flip_group_
+    'a'
+    """
+
+    _parameter_constraints = {
+        "flip_fraction": [Interval(Real, 0, 1, closed="both")],
+        "flip_group": "no_validation",
+        "mode": [StrOptions({"auto", "epoch", "once"})],
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "warmup": [Options(Real, {0})],  # there is no fairness term whose weight could rise
+    }
+
+    def __init__(
+        self,
+        *,
+        flip_fraction: float = 0.3,
+        flip_group: Any = "auto",
+        mode: str = "auto",
+        estimator: Any = None,
+        **network: Any,
+    ) -> None:
+        super().__init__(**network)
+        self.flip_fraction = flip_fraction
+        self.flip_group = flip_group
+        self.mode = mode
+        self.estimator = estimator
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        if self.estimator is None:
+            return
+        if self.mode == "epoch":
+            raise ValueError(
+                "mode='epoch' needs the network; an estimator has no epochs: use mode='once'."
+            )
+        parameters = inspect.signature(NeuralClassifier.__init__).parameters
+        changed = [
+            name
+            for name, value in vars(self).items()
+            if name in parameters
+            and name not in SHARED + IDLE
+            and value != parameters[name].default
+        ]
+        if changed:
+            raise ValueError(
+                f"{changed} are parameters of the network, which is not used with estimator="
+                f"{self.estimator!r}; set them in that estimator."
+            )
+
+    def _wants_groups(self) -> bool:
+        return self.flip_fraction > 0
+
+    def _targets(self) -> Targets:
+        if self.estimator is None:
+            return Targets()
+        several = getattr(get_tags(self.estimator).classifier_tags, "multi_class", True)
+        return Targets(multi_class=several, hint=f"So it is for {self.estimator!r}.")
+
+    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
+        return Objective(classification_terms)
+
+    # -- flipping -----------------------------------------------------------------------------
+
+    def _choose_group(self, data: TrainingData, resume: bool = False) -> None:
+        """Set ``flip_group_``."""
+        known = getattr(self, "flip_group_", None)
+        if data.groups is None or self.flip_fraction == 0:
+            self.flip_group_ = None
+        elif not (isinstance(self.flip_group, str) and self.flip_group == "auto"):
+            if self.flip_group not in self.groups_:
+                raise ValueError(
+                    f"flip_group={self.flip_group!r} does not occur in sensitive_features; use "
+                    f"'auto' or one of {self.groups_}."
+                )
+            self.flip_group_ = self.flip_group
+        elif not (resume and known in self.groups_):
+            self.flip_group_ = self._best_served(data)
+
+    def _best_served(self, data: TrainingData) -> Hashable:
+        seed = int(own_generator(self.random_state).randint(2**31 - 1))
+        plain = clone(self).set_params(flip_fraction=0.0, random_state=seed, verbose=0)
+        labels = self.classes_[data.y]
+        hits = np.empty(len(labels), dtype=bool)
+        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+        with warnings.catch_warnings():  # of small folds; the fit that counts warns by itself
+            warnings.simplefilter("ignore", UserWarning)
+            for train, test in folds.split(np.zeros(len(labels)), data.y):
+                extra = {"sensitive_features": data.sensitive_features.iloc[train]}
+                if data.weights is not None:
+                    extra["sample_weight"] = data.weights[train]
+                model = clone(plain).fit(take(data.raw, train), labels[train], **extra)
+                hits[test] = model.predict(take(data.raw, test)) == labels[test]
+        accuracy = [
+            np.average(hits[rows], weights=None if data.weights is None else data.weights[rows])
+            for rows in (data.groups[:, 0] == code for code in range(len(self.groups_)))
+        ]
+        return self.groups_[int(np.argmax(accuracy))]
+
+    def _members(self, data: TrainingData) -> np.ndarray:
+        if self.flip_group_ is None:
+            return np.zeros(len(data.y), dtype=bool)
+        return data.groups[:, 0] == self.groups_.index(self.flip_group_)
+
+    # -- the network --------------------------------------------------------------------------
+
+    def _train(self, data: TrainingData, epochs: int, resume: bool, *args: Any, **kw: Any) -> None:
+        self._choose_group(data, resume)
+        super()._train(data, epochs, resume, *args, **kw)
+
+    def _own_callbacks(self, data: TrainingData, seed: int) -> list[tuple[str, Callback]]:
+        members = self._members(data)
+        if not members.any():
+            return []
+        flip = FlipLabels(
+            members, self.flip_fraction, len(self.classes_), self.mode == "once", seed
+        )
+        return [("skfair_flip_labels", flip)]
+
+    # -- any estimator ------------------------------------------------------------------------
+
+    @wraps(NeuralClassifier.fit)
+    def fit(
+        self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None
+    ) -> Self:
+        if self.estimator is None:
+            return super().fit(
+                X, y, sensitive_features=sensitive_features, sample_weight=sample_weight
+            )
+        with self._all_or_nothing():
+            data = prepare(self, X, y, sensitive_features, sample_weight, None, False, False)
+            weights = {} if data.weights is None else {"sample_weight": data.weights}
+            if weights and not has_fit_parameter(self.estimator, "sample_weight"):
+                raise ValueError(
+                    f"sample_weight and class_weight need an estimator whose fit takes "
+                    f"sample_weight; {self.estimator!r} does not."
+                )
+            if data.groups is None and self._wants_groups():
+                warnings.warn(
+                    "LabelFlipClassifier got neither sensitive_features nor sensitive_columns: no "
+                    "label is flipped.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+            self._choose_group(data)
+            rng = own_generator(self.random_state)
+            codes = flip_labels(
+                data.y, self._members(data), self.flip_fraction, len(self.classes_), rng
+            )
+            self.estimator_ = clone(self.estimator).fit(data.X, self.classes_[codes], **weights)
+            self.classes_ = self.estimator_.classes_
+        return self
+
+    predict = _delegated("predict")
+    predict_proba = _delegated("predict_proba")
+    predict_log_proba = _delegated("predict_log_proba")
+    decision_function = _delegated("decision_function")
+    partial_fit = available_if(_own_network)(NeuralClassifier.partial_fit)
+    boundary_distance = available_if(_own_network)(NeuralClassifier.boundary_distance)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "net_") or hasattr(self, "estimator_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.estimator is not None:
+            tags.input_tags = get_tags(self.estimator).input_tags
+        return tags

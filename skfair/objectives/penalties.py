@@ -1,0 +1,241 @@
+"""Penalties on the difference between groups (Technical Challenges, section 3; FAIRER, 2.2, A.11).
+
+A penalty compares the groups' means of some quantity. Its first function says which: the quantity
+of each row and the share in which the row counts, ``values`` and ``cases`` of shape
+(n_rates, n). Its second function turns the means, (n_rates, n_groups), into one number.
+
+Shapes: logits (n, n_classes), or (n, n_labels) with several labels; y (n,) or (n, n_labels);
+groups (n, n_attributes); weights (n,) or None. p is the probability of the positive class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ._base import Terms
+from .classification import row_losses, weighted_mean
+from .groups import group_means, pairwise_gap
+from .mixup import path_gap
+
+NORMALIZATIONS = ("conditional", "group")
+
+
+def positive_probability(logits: Tensor) -> Tensor:
+    """P(positive) of a binary classifier, shape (n,)."""
+    return (logits[..., 1] - logits[..., 0]).sigmoid()
+
+
+# -- what is compared ------------------------------------------------------------------------
+
+
+def losses(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """L_a, the loss of group a (Technical Challenges, Eq. 2)."""
+    values = row_losses(logits, y)
+    return values.unsqueeze(0), torch.ones_like(values).unsqueeze(0)
+
+
+def selection_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """E[p | a] (FAIRER, Eq. 1; Technical Challenges, Eq. 6)."""
+    p = positive_probability(logits)
+    return p.unsqueeze(0), torch.ones_like(p).unsqueeze(0)
+
+
+def true_positive_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """E[p | a, y = 1] (FAIRER, A.11)."""
+    p = positive_probability(logits)
+    return p.unsqueeze(0), y.to(p).unsqueeze(0)
+
+
+def error_rates(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """E[p | a, y = 0] and E[1 - p | a, y = 1] (Technical Challenges, Eq. 4; FAIRER, Eq. 2)."""
+    p, y = positive_probability(logits), y.to(logits)
+    return torch.stack([p, 1 - p]), torch.stack([1 - y, y])
+
+
+def precision(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """E[y | a, predicted positive], every row counting in proportion to its p.
+
+    The definition of predictive parity in FAIRER, A.11; the loss printed there, a mean of p over
+    all members of the group, is that of demographic parity.
+    """
+    p = positive_probability(logits)
+    return y.to(p).unsqueeze(0), p.unsqueeze(0)
+
+
+# -- how it is compared ----------------------------------------------------------------------
+
+
+def gap(means: Tensor, present: Tensor, contrasts: Tensor) -> Tensor:
+    """Sum over rates and pairs of groups of |difference|."""
+    return pairwise_gap(means, present, contrasts)
+
+
+def greatest(means: Tensor, present: Tensor, contrasts: Tensor) -> Tensor:
+    """Mean of the group that has the greatest one (Technical Challenges, Eq. 7)."""
+    worst = means.masked_fill(~present, -torch.inf).amax()
+    return worst.where(present.any(), 0.0)
+
+
+def negative_ratio(means: Tensor, present: Tensor, contrasts: Tensor) -> Tensor:
+    """-min(r, 1 / r) of the pair of groups that differs most (Technical Challenges, Eq. 6)."""
+    low = means.where(present, torch.inf).amin()
+    high = means.where(present, 0.0).amax()
+    return -(low.where(present.any(), 0.0) / high.clamp(min=torch.finfo(high.dtype).tiny))
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """One way of comparing groups.
+
+    Attributes
+    ----------
+    rates : callable
+        ``rates(logits, y) -> (values, cases)``.
+    compare : callable
+        ``compare(means, present, contrasts) -> scalar``.
+    binary : bool
+        Whether it is defined for two classes only.
+    """
+
+    rates: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    compare: Callable[[Tensor, Tensor, Tensor], Tensor]
+    binary: bool = True
+
+    @property
+    def adds_pairs(self) -> bool:
+        """Whether the number of pairs of groups scales it."""
+        return self.compare is gap
+
+
+PENALTIES = {
+    "equal_loss": Penalty(losses, gap, binary=False),
+    "max_min": Penalty(losses, greatest, binary=False),
+    "equalized_odds": Penalty(error_rates, gap),
+    "equal_opportunity": Penalty(true_positive_rate, gap),
+    "predictive_parity": Penalty(precision, gap),
+    "demographic_parity": Penalty(selection_rate, gap),
+    "disparate_impact": Penalty(selection_rate, negative_ratio),
+}
+
+
+def group_penalty(
+    name: str,
+    logits: Tensor,
+    y: Tensor,
+    groups: Tensor,
+    weights: Tensor | None,
+    contrasts: Tensor,
+    normalize: str = "conditional",
+    state: Tensor | None = None,
+    decay: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """Value of a penalty on a batch, and the state of :func:`~skfair.objectives.group_means`.
+
+    Parameters
+    ----------
+    name : str
+        A key of ``PENALTIES``.
+    logits, y, groups, weights : Tensor
+        The batch; rows of group -1 take no part.
+    contrasts : Tensor of shape (n_pairs, n_groups)
+        From :func:`~skfair.objectives.group_contrasts`.
+    normalize : {"conditional", "group"}, default="conditional"
+        What a rate is divided by: the cases it is conditioned on (as equalized odds is defined), or
+        all members of the group (as Technical Challenges, Eq. 4, is printed). The same thing for
+        the penalties that are not conditioned.
+    state, decay
+        See :func:`~skfair.objectives.group_means`.
+
+    Returns
+    -------
+    penalty : Tensor
+        A scalar; ``"max_min"`` gives the loss of the worst-off group.
+    state : Tensor of shape (n_rates, 2, n_groups)
+        For the next batch.
+    """
+    penalty = PENALTIES[name]
+    values, cases = penalty.rates(logits, y)
+    if normalize == "group":
+        values, cases = values * cases, torch.ones_like(cases)
+    if weights is not None:
+        cases = cases * weights
+    means, present, state = group_means(values, groups, cases, contrasts.shape[-1], state, decay)
+    return penalty.compare(means, present, contrasts), state
+
+
+def penalty_terms(
+    logits: Tensor,
+    y: Tensor,
+    groups: Tensor | None,
+    weights: Tensor | None,
+    state: Tensor | None = None,
+    *,
+    penalty: str | Callable,
+    contrasts: Tensor | None,
+    normalize: str = "conditional",
+    decay: float = 0.0,
+    held_out: Tensor | None = None,
+    slopes: Tensor | None = None,
+    partners: Tensor | None = None,
+) -> tuple[Terms, Tensor | None]:
+    """Terms of a penalised objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
+
+    Parameters
+    ----------
+    logits, y, groups, weights : Tensor
+        The batch. ``groups=None`` leaves the penalty out.
+    state : Tensor or None
+        Running sums and counts of the groups.
+    penalty : str or callable
+        A key of ``PENALTIES``, or ``penalty(logits, y, groups, weights) -> scalar`` with
+        one-dimensional groups (-1: takes no part) and weights.
+    contrasts : Tensor of shape (n_pairs, n_groups) or None
+        From :func:`~skfair.objectives.group_contrasts`.
+    normalize, decay
+        As in :func:`group_penalty`.
+    held_out : bool Tensor of shape (n,) or None
+        Rows that make up the penalty and take no part in the cross-entropy; ``None``: all rows do
+        both.
+    slopes, partners : Tensor of shape (n_paths,) or None
+        From :func:`~skfair.objectives.mixup.forward_with_paths`; the penalty is then that of
+        Fair-Mixup.
+
+    Returns
+    -------
+    terms : dict
+        ``cross_entropy`` and ``penalty``, scalars. For ``"max_min"`` the penalty is the excess of
+        the worst-off group's loss over the mean loss: with a weight of 1 the sum is the former.
+    state : Tensor or None
+        For the next batch.
+    """
+    cross_entropies = row_losses(logits, y)
+    if held_out is None:
+        penalized = weights
+        terms = {"cross_entropy": weighted_mean(cross_entropies, weights)}
+    else:
+        weights = torch.ones_like(cross_entropies) if weights is None else weights
+        penalized, weights = weights * held_out, weights * ~held_out
+        terms = {"cross_entropy": weighted_mean(cross_entropies, weights)}
+        groups = groups.masked_fill(~held_out.unsqueeze(-1), -1)
+    if groups is None:
+        return terms, state
+    if slopes is not None:
+        by_label = PENALTIES[penalty].rates is error_rates
+        value, state = path_gap(
+            slopes, partners, groups, y if by_label else None, penalized, contrasts, state, decay
+        )
+    elif callable(penalty):
+        ones = torch.ones_like(cross_entropies)
+        value = penalty(logits, y, groups[..., 0], ones if penalized is None else penalized)
+    else:
+        value, state = group_penalty(
+            penalty, logits, y, groups, penalized, contrasts, normalize, state, decay
+        )
+        if penalty == "max_min":
+            value = value - weighted_mean(cross_entropies, penalized)
+    terms["penalty"] = value
+    return terms, state

@@ -1,0 +1,201 @@
+"""Networks trained with a penalty on the difference between groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .objectives import Objective
+from .objectives.groups import memory_decay
+from .objectives.mixup import forward_with_paths
+from .objectives.penalties import NORMALIZATIONS, PENALTIES, penalty_terms
+from .training import NeuralClassifier
+from .training.prepare import Targets, TrainingData, split_off
+
+__all__ = ["PenaltyClassifier"]
+
+AUGMENTED = ("demographic_parity", "equalized_odds")
+
+
+class PenaltyClassifier(NeuralClassifier):
+    """Neural network with a fairness penalty.
+
+    Minimises cross-entropy + ``alpha`` * penalty [1]_ [2]_. Here p is the predicted probability of
+    ``classes_[1]``, and with more than two groups "difference" is the sum over all pairs.
+
+    Parameters
+    ----------
+    penalty : {"equal_loss", "max_min", "equalized_odds", "equal_opportunity", \
+"predictive_parity", "demographic_parity", "disparate_impact"} or callable, \
+default="demographic_parity"
+        What is penalised:
+
+        - "equal_loss": difference between the groups' losses ([1]_, Eq. 2);
+        - "max_min": excess of the worst-off group's loss over the mean loss: ``alpha=1`` minimises
+          the worst group's loss ([1]_, Eq. 7);
+        - "equalized_odds": difference in mean p among the negatives plus that among the positives
+          ([1]_, Eq. 4; [2]_, Eq. 2);
+        - "equal_opportunity": that among the positives alone ([2]_, A.11);
+        - "predictive_parity": difference in precision, every row counting with its p ([2]_, A.11);
+        - "demographic_parity": difference in mean p ([2]_, Eq. 1);
+        - "disparate_impact": minus the ratio of the least to the greatest mean p ([1]_, Eq. 6);
+        - a callable ``penalty(logits, y, groups, weights) -> scalar``, differentiable in ``logits``
+          (n, n_classes). ``y`` (n,) holds class codes, or (n, n_labels) 0 and 1; ``groups`` (n,)
+          positions in ``groups_``, -1 for rows that take no part; ``weights`` (n,) sample weights.
+
+        "equal_loss", "max_min" and callables take more than two classes, and several labels a row:
+        y of shape (n, n_labels), with the mean binary cross-entropy as loss.
+    alpha : float >= 0, default=1.0
+        Weight of the penalty. With k > 2 groups it weighs the mean over the pairs, not their sum.
+    penalty_on : {"train", "holdout"}, default="train"
+        Whether the penalty is computed on the rows of the batch, or on a part of the training data
+        that takes no part in the cross-entropy. A batch then has as many rows of that part as of
+        the others, or all of them.
+    holdout_fraction : float in (0, 1), default=0.1
+        Share of the training data held out for ``penalty_on="holdout"``, stratified by group and
+        class.
+    normalize : {"conditional", "group"}, default="conditional"
+        What the rates of "equalized_odds", "equal_opportunity" and "predictive_parity" are divided
+        by: the cases they are conditioned on, as the metrics are defined, or all members of the
+        group, as [1]_, Eq. 4, is printed. The other penalties divide by the group either way.
+    augment : {"mixup"} or None, default=None
+        "mixup" replaces the difference by the slope of mean p along random paths between the groups
+        (Fair-Mixup [3]_; FairReg(., Aug) in [2]_); "demographic_parity" and "equalized_odds" only.
+    group_memory : int >= 0, default=5120
+        Number of rows that the group means remember: in batches smaller than this, their value,
+        and so the sign of a difference, comes from recent batches too, their gradient from the
+        current one alone. 0 takes each batch by itself, as printed. Without effect on a callable.
+    averaging : float in [0, 1], default=0.25
+        Share of the last steps whose weights are averaged. A penalty's gradient does not fade as
+        the difference does, so that single steps overshoot to and fro; their mean does not.
+    {network_parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    Notes
+    -----
+    Parity on the training data is not parity on new data, and parity between the given groups can
+    hide disparity between others: see :func:`~skfair.metrics.fairness_generalization` and
+    :func:`~skfair.metrics.subgroup_report`.
+
+    References
+    ----------
+    .. [1] V. Cherepanova, V. Nanda, M. Goldblum, J. P. Dickerson, T. Goldstein. Technical
+       Challenges for Training Fair Neural Networks. 2021.
+    .. [2] T. Li et al. FAIRER: Fairness as Decision Rationale Alignment. ICML 2023.
+    .. [3] C.-Y. Chuang, Y. Mroueh. Fair Mixup: Fairness via Interpolation. ICLR 2021.
+
+    Examples
+    --------
+    >>> from skfair import PenaltyClassifier
+    >>> from skfair.datasets import make_biased_classification
+    >>> X, y, group = make_biased_classification(random_state=0)
+    >>> model = PenaltyClassifier(penalty="equalized_odds", max_epochs=20, random_state=0)
+    >>> model = model.fit(X, y, sensitive_features=group)
+    >>> model.predict(X[:3]).shape
+    (3,)
+    """
+
+    _parameter_constraints = {
+        "penalty": [StrOptions(set(PENALTIES)), callable],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "penalty_on": [StrOptions({"train", "holdout"})],
+        "holdout_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "normalize": [StrOptions(set(NORMALIZATIONS))],
+        "augment": [StrOptions({"mixup"}), None],
+        "group_memory": [Interval(Integral, 0, None, closed="left")],
+        "averaging": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        *,
+        penalty: str | Callable = "demographic_parity",
+        alpha: float = 1.0,
+        penalty_on: str = "train",
+        holdout_fraction: float = 0.1,
+        normalize: str = "conditional",
+        augment: str | None = None,
+        group_memory: int = 5120,
+        averaging: float = 0.25,
+        **network: Any,
+    ) -> None:
+        super().__init__(**network)
+        self.penalty = penalty
+        self.alpha = alpha
+        self.penalty_on = penalty_on
+        self.holdout_fraction = holdout_fraction
+        self.normalize = normalize
+        self.augment = augment
+        self.group_memory = group_memory
+        self.averaging = averaging
+
+    def _wants_groups(self) -> bool:
+        return self.alpha > 0
+
+    def _targets(self) -> Targets:
+        known = PENALTIES.get(self.penalty) if isinstance(self.penalty, str) else None
+        several = known is None or not known.binary
+        others = sorted(name for name, penalty in PENALTIES.items() if not penalty.binary)
+        return Targets(
+            multi_class=several,
+            multi_label=several,
+            hint=f"penalty={self.penalty!r} needs two classes; {others} take more.",
+        )
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        if self.augment is None:
+            return
+        if self.penalty not in AUGMENTED:
+            raise ValueError(
+                f"augment={self.augment!r} works with penalty in {list(AUGMENTED)}, got "
+                f"penalty={self.penalty!r}."
+            )
+        if self.normalize != "conditional":
+            raise ValueError(
+                f"augment={self.augment!r} needs normalize='conditional': its paths join people of "
+                f"the same label; got normalize={self.normalize!r}."
+            )
+
+    def _set_aside(
+        self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        if self.penalty_on == "train" or data.groups is None or self.alpha == 0:
+            return rows, None
+        train, aside = split_off(data, self.holdout_fraction, rng, rows)
+        groups = data.groups[:, 0]
+        absent = sorted(set(groups[groups >= 0]) - set(groups[aside]))
+        if absent:
+            raise ValueError(
+                f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
+                f"{len(aside)} rows without a member of {[self.groups_[i] for i in absent]}. A "
+                "greater fraction, more data or merged groups would do."
+            )
+        return train, aside
+
+    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
+        terms = partial(
+            penalty_terms,
+            penalty=self.penalty,
+            contrasts=contrasts,
+            normalize=self.normalize,
+            decay=memory_decay(batch_size, self.group_memory),
+        )
+        weight, known = self.alpha, isinstance(self.penalty, str)
+        if contrasts is not None and known and PENALTIES[self.penalty].adds_pairs:
+            weight /= len(contrasts)
+        if self.augment is None or self.alpha == 0:
+            return Objective(terms, {"penalty": weight})
+        by_label = self.penalty == "equalized_odds"
+        return Objective(
+            terms, {"penalty": weight}, forward=partial(forward_with_paths, by_label=by_label)
+        )
