@@ -1,5 +1,7 @@
 """Fairness metrics and the scorers made of them."""
 
+from .generalization import fairness_generalization
+from .probability_gap import probability_gap
 from .recourse import fairness_index, recourse_gap, robustness_index
 from .scorers import (
     FairnessScorer,
@@ -10,16 +12,20 @@ from .scorers import (
     neg_recourse_gap_scorer,
     robustness_index_scorer,
 )
+from .subgroups import subgroup_report
 
 __all__ = [
     "FairnessScorer",
+    "fairness_generalization",
     "fairness_index",
     "fairness_index_scorer",
     "get_scorer",
     "get_scorer_names",
     "make_fairness_scorer",
     "neg_recourse_gap_scorer",
+    "probability_gap",
     "recourse_gap",
     "robustness_index",
     "robustness_index_scorer",
+    "subgroup_report",
 ]

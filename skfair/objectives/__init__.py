@@ -1,14 +1,16 @@
 """Training objectives: pure functions on tensors, each readable beside its paper.
 
-An objective's function takes ``(logits, y, groups, weights, state, gradient_norm)`` and returns
+An objective's function takes ``(logits, y, groups, weights, state, **extra)`` and returns
 ``(terms, state)``. It has no data-dependent Python branching, so it also runs under
 :func:`torch.func.vmap`.
 """
 
 from ._base import Objective
-from .classification import cross_entropy
+from .classification import cross_entropy, row_losses
 from .fairn import fairn_terms
 from .groups import group_contrasts, group_means, pairwise_gap
+from .mixup import path_slopes
+from .penalties import group_penalty, penalty_terms
 
 __all__ = [
     "Objective",
@@ -16,5 +18,9 @@ __all__ = [
     "fairn_terms",
     "group_contrasts",
     "group_means",
+    "group_penalty",
     "pairwise_gap",
+    "path_slopes",
+    "penalty_terms",
+    "row_losses",
 ]
