@@ -1,8 +1,15 @@
 """Fair neural-network classifiers that behave exactly like scikit-learn estimators."""
 
 from ._version import __version__
+from .dralign import DRAlignClassifier
 from .fairn import FaiRNClassifier
 from .label_flip import LabelFlipClassifier
 from .penalty import PenaltyClassifier
 
-__all__ = ["FaiRNClassifier", "LabelFlipClassifier", "PenaltyClassifier", "__version__"]
+__all__ = [
+    "DRAlignClassifier",
+    "FaiRNClassifier",
+    "LabelFlipClassifier",
+    "PenaltyClassifier",
+    "__version__",
+]

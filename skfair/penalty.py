@@ -13,14 +13,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from .objectives import Objective
 from .objectives.groups import memory_decay
-from .objectives.mixup import forward_with_paths
+from .objectives.mixup import AUGMENTED, forward_with_paths
 from .objectives.penalties import NORMALIZATIONS, PENALTIES, penalty_terms
 from .training import NeuralClassifier
 from .training.prepare import Targets, TrainingData, split_off
 
 __all__ = ["PenaltyClassifier"]
-
-AUGMENTED = ("demographic_parity", "equalized_odds")
 
 
 class PenaltyClassifier(NeuralClassifier):

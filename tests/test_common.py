@@ -14,15 +14,27 @@ import pytest
 import skops.io
 import torch
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skfair import FaiRNClassifier
+from skfair import FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair.objectives.penalties import PENALTIES
 from skfair.testing import expected_failed_checks
 
 QUICK = {"max_epochs": 8, "batch_size": 64, "random_state": 0}
 FULL = {"batch_size": -1, "dtype": "float64"}
 
-ESTIMATORS = [FaiRNClassifier(), FaiRNClassifier(distance="gradient")]
+ESTIMATORS = [
+    FaiRNClassifier(),
+    FaiRNClassifier(distance="gradient"),
+    PenaltyClassifier(),
+    PenaltyClassifier(penalty="equal_loss"),
+    LabelFlipClassifier(),
+]
+
+# Parameters that leave nothing to the position of a row: which rows are flipped is drawn from the
+# members of the group as they come, unless it is all of them.
+WHATEVER_THE_ORDER = {LabelFlipClassifier: {"flip_fraction": 1.0, "flip_group": "b"}}
 
 CHECKED = [
     FaiRNClassifier(),
@@ -32,6 +44,19 @@ CHECKED = [
     FaiRNClassifier(**FULL),
     FaiRNClassifier(distance="gradient", **FULL),
     FaiRNClassifier(device="auto"),
+    *(PenaltyClassifier(penalty=penalty) for penalty in PENALTIES),
+    PenaltyClassifier(augment="mixup"),
+    PenaltyClassifier(augment="mixup", penalty="equalized_odds"),
+    PenaltyClassifier(penalty_on="holdout"),
+    PenaltyClassifier(**FULL),
+    LabelFlipClassifier(),
+    LabelFlipClassifier(**FULL),
+    LabelFlipClassifier(estimator=LogisticRegression()),
+    *(
+        estimator(sampling=sampling)
+        for estimator in (FaiRNClassifier, PenaltyClassifier, LabelFlipClassifier)
+        for sampling in ("group", "group_label")
+    ),
 ]
 
 
@@ -55,6 +80,11 @@ def test_no_check_fails_by_chance_of_the_seed(random_state):
 
 def quick(estimator, **params):
     return clone(estimator).set_params(**(QUICK | params))
+
+
+def full_batch(estimator):
+    """In double precision and without chance: only the rows count, not how they come."""
+    return quick(estimator, **FULL, **WHATEVER_THE_ORDER.get(type(estimator), {}))
 
 
 @pytest.fixture(params=ESTIMATORS, ids=str)
@@ -141,8 +171,8 @@ def test_group_names_do_not_matter(estimator, biased):
 def test_order_of_rows_does_not_matter_at_full_batch(estimator, biased):
     X, y, group = biased
     order = np.random.default_rng(0).permutation(len(X))
-    model = quick(estimator, **FULL).fit(X, y, sensitive_features=group)
-    shuffled = quick(estimator, **FULL).fit(X[order], y[order], sensitive_features=group[order])
+    model = full_batch(estimator).fit(X, y, sensitive_features=group)
+    shuffled = full_batch(estimator).fit(X[order], y[order], sensitive_features=group[order])
     np.testing.assert_allclose(model.decision_function(X), shuffled.decision_function(X), atol=1e-9)
 
 
@@ -150,8 +180,8 @@ def test_weights_are_repetitions_at_full_batch(estimator, biased):
     X, y, group = biased
     weights = np.random.default_rng(0).integers(0, 4, len(X))
     rows = np.repeat(np.arange(len(X)), weights)
-    weighted = quick(estimator, **FULL).fit(X, y, sensitive_features=group, sample_weight=weights)
-    repeated = quick(estimator, **FULL).fit(X[rows], y[rows], sensitive_features=group[rows])
+    weighted = full_batch(estimator).fit(X, y, sensitive_features=group, sample_weight=weights)
+    repeated = full_batch(estimator).fit(X[rows], y[rows], sensitive_features=group[rows])
     np.testing.assert_allclose(
         weighted.decision_function(X), repeated.decision_function(X), atol=1e-9
     )

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from ._base import Outputs
 from .groups import group_means
 
+AUGMENTED = ("demographic_parity", "equalized_odds")  # the gaps that are integrals of such slopes
+
 
 def path_slopes(module: nn.Module, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
     """d/dt p(start + t (end - start)), shape (n,), differentiable with respect to the weights.

@@ -2,5 +2,6 @@
 
 from .base import NeuralClassifier
 from .modules import MLP
+from .monitor import constrained_monitor
 
-__all__ = ["MLP", "NeuralClassifier"]
+__all__ = ["MLP", "NeuralClassifier", "constrained_monitor"]

@@ -15,7 +15,7 @@ from .modules import build_module
 from .monitor import HeldOut, training_callbacks
 from .net import ObjectiveNet
 from .prepare import TrainingData
-from .sampling import Stratum, make_strata
+from .sampling import Stratum, batch_rows, make_strata
 
 OPTIMIZERS = {
     "adam": torch.optim.Adam,
@@ -62,7 +62,7 @@ def make_net(
     ValueError
         If the estimator's ``net_params`` contain what its own parameters set.
     """
-    batch_size = n_rows if estimator.batch_size == -1 else min(estimator.batch_size, n_rows)
+    batch_size = batch_rows(estimator.batch_size, n_rows)
     n_batches = len(BatchLoader(range(n_rows), batch_size))
     contrasts = None
     if estimator.groups_:
@@ -119,13 +119,13 @@ def sources(
     """What a batch is made of, if not simply of the next rows."""
     train = np.arange(len(data.y)) if train is None else train
     found = {}
-    parts = {"strata": (train, 0)} if estimator.sampling != "natural" else {}
+    parts = {"strata": (train, 0)} if estimator._sampling() != "natural" else {}
     if aside is not None:
         parts["companions"] = (aside, len(train))
     for name, (rows, first) in parts.items():
-        size = len(rows) if estimator.batch_size == -1 else min(estimator.batch_size, len(rows))
+        size = batch_rows(estimator.batch_size, len(rows))
         groups = None if data.groups is None else data.groups[rows]
-        found[name] = make_strata(data.y[rows], groups, size, estimator.sampling, first)
+        found[name] = make_strata(data.y[rows], groups, size, estimator._sampling(), first)
     return found
 
 

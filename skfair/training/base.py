@@ -155,6 +155,10 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
         """Whether the objective has a term that needs sensitive features."""
         return True
 
+    def _sampling(self) -> str:
+        """How batches are drawn."""
+        return self.sampling
+
     def _targets(self) -> Targets:
         """What y may be."""
         return Targets()
@@ -261,7 +265,7 @@ default=None
         averaging: float,
         keep_state: bool,
     ) -> None:
-        if data.groups is None and (self._wants_groups() or self.sampling != "natural"):
+        if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
             warnings.warn(
                 f"{type(self).__name__} got neither sensitive_features nor sensitive_columns: no "
                 "fairness term applies, and a plain network is trained.",

@@ -13,8 +13,12 @@ import pandas as pd
 from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
-from ..metrics import get_scorer
+from ..metrics import get_scorer, probability_gap
+from ..metrics.probability_gap import CRITERIA
+from ..metrics.scorers import decision_values
 from .prepare import TrainingData, take
+
+WORST_GAP = 1e6  # more than any gap between probabilities
 
 
 @dataclass
@@ -81,6 +85,73 @@ class Monitor(Callback):
                 f"monitor={self.monitor!r} failed on the {len(part.y)} held-out rows: {error} A "
                 "larger validation_fraction may help where a rare group or class is not among them."
             ) from error
+
+
+class ConstrainedMonitor:
+    """The rule made by :func:`constrained_monitor`, called like a scorer."""
+
+    def __init__(self, metric: Callable, floor: float, fairness: str | Callable) -> None:
+        self.metric, self.floor, self.fairness = metric, floor, fairness
+
+    def __call__(self, estimator: Any, X: Any, y: Any, sensitive_features: Any = None) -> float:
+        """Return minus the gap, or, below the floor, a value under that of any gap."""
+        short = self.floor - self.metric(estimator, X, y)
+        if short > 0:
+            return -WORST_GAP - short
+        if not isinstance(self.fairness, str):
+            metadata = {}
+            if _requests_sensitive_features(self.fairness):
+                metadata["sensitive_features"] = sensitive_features
+            return max(self.fairness(estimator, X, y, **metadata), -WORST_GAP)
+        return -probability_gap(
+            decision_values(estimator, X),
+            np.asarray(y) == estimator.classes_[1],
+            sensitive_features=sensitive_features,
+            criterion=self.fairness,
+        )
+
+    def __repr__(self) -> str:
+        return f"constrained_monitor({self.metric!r}, {self.floor!r}, {self.fairness!r})"
+
+
+def constrained_monitor(
+    metric: str | Callable, floor: float, fairness: str | Callable
+) -> ConstrainedMonitor:
+    """Rule for choosing the epoch: the fairest of those that are accurate enough.
+
+    For the parameter ``monitor`` of the estimators, with ``restore_best=True``. If no epoch reaches
+    the floor, the most accurate one is chosen.
+
+    Parameters
+    ----------
+    metric : str or scorer
+        Scorer of the accuracy, for example "average_precision".
+    floor : float
+        Least value of it.
+    fairness : str or scorer
+        A criterion of :func:`~skfair.metrics.probability_gap`, such as "demographic_parity", whose
+        gap is to be small; or the name of a scorer, or a scorer, which is to be great.
+
+    Returns
+    -------
+    callable
+        A scorer ``(estimator, X, y, sensitive_features)``; picklable if its parts are.
+
+    Raises
+    ------
+    ValueError
+        If a name is not known.
+
+    Examples
+    --------
+    >>> from skfair import DRAlignClassifier
+    >>> from skfair.training import constrained_monitor
+    >>> rule = constrained_monitor("average_precision", 0.775, "demographic_parity")
+    >>> model = DRAlignClassifier(monitor=rule, restore_best=True)
+    """
+    if not isinstance(fairness, str) or fairness not in CRITERIA:
+        fairness = get_scorer(fairness)
+    return ConstrainedMonitor(get_scorer(metric), float(floor), fairness)
 
 
 def _takes_row(monitor: Callable) -> bool:

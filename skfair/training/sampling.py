@@ -49,6 +49,11 @@ class Stratum:
         return self.rows[order.flatten()[:needed]].reshape(n_batches, self.quota)
 
 
+def batch_rows(batch_size: int, n_rows: int) -> int:
+    """Rows in a batch, -1 standing for all."""
+    return n_rows if batch_size == -1 else min(batch_size, n_rows)
+
+
 def make_strata(
     y: np.ndarray, groups: np.ndarray | None, batch_size: int, sampling: str, first: int = 0
 ) -> list[Stratum]:

@@ -1,0 +1,193 @@
+"""DRAlign: networks whose groups are decided for the same reasons."""
+
+from __future__ import annotations
+
+from functools import partial
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from .objectives import Objective
+from .objectives._base import plain_forward
+from .objectives.dralign import CRITERIA, aligned_pairs, dralign_terms
+from .objectives.mixup import AUGMENTED, forward_with_paths
+from .training import NeuralClassifier
+from .training.prepare import Targets, TrainingData
+from .training.rationales import forward_with_rationales
+from .training.sampling import batch_rows, make_strata
+
+__all__ = ["DRAlignClassifier"]
+
+BETA_ALONE = 0.04  # of the default lambda_fairness
+
+
+class DRAlignClassifier(NeuralClassifier):
+    """Fairness as decision rationale alignment (DRAlign).
+
+    Minimises the sum of the groups' cross-entropies + ``lambda_fairness`` * fairness loss -
+    ``beta`` * alignment [1]_ (Eq. 9, Algorithms 1 and 2). A layer's rationale for a group is what
+    each of its weights contributes to the group's loss, (gradient * weight)^2 (Eq. 8); the
+    alignment is the cosine between the groups' rationales, added up over layers: the groups are to
+    be decided for the same reasons, not only with the same result.
+
+    Parameters
+    ----------
+    criterion : {"demographic_parity", "equalized_odds", "equal_opportunity", \
+"predictive_parity"}, default="demographic_parity"
+        The fairness loss, one of the penalties of :class:`PenaltyClassifier`, and what is aligned:
+        the groups, or the groups within each label (equal opportunity: within the positives).
+    lambda_fairness : float >= 0, default=0.4
+        Weight of the fairness loss; 0 leaves the alignment alone ([1]_, A.9), which then takes more
+        than two classes.
+    beta : float >= 0, default=None
+        Weight of the alignment; ``None`` is ``lambda_fairness / 10`` as in [1]_, or 0.04 if
+        ``lambda_fairness`` is 0. With k > 2 groups both weights are those of the mean over pairs.
+    align_layers : int >= 1, default=None
+        Align the last so many linear and convolution layers, as for deep networks ([1]_, Eq. 10);
+        ``None``: all.
+    augment : {"mixup"} or None, default=None
+        "mixup" puts Fair-Mixup's slope in the place of the fairness loss ([1]_, Eq. 11); not with
+        "equal_opportunity" and "predictive_parity".
+    sampling : {"auto", "group", "group_label"}, default="auto"
+        Every batch holds equally many rows of each group, or, where the criterion looks at labels,
+        of each group and label; "auto" is the one of these that the criterion calls for, and the
+        only one it takes. ``batch_size`` is the number of all rows.
+    {network_parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    References
+    ----------
+    .. [1] T. Li et al. FAIRER: Fairness as Decision Rationale Alignment. ICML 2023.
+
+    Examples
+    --------
+    >>> from skfair import DRAlignClassifier
+    >>> from skfair.datasets import make_biased_classification
+    >>> X, y, group = make_biased_classification(random_state=0)
+    >>> model = DRAlignClassifier(max_epochs=20, random_state=0)
+    >>> model = model.fit(X, y, sensitive_features=group)
+    >>> model.predict(X[:3]).shape
+    (3,)
+    """
+
+    _parameter_constraints = {
+        "criterion": [StrOptions(set(CRITERIA))],
+        "lambda_fairness": [Interval(Real, 0, None, closed="left")],
+        "beta": [Interval(Real, 0, None, closed="left"), None],
+        "align_layers": [Interval(Integral, 1, None, closed="left"), None],
+        "augment": [StrOptions({"mixup"}), None],
+        "sampling": [StrOptions({"auto", "group", "group_label"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        criterion: str = "demographic_parity",
+        lambda_fairness: float = 0.4,
+        beta: float | None = None,
+        align_layers: int | None = None,
+        augment: str | None = None,
+        sampling: str = "auto",
+        **network: Any,
+    ) -> None:
+        super().__init__(sampling=sampling, **network)
+        self.criterion = criterion
+        self.lambda_fairness = lambda_fairness
+        self.beta = beta
+        self.align_layers = align_layers
+        self.augment = augment
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        if self.sampling not in ("auto", self._sampling()):
+            raise ValueError(
+                f"criterion={self.criterion!r} needs sampling={self._sampling()!r} (or 'auto'), "
+                f"got {self.sampling!r}."
+            )
+        if self.augment is not None and self.criterion not in AUGMENTED:
+            raise ValueError(
+                f"augment={self.augment!r} works with criterion in {list(AUGMENTED)}, got "
+                f"criterion={self.criterion!r}."
+            )
+
+    def _by_label(self) -> bool:
+        return self.criterion != "demographic_parity"
+
+    def _sampling(self) -> str:
+        return "group_label" if self._by_label() else "group"
+
+    def _weights(self) -> tuple[float, float]:
+        beta = self.beta
+        if beta is None:
+            beta = self.lambda_fairness / 10 if self.lambda_fairness else BETA_ALONE
+        return self.lambda_fairness, beta
+
+    def _wants_groups(self) -> bool:
+        return any(weight > 0 for weight in self._weights())
+
+    def _targets(self) -> Targets:
+        several = self.criterion in AUGMENTED and self.lambda_fairness == 0
+        hint = (
+            "lambda_fairness=0 with criterion 'demographic_parity' or 'equalized_odds' takes more."
+        )
+        return Targets(multi_class=several, hint=hint)
+
+    def _set_aside(
+        self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Check that every cell occurs, and note how a batch is divided into them."""
+        self._layout = 1, 1
+        if data.groups is not None:
+            y, groups = (part if rows is None else part[rows] for part in (data.y, data.groups))
+            n_labels = len(self.classes_) if self._by_label() else 1
+            labels = y if self._by_label() else np.zeros_like(y)
+            n_cells = len(self.groups_) * n_labels
+            cells = np.where(groups[:, 0] < 0, n_cells, groups[:, 0] * n_labels + labels)
+            absent = np.flatnonzero(np.bincount(cells, minlength=n_cells + 1)[:-1] == 0)
+            if len(absent):
+                group, label = divmod(int(absent[0]), n_labels)
+                of_label = f" with label {self.classes_[label]!r}" if self._by_label() else ""
+                raise ValueError(
+                    f"The training data have no rows of group {self.groups_[group]!r}{of_label}, "
+                    f"which criterion={self.criterion!r} needs in every batch."
+                )
+            size = batch_rows(self.batch_size, len(y))
+            quota = make_strata(y, groups, size, self._sampling())[0].quota
+            self._layout = n_cells, quota
+        return rows, None
+
+    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
+        n_cells, quota = self._layout
+        layout = {"n_cells": n_cells, "quota": quota}
+        labels = None
+        if self._by_label():
+            labels = [1] if self.criterion == "equal_opportunity" else range(len(self.classes_))
+        n_pairs = 1 if contrasts is None else len(contrasts)
+        lambda_fairness, beta = (weight / n_pairs for weight in self._weights())
+        terms = partial(
+            dralign_terms,
+            criterion=self.criterion,
+            contrasts=contrasts,
+            pairs=aligned_pairs(len(self.groups_), labels, len(self.classes_)),
+            **layout,
+        )
+        forward = plain_forward
+        if self.augment is not None and lambda_fairness:
+            forward = partial(forward_with_paths, by_label=self._by_label())
+        return Objective(
+            terms,
+            {"fairness": lambda_fairness, "misalignment": beta},
+            partial(
+                forward_with_rationales,
+                last=self.align_layers,
+                align=beta > 0,
+                forward=forward,
+                **layout,
+            ),
+        )

@@ -1,0 +1,132 @@
+"""DRAlign: alignment of what each weight contributes to the loss of each group (FAIRER, section 4).
+
+A batch is made of cells, one after the other, with the same number of rows in each: groups, or
+groups and labels. Shapes: logits (n, n_classes); y (n,); weights (n,) or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ._base import Terms
+from .classification import cross_entropy, row_losses
+from .mixup import path_gap
+from .penalties import group_penalty
+
+CRITERIA = ("demographic_parity", "equalized_odds", "equal_opportunity", "predictive_parity")
+
+
+def cell_losses(
+    logits: Tensor, y: Tensor, weights: Tensor | None, n_cells: int, quota: int
+) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy of every cell, (n_cells,) (FAIRER, Algorithm 1, line 7), and of the rest.
+
+    Rows after the cells, those whose group is missing, count as they would in one of the cells.
+    """
+    losses = row_losses(logits, y)
+    weights = torch.ones_like(losses) if weights is None else weights
+    end = n_cells * quota
+    of_cells = weights[:end].reshape(n_cells, quota)
+    totals = of_cells.sum(-1)
+    means = (losses[:end].reshape(n_cells, quota) * of_cells).sum(-1) / totals
+    return means, (losses[end:] * weights[end:]).sum() / totals.mean()
+
+
+def rationale(gradients: Tensor, weight: Tensor) -> Tensor:
+    """(g w)^2 for every weight of a layer, shape (n_cells, n_weights) (FAIRER, Eq. 8).
+
+    ``gradients`` (n_cells, *shape) are those of each cell's loss, ``weight`` is of that shape.
+    """
+    return (gradients * weight).flatten(1).square()
+
+
+def alignment(rationales: Tensor, pairs: Tensor) -> Tensor:
+    """Sum over pairs of cells of the cosine of their rationales (FAIRER, Eq. 9, one layer).
+
+    ``rationales`` is of shape (n_cells, n_weights), ``pairs`` (n_cells, n_cells) holds 1 where the
+    row's and the column's cell are to be aligned.
+    """
+    products = rationales @ rationales.T
+    norms = products.diagonal().clamp(min=torch.finfo(products.dtype).tiny).sqrt()
+    return (products / (norms.unsqueeze(0) * norms.unsqueeze(1)) * pairs).sum()
+
+
+def aligned_pairs(n_groups: int, labels: Sequence[int] | None, n_labels: int = 2) -> Tensor:
+    """Which cells are aligned, 1 above the diagonal of a matrix (n_cells, n_cells).
+
+    ``labels=None``: cells are groups, and all pairs are aligned (FAIRER, Algorithm 1). Otherwise
+    cells are (group, label), the label changing fastest, and groups are aligned within each of
+    ``labels`` (Algorithm 2 and A.11).
+    """
+    groups = torch.ones(n_groups, n_groups).triu(1)
+    if labels is None:
+        return groups
+    within = torch.zeros(n_labels, n_labels)
+    for label in labels:
+        within[label, label] = 1
+    return torch.kron(groups, within)
+
+
+def dralign_terms(
+    logits: Tensor,
+    y: Tensor,
+    groups: Tensor | None,
+    weights: Tensor | None,
+    state: Tensor | None = None,
+    *,
+    criterion: str,
+    contrasts: Tensor | None,
+    n_cells: int,
+    quota: int,
+    pairs: Tensor | None = None,
+    rationales: Sequence[Tensor] | None = None,
+    slopes: Tensor | None = None,
+    partners: Tensor | None = None,
+) -> tuple[Terms, Tensor | None]:
+    """Terms of the DRAlign objective (FAIRER, Eq. 9).
+
+    Parameters
+    ----------
+    logits, y, groups, weights : Tensor
+        The batch. ``groups=None`` leaves the fairness terms out.
+    state : Tensor or None
+        Not used without mixup.
+    criterion : str
+        One of ``CRITERIA``; the fairness loss is the penalty of that name.
+    contrasts : Tensor of shape (n_pairs, n_groups) or None
+        From :func:`~skfair.objectives.group_contrasts`.
+    n_cells, quota : int
+        Number of cells in a training batch, and rows in each.
+    pairs : Tensor of shape (n_cells, n_cells)
+        From :func:`aligned_pairs`.
+    rationales : sequence of Tensor of shape (n_cells, n_weights)
+        Of each layer; ``None`` for held-out rows, which come in no cells.
+    slopes, partners : Tensor of shape (n_paths,) or None
+        Of Fair-Mixup, which then replaces the fairness loss.
+
+    Returns
+    -------
+    terms : dict
+        ``cross_entropy`` (sum over cells), ``fairness`` and ``misalignment`` (minus the sum of
+        cosines), scalars.
+    state : Tensor or None
+        For the next batch.
+    """
+    if rationales is not None:
+        of_cells, rest = cell_losses(logits, y, weights, n_cells, quota)
+        terms = {"cross_entropy": of_cells.sum() + rest}
+    else:
+        terms = {"cross_entropy": n_cells * cross_entropy(logits, y, weights)}
+    if groups is None:
+        return terms, state
+    if slopes is not None:
+        labels = y if criterion == "equalized_odds" else None
+        terms["fairness"], state = path_gap(slopes, partners, groups, labels, weights, contrasts)
+    elif logits.shape[-1] == 2:
+        terms["fairness"], _ = group_penalty(criterion, logits, y, groups, weights, contrasts)
+    if rationales:
+        terms["misalignment"] = -sum(alignment(layer, pairs.to(layer)) for layer in rationales)
+    return terms, None
