@@ -188,7 +188,9 @@ class LabelFlipClassifier(NeuralClassifier):
 
     def _best_served(self, data: TrainingData) -> Hashable:
         seed = int(own_generator(self.random_state).randint(2**31 - 1))
-        plain = clone(self).set_params(flip_fraction=0.0, random_state=seed, verbose=0)
+        plain = clone(self).set_params(
+            flip_fraction=0.0, class_weight=None, random_state=seed, verbose=0
+        )
         labels = self.classes_[data.y]
         hits = np.empty(len(labels), dtype=bool)
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
