@@ -44,8 +44,9 @@ def _delegated(method: str) -> Callable:
     of_network = getattr(NeuralClassifier, method)
 
     def available(classifier: LabelFlipClassifier) -> bool:
-        inner = getattr(classifier, "estimator_", classifier.estimator)
-        return inner is None or hasattr(inner, method)
+        if classifier.estimator is None:
+            return True
+        return hasattr(getattr(classifier, "estimator_", classifier.estimator), method)
 
     @wraps(of_network)
     def answer(self: LabelFlipClassifier, X: Any) -> np.ndarray:
