@@ -272,7 +272,10 @@ def main() -> None:
         "command": "python -m benchmarks.technical_challenges" + " --quick" * args.quick,
         "seeds": len(seeds),
         "alpha": f"{ALPHA}, max-min 1.0",
-        "networks": "; ".join(f"{name}: {params}" for name, (_, params) in DATA.items()),
+        "networks": "; ".join(
+            f"{name}: { {k: getattr(v, '__name__', v) for k, v in params.items()} }"
+            for name, (_, params) in DATA.items()
+        ),
         "hold-out": "10 % of the training part",
         "paper": "CheXpert, average over five tasks, gap in AUC",
     }

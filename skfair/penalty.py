@@ -48,7 +48,8 @@ default="demographic_parity"
           positions in ``groups_``, -1 for rows that take no part; ``weights`` (n,) sample weights.
 
         "equal_loss", "max_min" and callables take more than two classes, and several labels a row:
-        y of shape (n, n_labels), with the mean binary cross-entropy as loss.
+        y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
+        share of rows with every label right.
     alpha : float >= 0, default=1.0
         Weight of the penalty. With k > 2 groups it weighs the mean over the pairs, not their sum.
     penalty_on : {"train", "holdout"}, default="train"
@@ -68,7 +69,8 @@ default="demographic_parity"
     group_memory : int >= 0, default=5120
         Number of rows that the group means remember: in batches smaller than this, their value,
         and so the sign of a difference, comes from recent batches too, their gradient from the
-        current one alone. 0 takes each batch by itself, as printed. Without effect on a callable.
+        current one alone. At most a quarter of the training rows. 0 takes each batch by itself, as
+        printed. Without effect on a callable.
     averaging : float in [0, 1], default=0.25
         Share of the last steps whose weights are averaged. A penalty's gradient does not fade as
         the difference does, so that single steps overshoot to and fro; their mean does not.
@@ -167,6 +169,8 @@ default="demographic_parity"
     def _set_aside(
         self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        n_rows = len(data.y) if rows is None else len(rows)
+        self._memory = min(self.group_memory, n_rows // 4)  # a longer one lags behind the network
         if self.penalty_on == "train" or data.groups is None or self.alpha == 0:
             return rows, None
         train, aside = split_off(data, self.holdout_fraction, rng, rows)
@@ -186,7 +190,7 @@ default="demographic_parity"
             penalty=self.penalty,
             contrasts=contrasts,
             normalize=self.normalize,
-            decay=memory_decay(batch_size, self.group_memory),
+            decay=memory_decay(batch_size, self._memory),
         )
         weight, known = self.alpha, isinstance(self.penalty, str)
         if contrasts is not None and known and PENALTIES[self.penalty].adds_pairs:

@@ -256,7 +256,7 @@ def test_auto_copes_with_a_group_of_one_row(estimator):
     group = np.where(np.arange(300) == 7, "alone", "others")
     params = {} if estimator is not None else QUICK
     model = LabelFlipClassifier(estimator=estimator, **(params | {"random_state": 0}))
-    assert model.fit(X, y, sensitive_features=group).flip_group_ in ("alone", "others")
+    assert model.fit(X, y, sensitive_features=group).flip_group_ == "others"
 
 
 def test_nothing_is_chosen_where_nothing_is_flipped():

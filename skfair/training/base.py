@@ -189,8 +189,8 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
         X : array-like or sparse matrix of shape (n_samples, n_features), or array (n_samples, ...)
             Numbers; an array of more than two dimensions needs a ``module``. Sparse input is made
             dense. Text is allowed only in sensitive columns that are dropped.
-        y : array-like of shape (n_samples,)
-            Class labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels; or 0 and 1 for several labels a row, where the objective allows it.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes), \
 default=None
             Group membership, at most 50 groups. Wins over ``sensitive_columns``. Rows where it is
@@ -266,9 +266,14 @@ default=None
         keep_state: bool,
     ) -> None:
         if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
+            left = (
+                "labels alone are balanced"
+                if self._sampling() == "group_label"
+                else ("a plain network is trained")
+            )
             warnings.warn(
                 f"{type(self).__name__} got neither sensitive_features nor sensitive_columns: no "
-                "fairness term applies, and a plain network is trained.",
+                f"fairness term applies, and {left}.",
                 UserWarning,
                 stacklevel=3,
             )

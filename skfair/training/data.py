@@ -131,13 +131,14 @@ class BatchLoader:
         return range(0, n - alone, size)
 
     def __iter__(self) -> Iterator[Batch]:
-        device = self.dataset.targets.device
         batches = self._batches() if self.strata is None else self._draw(self.strata)
         if self.companions:
             pairs = zip(batches, self._draw(self.companions), strict=True)
             batches = (torch.cat([self._positions(rows), added]) for rows, added in pairs)
         for rows in batches:
-            yield self.dataset[rows.to(device) if isinstance(rows, Tensor) else rows]
+            if isinstance(rows, Tensor):
+                rows = rows.to(self.dataset.targets.device)
+            yield self.dataset[rows]
 
     def _batches(self) -> Iterator[slice | Tensor]:
         starts, n, size = self._starts(), self.n_rows, self.batch_size
@@ -145,10 +146,10 @@ class BatchLoader:
         if len(starts) == 1 and last == n:
             yield slice(n)
             return
-        device = self.dataset.targets.device
         order = None
         if self.shuffle:
-            order = torch.randperm(n, generator=self.generator).to(device)
+            order = torch.randperm(n, generator=self.generator)
+            order = order.to(self.dataset.targets.device)  # at once, not batch by batch
         for start in starts:
             rows = slice(start, last if start == starts[-1] else start + size)
             yield rows if order is None else order[rows]

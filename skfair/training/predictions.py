@@ -47,7 +47,7 @@ class NetworkPredictions(ClassifierMixin):
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_classes)
+        ndarray of shape (n_samples,), (n_samples, n_classes) or (n_samples, n_labels)
             Positive values speak for ``classes_[1]`` in a binary problem, and for each label where
             a row has several.
         """
@@ -66,8 +66,8 @@ class NetworkPredictions(ClassifierMixin):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            In the order of ``classes_``; where a row has several labels, the probability of each.
         """
         return self._probabilities(X, softmax, expit)
 
@@ -81,8 +81,8 @@ class NetworkPredictions(ClassifierMixin):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
-            In the order of ``classes_``.
+        ndarray of shape (n_samples, n_classes) or (n_samples, n_labels)
+            In the order of ``classes_``; where a row has several labels, the probability of each.
         """
         return self._probabilities(X, log_softmax, log_expit)
 
