@@ -9,8 +9,11 @@ from ._base import Terms
 
 
 def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
-    """Mean of ``values`` (n,), weighted by ``weights`` (n,) if there are any."""
-    return values.mean() if weights is None else (values * weights).sum() / weights.sum()
+    """Mean of ``values`` (n,), weighted by ``weights`` (n,) if there are any; 0 if all are zero."""
+    if weights is None:
+        return values.mean()
+    total = weights.sum()
+    return (values * weights).sum() / (total + (total == 0))
 
 
 def row_losses(logits: Tensor, y: Tensor) -> Tensor:

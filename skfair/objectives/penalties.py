@@ -208,7 +208,8 @@ def penalty_terms(
     -------
     terms : dict
         ``cross_entropy`` and ``penalty``, scalars. For ``"max_min"`` the penalty is the excess of
-        the worst-off group's loss over the mean loss: with a weight of 1 the sum is the former.
+        the worst-off group's loss over the mean loss of all groups: with a weight of 1 the sum is
+        the former.
     state : Tensor or None
         For the next batch.
     """
@@ -236,6 +237,8 @@ def penalty_terms(
             penalty, logits, y, groups, penalized, contrasts, normalize, state, decay
         )
         if penalty == "max_min":
-            value = value - weighted_mean(cross_entropies, penalized)
+            members = (groups >= 0).any(-1).to(cross_entropies)
+            of_members = members if penalized is None else penalized * members
+            value = value - weighted_mean(cross_entropies, of_members)
     terms["penalty"] = value
     return terms, state
