@@ -41,7 +41,7 @@ def expected_failed_checks(estimator: Any) -> dict[str, str]:
     choosing = params["early_stopping"] or params["restore_best"] or params["monitor"] is not None
     if choosing or params.get("penalty_on") == "holdout":
         reason = "which rows are held out depends on how often a row is repeated"
-    elif estimator._sampling() != "natural" or params.get("augment") is not None:
+    elif estimator._sampling() == "group_label":  # the checks bring labels, but no groups
         reason = "rows are drawn at random, a repeated one more often than a weighted one"
     elif params["batch_size"] != -1:
         reason = "repeated rows make other batches than weighted ones"

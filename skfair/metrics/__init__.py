@@ -1,6 +1,7 @@
 """Fairness metrics and the scorers made of them."""
 
 from .generalization import fairness_generalization
+from .parity import decision_rationale_similarity, parity_score
 from .probability_gap import probability_gap
 from .recourse import fairness_index, recourse_gap, robustness_index
 from .scorers import (
@@ -9,6 +10,7 @@ from .scorers import (
     get_scorer,
     get_scorer_names,
     make_fairness_scorer,
+    neg_parity_score_scorer,
     neg_recourse_gap_scorer,
     robustness_index_scorer,
 )
@@ -16,13 +18,16 @@ from .subgroups import subgroup_report
 
 __all__ = [
     "FairnessScorer",
+    "decision_rationale_similarity",
     "fairness_generalization",
     "fairness_index",
     "fairness_index_scorer",
     "get_scorer",
     "get_scorer_names",
     "make_fairness_scorer",
+    "neg_parity_score_scorer",
     "neg_recourse_gap_scorer",
+    "parity_score",
     "probability_gap",
     "recourse_gap",
     "robustness_index",

@@ -12,6 +12,7 @@ import sklearn.metrics
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from ..sensitive import select_sensitive
+from .parity import decision_rationale_similarity, parity_score
 from .recourse import fairness_index, recourse_gap, robustness_index
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "get_scorer",
     "get_scorer_names",
     "make_fairness_scorer",
+    "neg_parity_score_scorer",
     "neg_recourse_gap_scorer",
     "robustness_index_scorer",
 ]
@@ -34,13 +36,15 @@ class FairnessScorer:
     Parameters
     ----------
     metric : callable
-        ``metric(decision, *, sensitive_features, ...)`` or ``metric(y_true, y_pred, *, ...)``.
+        ``metric(decision, *, sensitive_features, ...)``, ``metric(y_true, y_pred, *, ...)`` or
+        ``metric(estimator, X, y, *, ...)``.
     name : str
         Shown by ``repr``.
     sign : {1, -1}
         -1 turns a gap into a score.
-    response : {"decision", "predict", "codes"}
-        What the metric is given: decision values; labels and predictions; or these as 0 and 1.
+    response : {"decision", "predict", "codes", "estimator"}
+        What the metric is given: decision values; labels and predictions; these as 0 and 1; or the
+        estimator and the data.
     sensitive_columns : str, int, list, slice or callable, default=None
         Columns of X that hold the sensitive features.
     needs_groups : bool, default=True
@@ -110,7 +114,9 @@ class FairnessScorer:
                     "sensitive_columns=...)."
                 )
             kwargs["sensitive_features"] = sensitive_features
-        if self.response == "decision":
+        if self.response == "estimator":
+            value = self.metric(estimator, X, y, **kwargs)
+        elif self.response == "decision":
             decision = decision_values(estimator, X)
             if "unfavorable" in inspect.signature(self.metric).parameters:
                 kwargs.setdefault("classes", estimator.classes_)
@@ -238,6 +244,8 @@ _METRICS = {
     "recourse_gap": (recourse_gap, -1, "decision", True),
     "fairness_index": (fairness_index, 1, "decision", True),
     "robustness_index": (robustness_index, 1, "decision", False),
+    "parity_score": (parity_score, -1, "estimator", True),
+    "decision_rationale_similarity": (decision_rationale_similarity, 1, "estimator", True),
 } | {
     name: (getattr(fairlearn.metrics, name), sign, "codes", True)
     for name, sign in _FAIRLEARN.items()
@@ -308,6 +316,7 @@ def make_fairness_scorer(
     return FairnessScorer(function, name, sign, response, sensitive_columns, needs_groups, kwargs)
 
 
+neg_parity_score_scorer = make_fairness_scorer("parity_score")
 neg_recourse_gap_scorer = make_fairness_scorer("recourse_gap")
 fairness_index_scorer = make_fairness_scorer("fairness_index")
 robustness_index_scorer = make_fairness_scorer("robustness_index")

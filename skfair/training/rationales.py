@@ -15,44 +15,6 @@ from ..objectives import _base, dralign
 Call = tuple[Tensor, Tensor]
 
 
-def weight_layers(module: nn.Module, last: int | None = None) -> list[nn.Module]:
-    """Linear and convolution layers in the order in which the module holds them.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    last : int, default=None
-        Take only so many, from the end.
-
-    Returns
-    -------
-    list of torch.nn.Module
-        Layers with a trainable weight; biases, batch-norm and other parameters are no part of it.
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer, or fewer than ``last``.
-    """
-    layers = [
-        layer
-        for layer in module.modules()
-        if isinstance(layer, (nn.Linear, _ConvNd)) and layer.weight.requires_grad
-    ]
-    if not layers:
-        raise ValueError(
-            "module has no weight matrices: DRAlign aligns linear and convolution layers, "
-            f"{type(module).__name__} has none."
-        )
-    if last is not None and last > len(layers):
-        raise ValueError(
-            f"align_layers={last} is more than the {len(layers)} linear and convolution layers of "
-            "the network; None aligns all of them."
-        )
-    return layers if last is None else layers[-last:]
-
-
 def forward_with_rationales(
     module: nn.Module,
     inputs: Mapping[str, Tensor],
@@ -90,12 +52,11 @@ def forward_with_rationales(
     if not align:
         logits, extra = forward(module, inputs, y)
         return logits, extra | {"rationales": []}
-    layers = weight_layers(module, last)
+    layers = dralign.weight_layers(module, last)
     with _calls_of(layers) as calls:
         logits, extra = forward(module, inputs, y)
     losses, _ = dralign.cell_losses(logits, y, inputs.get("weights"), n_cells, quota)
-    mixing = any(isinstance(part, _BatchNorm) for part in module.modules())
-    if mixing or not all(map(_is_simple, layers, calls)):
+    if not (_is_row_by_row(module) and all(map(_is_simple, layers, calls))):
         gradients = _gradients_one_by_one(losses, layers)
     else:
         gradients = _gradients_from_rows(losses, layers, [call[0] for call in calls], quota)
@@ -122,6 +83,14 @@ def _calls_of(layers: Sequence[nn.Module]) -> Iterator[list[list[Call]]]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _is_row_by_row(module: nn.Module) -> bool:
+    """Whether no row's gradient depends on other rows, and no weight belongs to two modules."""
+    if any(isinstance(part, _BatchNorm) for part in module.modules()):
+        return False
+    names = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    return len(names) == len(list(module.parameters()))
 
 
 def _is_simple(layer: nn.Module, calls: list[Call]) -> bool:

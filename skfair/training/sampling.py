@@ -95,7 +95,7 @@ def make_strata(
     complete = np.flatnonzero(~missing)
     _, codes = np.unique(cells[complete], axis=0, return_inverse=True)
     codes = codes.ravel()
-    n_strata = codes.max(initial=-1) + 1
+    n_strata = int(codes.max(initial=-1)) + 1
     quota = (batch_size - quota_missing) // max(n_strata, 1)
     if n_strata and quota < 1:
         raise ValueError(

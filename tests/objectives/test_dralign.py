@@ -12,9 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from skfair.objectives import Objective, group_contrasts
-from skfair.objectives.dralign import CRITERIA, aligned_pairs, dralign_terms
+from skfair.objectives.dralign import CRITERIA, aligned_pairs, dralign_terms, weight_layers
 from skfair.training.modules import MLP
-from skfair.training.rationales import forward_with_rationales, weight_layers
+from skfair.training.rationales import forward_with_rationales
 
 QUOTA = 5
 
