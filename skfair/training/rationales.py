@@ -117,7 +117,8 @@ def _gradients_from_rows(
     n_cells = len(losses)
     gradients = []
     for layer, (rows, _), delta in zip(layers, calls, deltas, strict=True):
-        rows, delta = rows[: n_cells * quota], delta[: n_cells * quota]
+        if len(rows) > n_cells * quota:  # a slice of all would cost a copy in the backward pass
+            rows, delta = rows[: n_cells * quota], delta[: n_cells * quota]
         if isinstance(layer, nn.Linear):
             rows = rows.reshape(n_cells, -1, rows.shape[-1])
             delta = delta.reshape(n_cells, -1, delta.shape[-1])
