@@ -333,7 +333,8 @@ class _Graph:
 
     def _is_relu_in_place(self, node: fx.Node, target: fx.Node) -> bool:
         """Whether a node is a ReLU of what a linear layer has just computed for it alone."""
-        is_relu = type(self._called(node)) is nn.ReLU or node.target in RELU
+        called = self._called(node)
+        is_relu = node.target in RELU if called is None else type(called) is nn.ReLU
         if not is_relu or len(node.all_input_nodes) != 1:
             return False
         (source,) = node.all_input_nodes

@@ -207,6 +207,18 @@ class Branching(nn.Module):
         return self.output(hidden)
 
 
+class MisleadingName(nn.Module):
+    """An activation that is called what it is not."""
+
+    def __init__(self, n_features, n_outputs):
+        super().__init__()
+        self.first, self.second = nn.Linear(n_features, 4), nn.Linear(4, 4)
+        self.relu, self.output = nn.LeakyReLU(0.5), nn.Linear(4, n_outputs)
+
+    def forward(self, X):
+        return self.output(self.relu(self.second(self.relu(self.first(X)))))
+
+
 class Rows(nn.Module):
     """Asks for the number of rows, and mixes positions within a row."""
 
@@ -227,6 +239,7 @@ class Rows(nn.Module):
         (image_cnn, (1, 6, 6)),
         (Residual, (4,)),
         (Branching, (4,)),
+        (MisleadingName, (4,)),
         (Rows, (4,)),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
