@@ -61,12 +61,12 @@ for name, model in models.items():
 pd.DataFrame(rows).T.round(4)
 
 # %%
-# The fairness loss acts on the output alone, and the rationales come no closer. With
-# DRAlign they come closer, and the gap in probability closes further for the same weight, at a lower
-# precision. The parity score tells another story: it is in units of squared losses, and grows with
-# every weight that matters for one group's loss. In these data the groups' labels differ by
-# construction, so an equal treatment costs one group more than the other, and weights that bring it
-# about count against it. Read both, and compare networks of the same shape only.
+# The fairness loss acts on the output alone, and the rationales come no closer. With DRAlign they
+# do, and the gap in probability closes further for the same weight, at a lower precision. The
+# parity score tells another story: it is in units of squared losses, and grows with every weight
+# that matters for one group's loss. In these data the groups' labels differ by construction, so
+# equal treatment costs one group more than the other, and weights that bring it about count
+# against it. Read both, and compare networks of the same shape only.
 
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
 for ax, name in zip(axes, ("plain", "DRAlign, 0.8"), strict=True):
