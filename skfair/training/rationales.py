@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -122,11 +123,36 @@ def _gradients_from_rows(
         if isinstance(layer, nn.Linear):
             rows = rows.reshape(n_cells, -1, rows.shape[-1])
             delta = delta.reshape(n_cells, -1, delta.shape[-1])
-            gradients.append(delta.transpose(1, 2) @ rows)
+            gradients.append(_WeightGradients.apply(delta, rows))
         else:
             cells = zip(rows.split(quota), delta.split(quota), strict=True)
             gradients.append(torch.stack([_filter_gradient(layer, *cell) for cell in cells]))
     return gradients
+
+
+class _WeightGradients(torch.autograd.Function):
+    """A linear layer's gradients for each cell, (n_cells, outputs, inputs).
+
+    The product of output gradients and inputs, whose own gradients, unlike autograd's, come in the
+    layout of these and need no copy.
+    """
+
+    @staticmethod
+    def forward(delta: Tensor, rows: Tensor) -> Tensor:
+        return delta.transpose(1, 2) @ rows
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        delta, rows = ctx.saved_tensors
+        of_delta, of_rows = ctx.needs_input_grad
+        return (
+            rows @ gradient.transpose(1, 2) if of_delta else None,
+            delta @ gradient if of_rows else None,
+        )
 
 
 def _filter_gradient(layer: _ConvNd, rows: Tensor, delta: Tensor) -> Tensor:
