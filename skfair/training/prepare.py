@@ -220,11 +220,11 @@ def _check_target(estimator: Any, y: Any) -> tuple[np.ndarray, bool]:
     """Return y, and whether it holds several labels a row."""
     allowed = estimator._targets()
     if allowed.multi_label and type_of_target(y, input_name="y") == "multilabel-indicator":
-        y = check_array(y, accept_sparse="csr", dtype=np.int64, input_name="y")
+        y = check_array(y, accept_sparse="csr", input_name="y")
         y = y.toarray() if issparse(y) else y
         if values := sorted(set(np.unique(y).tolist()) - {0, 1}):
             raise ValueError(f"y with several labels a row must hold 0 and 1, got {values}, too.")
-        return y, True
+        return y.astype(np.int64), True
     y = column_or_1d(y, warn=True)
     assert_all_finite(y, input_name="y")
     check_classification_targets(y)

@@ -255,6 +255,7 @@ def test_of_other_modules(module, shape):
         assert torch.equal(value, before[name])
 
 
+@pytest.mark.filterwarnings("ignore:The fitted PenaltyClassifier predicts one class only")
 @pytest.mark.parametrize("module", [None, small_cnn, image_cnn, Residual])
 def test_little_memory_is_enough(monkeypatch, module):
     shape = {small_cnn: (2, 8), image_cnn: (1, 6, 6)}.get(module, (4,))
