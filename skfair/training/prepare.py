@@ -219,7 +219,9 @@ def take(X: Any, rows: np.ndarray) -> Any:
 def _check_target(estimator: Any, y: Any) -> tuple[np.ndarray, bool]:
     """Return y, and whether it holds several labels a row."""
     allowed = estimator._targets()
-    if allowed.multi_label and type_of_target(y, input_name="y") == "multilabel-indicator":
+    with np.errstate(invalid="ignore"):  # of NaN and infinity, which are reported below
+        kind = type_of_target(y, input_name="y") if allowed.multi_label else None
+    if kind == "multilabel-indicator":
         y = check_array(y, accept_sparse="csr", input_name="y")
         y = y.toarray() if issparse(y) else y
         if values := sorted(set(np.unique(y).tolist()) - {0, 1}):
