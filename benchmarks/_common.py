@@ -75,17 +75,18 @@ def german(seed: int) -> tuple[Part, Part]:
     """German credit, 800 and 200 rows; the groups are the ages up to and over 25."""
     data = fetch_german_credit()
     y = (data.target == "good").to_numpy(int)
-    return _split(data.data, y, data.sensitive_features["age_group"].astype(str), 200, seed)
+    return split(data.data, y, data.sensitive_features["age_group"].astype(str), 200, seed)
 
 
 def meps(seed: int) -> tuple[Part, Part]:
     """MEPS panel 21, 70 and 30 %; the groups are White and Non-White."""
     data = fetch_meps()
     groups = data.sensitive_features["RACE"].astype(str)
-    return _split(data.data, data.target.to_numpy(), groups, 0.3, seed)
+    return split(data.data, data.target.to_numpy(), groups, 0.3, seed)
 
 
-def _split(X: Any, y: np.ndarray, groups: Any, test_size: Any, seed: int) -> tuple[Part, Part]:
+def split(X: Any, y: np.ndarray, groups: Any, test_size: Any, seed: int) -> tuple[Part, Part]:
+    """Training and test part, stratified by label."""
     rows = train_test_split(np.arange(len(y)), test_size=test_size, stratify=y, random_state=seed)
     return tuple(Part(X.iloc[r], y[r], groups.iloc[r]) for r in rows)
 

@@ -24,15 +24,16 @@ from skfair import DRAlignClassifier, PenaltyClassifier
 from skfair.datasets import fetch_compas
 from skfair.metrics import decision_rationale_similarity, parity_score, probability_gap
 
-from ._common import Part, adult, arguments, encode, german, report, timed
+from ._common import Part, adult, arguments, encode, german, report, split, timed
 
 LAMBDAS = (0.2, 0.4, 0.8)
 TABLE_1 = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
 FLOORS = {"Adult": 0.775, "COMPAS": 0.62, "German": 0.86}
 STEPS, EPOCHS = 100, 20  # of the protocol
+PLAIN = {"alpha": 0.0, "averaging": 0.0}
 METHODS = {
-    "ERM": (PenaltyClassifier, {"alpha": 0.0}),
-    "oversampling": (PenaltyClassifier, {"alpha": 0.0, "sampling": "group"}),
+    "ERM": (PenaltyClassifier, PLAIN),
+    "oversampling": (PenaltyClassifier, PLAIN | {"sampling": "group"}),
     "FairReg": (DRAlignClassifier, {"beta": 0.0}),
     "Fair-Mixup": (DRAlignClassifier, {"beta": 0.0, "augment": "mixup"}),
     "DRAlign": (DRAlignClassifier, {}),
@@ -57,8 +58,7 @@ def compas() -> tuple[Part, Part]:
     y = 1 - data.target.to_numpy(int)
     race = data.sensitive_features["race"].astype(str)
     groups = race.where(race == "African-American", "other")
-    rows = train_test_split(np.arange(len(y)), test_size=0.3, stratify=y, random_state=0)
-    return tuple(Part(data.data.iloc[r], y[r], groups.iloc[r]) for r in rows)
+    return split(data.data, y, groups, test_size=0.3, seed=0)
 
 
 def parts(dataset: str, seed: int) -> dict[str, Part]:
@@ -131,9 +131,7 @@ def train(
     every = steps.pop("every")
     steps["max_epochs"] = every * epochs
     curve = Curve({name: data[name] for name in ("valid", "test")}, every)
-    network = {"hidden_layer_sizes": (200, 200), "random_state": seed, "averaging": 0.0}
-    if make is DRAlignClassifier:
-        del network["averaging"]
+    network = {"hidden_layer_sizes": (200, 200), "random_state": seed}
     model = make(**network | steps | own | params, net_params={"callbacks": [curve]})
     model.fit(data["train"].X, data["train"].y, sensitive_features=data["train"].sensitive)
     recorded = next(c for _, c in model.net_.callbacks_ if isinstance(c, Curve))
@@ -284,11 +282,11 @@ def over_lambda(hidden: int, weight: float, seed: int, exact: bool) -> dict:
     on = {"sensitive_features": train_part.sensitive.iloc[rows]}
     X, y = train_part.X[rows], train_part.y[rows]
     layers = decision_rationale_similarity(model, X, y, **on, return_layers=True)[1]
-    method = "exact" if exact else "taylor"
     row = {"hidden": hidden, "lambda": weight, "seed": seed}
     row["DP"] = measure(model.decision_function(data["test"].X), data["test"])["DP"]
-    row["parity score"] = parity_score(model, X, y, **on, method=method)
-    row["parity score, Taylor"] = parity_score(model, X, y, **on, method="taylor")
+    taylor = parity_score(model, X, y, **on, method="taylor")
+    row["parity score"] = parity_score(model, X, y, **on) if exact else taylor
+    row["parity score, Taylor"] = taylor
     row["similarity"] = float(np.sum(layers))
     return row | {f"similarity, layer {i + 1}": value for i, value in enumerate(layers)}
 
@@ -304,8 +302,9 @@ def step_seconds(criterion: str, repeats: int) -> pd.DataFrame:
     runs: dict[str, Callable] = {}
     for method in ("ERM", "oversampling", "FairReg", "Fair-Mixup", "DRAlign"):
         make, own = METHODS[method]
-        own = own | ({"averaging": 0.0} if make is PenaltyClassifier else {"criterion": criterion})
         model = make(**settings, **own, random_state=0)
+        if make is DRAlignClassifier:
+            model.set_params(criterion=criterion)
         runs[method] = lambda m=model: m.fit(X, y, sensitive_features=group)
     for function in runs.values():
         function()  # warm

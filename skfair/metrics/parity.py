@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from contextlib import suppress
 from numbers import Integral
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -26,6 +26,13 @@ __all__ = ["decision_rationale_similarity", "parity_score"]
 PRECISE = 10**7  # weights times rows whose exact score is computed in double precision
 
 
+@validate_params(
+    {
+        "method": [StrOptions({"exact", "taylor"})],
+        "aggregate": [StrOptions({"l1", "squared"})],
+    },
+    prefer_skip_nested_validation=True,
+)
 def parity_score(
     estimator: Any,
     X: Any,
@@ -106,7 +113,7 @@ def parity_score(
     --------
     >>> from skfair import PenaltyClassifier
     >>> from skfair.datasets import make_biased_classification
-    >>> from skfair.metrics.parity import parity_score
+    >>> from skfair.metrics import parity_score
     >>> X, y, group = make_biased_classification(random_state=0)
     >>> model = PenaltyClassifier(hidden_layer_sizes=(8,), max_epochs=5, random_state=0)
     >>> model = model.fit(X, y, sensitive_features=group)
@@ -117,8 +124,6 @@ def parity_score(
     >>> [layer.shape for layer in scores] == [(8, X.shape[1]), (2, 8)]
     True
     """
-    _check_option("method", method, ("exact", "taylor"))
-    _check_option("aggregate", aggregate, ("l1", "squared"))
     problem = _pose(
         estimator,
         X,
@@ -181,7 +186,7 @@ def decision_rationale_similarity(
     --------
     >>> from skfair import PenaltyClassifier
     >>> from skfair.datasets import make_biased_classification
-    >>> from skfair.metrics.parity import decision_rationale_similarity
+    >>> from skfair.metrics import decision_rationale_similarity
     >>> X, y, group = make_biased_classification(random_state=0)
     >>> model = PenaltyClassifier(max_epochs=5, random_state=0)
     >>> model = model.fit(X, y, sensitive_features=group)
@@ -195,11 +200,6 @@ def decision_rationale_similarity(
 
 
 # -- from an estimator to tensors -------------------------------------------------------------
-
-
-def _check_option(parameter: str, value: Any, options: Iterable[str]) -> None:
-    if value not in options:
-        raise ValueError(f"{parameter} must be one of {sorted(options)}, got {value!r}.")
 
 
 def _pose(

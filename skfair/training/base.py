@@ -266,11 +266,8 @@ default=None
         keep_state: bool,
     ) -> None:
         if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
-            left = (
-                "labels alone are balanced"
-                if self._sampling() == "group_label"
-                else ("a plain network is trained")
-            )
+            by_label = self._sampling() == "group_label"
+            left = "labels alone are balanced" if by_label else "a plain network is trained"
             warnings.warn(
                 f"{type(self).__name__} got neither sensitive_features nor sensitive_columns: no "
                 f"fairness term applies, and {left}.",

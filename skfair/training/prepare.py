@@ -143,9 +143,8 @@ def prepare(
             )
         data.weights = factors if data.weights is None else data.weights * factors
         data = data.without_zero_weights()
-    if (
-        data.weights is not None and trains_network
-    ):  # only ratios matter; large or tiny ones must fit a float32
+    if data.weights is not None and trains_network:
+        # only ratios matter; large or tiny ones must fit a float32
         data.weights = data.weights / data.weights.max()
         data.weights /= data.weights.mean()
     data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
