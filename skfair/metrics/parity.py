@@ -19,7 +19,8 @@ from torch.nn.utils import parametrize
 from ..objectives.dralign import aligned_pairs, alignment, rationale, weight_layers
 from ..objectives.groups import group_contrasts
 from ..sensitive import GroupEncoder, as_frame
-from ._removal import MAX_ROWS, Problem, exact_costs
+from ._graph import Problem
+from ._removal import MAX_ROWS, exact_costs
 
 __all__ = ["decision_rationale_similarity", "parity_score"]
 
