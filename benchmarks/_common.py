@@ -53,11 +53,11 @@ def table_encoder(X: pd.DataFrame):
     )
 
 
-def encode(train: Part, test: Part) -> tuple[Part, Part]:
-    """Encode both parts with what is learnt from the first."""
+def encode(train: Part, *others: Part) -> tuple[Part, ...]:
+    """Encode all parts with what is learnt from the first."""
     encoder = table_encoder(train.X).fit(train.X)
     return tuple(
-        part._replace(X=encoder.transform(part.X).astype(np.float32)) for part in (train, test)
+        part._replace(X=encoder.transform(part.X).astype(np.float32)) for part in (train, *others)
     )
 
 
