@@ -5,11 +5,13 @@ from .dralign import DRAlignClassifier
 from .fairn import FaiRNClassifier
 from .label_flip import LabelFlipClassifier
 from .penalty import PenaltyClassifier
+from .smoothed import SmoothedClassifier
 
 __all__ = [
     "DRAlignClassifier",
     "FaiRNClassifier",
     "LabelFlipClassifier",
     "PenaltyClassifier",
+    "SmoothedClassifier",
     "__version__",
 ]

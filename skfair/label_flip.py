@@ -23,7 +23,7 @@ from .labels import flip_labels
 from .objectives import Objective
 from .objectives.classification import classification_terms
 from .training import NeuralClassifier
-from .training.base import own_generator
+from .training.base import all_or_nothing, own_generator
 from .training.flipping import FlipLabels
 from .training.prepare import Targets, TrainingData, check_table, kept, prepare, take
 
@@ -252,7 +252,7 @@ class LabelFlipClassifier(NeuralClassifier):
             return super().fit(
                 X, y, sensitive_features=sensitive_features, sample_weight=sample_weight
             )
-        with self._all_or_nothing():
+        with all_or_nothing(self):
             data = prepare(self, X, y, sensitive_features, sample_weight, None, False, False)
             weights = {} if data.weights is None else {"sample_weight": data.weights}
             if weights and not has_fit_parameter(self.estimator, "sample_weight"):

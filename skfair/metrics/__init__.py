@@ -1,6 +1,7 @@
 """Fairness metrics and the scorers made of them."""
 
 from .generalization import fairness_generalization
+from .individual import individual_fairness_violation
 from .parity import decision_rationale_similarity, parity_score
 from .probability_gap import probability_gap
 from .recourse import fairness_index, recourse_gap, robustness_index
@@ -10,6 +11,7 @@ from .scorers import (
     get_scorer,
     get_scorer_names,
     make_fairness_scorer,
+    neg_individual_fairness_violation_scorer,
     neg_parity_score_scorer,
     neg_recourse_gap_scorer,
     robustness_index_scorer,
@@ -24,7 +26,9 @@ __all__ = [
     "fairness_index_scorer",
     "get_scorer",
     "get_scorer_names",
+    "individual_fairness_violation",
     "make_fairness_scorer",
+    "neg_individual_fairness_violation_scorer",
     "neg_parity_score_scorer",
     "neg_recourse_gap_scorer",
     "parity_score",

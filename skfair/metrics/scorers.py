@@ -12,6 +12,7 @@ import sklearn.metrics
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from ..sensitive import select_sensitive
+from .individual import largest_violation
 from .parity import decision_rationale_similarity, parity_score
 from .recourse import fairness_index, recourse_gap, robustness_index
 
@@ -21,6 +22,7 @@ __all__ = [
     "get_scorer",
     "get_scorer_names",
     "make_fairness_scorer",
+    "neg_individual_fairness_violation_scorer",
     "neg_parity_score_scorer",
     "neg_recourse_gap_scorer",
     "robustness_index_scorer",
@@ -246,6 +248,7 @@ _METRICS = {
     "robustness_index": (robustness_index, 1, "decision", False),
     "parity_score": (parity_score, -1, "estimator", True),
     "decision_rationale_similarity": (decision_rationale_similarity, 1, "estimator", True),
+    "individual_fairness_violation": (largest_violation, -1, "estimator", False),
 } | {
     name: (getattr(fairlearn.metrics, name), sign, "codes", True)
     for name, sign in _FAIRLEARN.items()
@@ -255,6 +258,7 @@ _METRICS = {
 
 def make_fairness_scorer(
     metric: str | Callable,
+    /,
     *,
     sensitive_columns: Any = None,
     greater_is_better: bool | None = None,
@@ -316,6 +320,7 @@ def make_fairness_scorer(
     return FairnessScorer(function, name, sign, response, sensitive_columns, needs_groups, kwargs)
 
 
+neg_individual_fairness_violation_scorer = make_fairness_scorer("individual_fairness_violation")
 neg_parity_score_scorer = make_fairness_scorer("parity_score")
 neg_recourse_gap_scorer = make_fairness_scorer("recourse_gap")
 fairness_index_scorer = make_fairness_scorer("fairness_index")

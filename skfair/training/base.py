@@ -210,7 +210,7 @@ default=None
             out of range, or the loss becomes NaN; the estimator is then left as it was.
         """
         resume = self.warm_start and hasattr(self, "net_")
-        with self._all_or_nothing():
+        with all_or_nothing(self):
             known = list(self.groups_) if resume else []
             data = prepare(self, X, y, sensitive_features, sample_weight, None, resume, False)
             keep_state = self.groups_[: len(known)] == known
@@ -241,21 +241,10 @@ default=None
             The fitted estimator.
         """
         resume = hasattr(self, "net_")
-        with self._all_or_nothing():
+        with all_or_nothing(self):
             data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume, resume)
             self._train(data, 1, resume, averaging=0.0, keep_state=True)
         return self
-
-    @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        self._validate_params()
-        before = vars(self).copy()
-        try:
-            yield
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
 
     def _train(
         self,
@@ -366,3 +355,16 @@ default=None
 def own_generator(random_state: Any) -> np.random.RandomState:
     """Like scikit-learn's, but ``None`` draws fresh entropy, not from NumPy's global state."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+@contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Check the parameters, and leave the estimator as it was if the block fails."""
+    estimator._validate_params()
+    before = vars(estimator).copy()
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -103,6 +103,8 @@ class BatchLoader:
         What every batch is made of, stratum by stratum; the number of batches stays the same.
     companions : list of Stratum, default=None
         Added to every batch. Their rows come last in ``dataset`` and are in no batch otherwise.
+    augment : callable, default=None
+        Applied to the X of every batch.
     """
 
     def __init__(
@@ -114,7 +116,9 @@ class BatchLoader:
         drop_last: bool = False,
         strata: list[Stratum] | None = None,
         companions: list[Stratum] | None = None,
+        augment: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
+        self.augment = augment
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self.generator, self.drop_last = generator, drop_last
         self.strata, self.companions = strata, companions or []
@@ -138,7 +142,10 @@ class BatchLoader:
         for rows in batches:
             if isinstance(rows, Tensor):
                 rows = rows.to(self.dataset.targets.device)
-            yield self.dataset[rows]
+            inputs, y = self.dataset[rows]
+            if self.augment is not None:
+                inputs["X"] = self.augment(inputs["X"])
+            yield inputs, y
 
     def _batches(self) -> Iterator[slice | Tensor]:
         starts, n, size = self._starts(), self.n_rows, self.batch_size

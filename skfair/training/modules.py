@@ -58,12 +58,18 @@ class MLP(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Logits of shape (n, n_outputs) for X of shape (n, n_features)."""
+        first = self.hidden[0] if self.hidden else self.output
+        return self.after_first_layer(first(X))
+
+    def after_first_layer(self, z: Tensor) -> Tensor:
+        """Logits for what the first layer returns, (n, hidden_layer_sizes[0])."""
         activate, _ = ACTIVATIONS[self.activation]
-        for layer in self.hidden:
-            X = activate(layer(X))
+        for layer in [*self.hidden[1:], self.output] if self.hidden else []:
+            h = activate(z)
             if self.dropout:
-                X = functional.dropout(X, self.dropout, self.training)
-        return self.output(X)
+                h = functional.dropout(h, self.dropout, self.training)
+            z = layer(h)
+        return z
 
     def forward_with_gradient_norm(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Logits and the norm of :func:`boundary_distance`'s gradient, by the chain rule.

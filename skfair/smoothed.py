@@ -1,0 +1,614 @@
+"""Randomized smoothing of any classifier: individual fairness that can be proved."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from scipy.special import ndtr
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.utils import _safe_indexing, check_array, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from .sensitive import column_positions
+from .smoothing import WeightedMetric
+from .smoothing._tables import numeric_columns
+from .smoothing.guarantees import (
+    confidence_limits,
+    draws_needed,
+    largest_difference,
+    radius,
+    reachable,
+)
+from .smoothing.metric import METRICS
+from .smoothing.noise import NOISES, AddNoise, Noise
+from .smoothing.votes import (
+    ESTIMATOR_ROWS,
+    NETWORK_ROWS,
+    Draws,
+    EstimatorVoter,
+    NetworkVoter,
+    count_votes,
+)
+from .training import NeuralClassifier
+from .training.base import all_or_nothing, own_generator
+from .training.device import resolve_device
+from .training.prepare import check_table, prepare_X
+
+__all__ = ["SmoothedClassifier"]
+
+LEAST_WEIGHT = 1e-3  # of weights="linear", where the mean is one: a feature without any weight
+# would need noise without end
+
+
+class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Classifier made individually fair by randomized smoothing.
+
+    The answer for a person is the share of each class among the decisions of ``estimator`` on many
+    noisy copies of them [1]_ (Algorithm 1). It then differs between any two people by no more than
+    their distance, whatever the estimator does: |h(x) - h(x')| <= D(x, x') in total variation
+    (Theorems 3 and 5).
+
+    Parameters
+    ----------
+    estimator : classifier
+        Any classifier or pipeline with ``predict``, of scikit-learn or skfair.
+    metric : {"l1", "l2", "linf"}, default="l2"
+        Distance between people: sum_i w_i d_i, sqrt(sum_i w_i d_i^2) or max_i w_i d_i, where d_i is
+        the difference in feature i.
+    weights : None, "linear" or array-like of shape (n_noisy,), default=None
+        The w_i, positive, one for each column that receives noise: all one; or the absolute
+        coefficients of a logistic regression on the same data, scaled to a mean of one ([1]_,
+        section 6), and at least 0.001. The larger a weight, the more a feature may matter, and the
+        less noise it receives. They are relative to the units of X: standardise it first.
+    scale : float > 0, default=1.0
+        Factor of all weights.
+    noise : {"gaussian", "laplace"}, default="gaussian"
+        Kind of noise. Gaussian noise costs less accuracy as a rule.
+    n_samples : int, default=None
+        Number of noisy copies of each person; ``None`` takes as many as ``epsilon`` and ``delta``
+        need ([1]_, Theorem 8).
+    epsilon : float in (0, 1), default=0.01
+        By how much the sampled answers of two people may differ beyond their distance.
+    delta : float in (0, 1), default=1e-3
+        With which probability they may do so all the same; and that with which a certificate may
+        fail for a person.
+    shared_noise : bool, default=True
+        Whether all people get the same noise, which is faster, but takes twice as many draws for
+        the same ``epsilon`` and ``delta``; or everyone their own.
+    numeric_columns : str, int, list, slice or callable, default=None
+        Columns that receive noise, all that hold numbers if ``None``. Two people who differ in any
+        other column are not comparable: nothing is promised about them, their distance is infinite.
+        Name the columns if categories are coded as numbers.
+    augment_training : bool, default=True
+        Whether a network of skfair is trained with the noise added to every batch, without which it
+        knows nothing about noisy people. Other estimators are trained on the data as they are.
+    adaptive : bool, default=False
+        Whether ``predict`` stops drawing for people whose decision is certain: the class has more
+        than half of all votes, with a probability of error of at most ``delta``. Shares and
+        certificates always take all draws.
+    random_state : int, RandomState instance or None, default=None
+        Of the noise, which is fixed in ``fit``: answers do not change from call to call. Also of
+        ``estimator`` and what is inside it, wherever that has none of its own.
+    device : str, default=None
+        Where a network of skfair is evaluated: a torch device or "auto"; ``None`` leaves it where
+        it is. Noise differs from device to device.
+    batch_size : "auto" or int >= 1, default="auto"
+        Rows that are evaluated together; bounds the memory.
+    prefit : bool, default=False
+        Whether ``estimator`` is fitted already, and stays as it is.
+    verbose : int, default=0
+        1 shows a progress bar over the draws.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    estimator_ : classifier
+        The fitted estimator.
+    metric_ : WeightedMetric
+        Computes distances; ``metric_.weights`` are the w_i by feature.
+    n_samples_ : int
+        Number of noisy copies; 0 where a formula takes their place: two classes, Gaussian noise
+        and a linear classifier of scikit-learn.
+    n_features_in_ : int
+        Number of features seen during ``fit``.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X has any.
+
+    See Also
+    --------
+    skfair.metrics.individual_fairness_violation : Search for pairs that are treated unfairly.
+    skfair.smoothing.minimal_metric : The metric under which a linear model is fair as it is.
+
+    Notes
+    -----
+    Only the shares are individually fair. A decision (``predict``) must change somewhere; use
+    :meth:`certified_radius` for how far that is from a person. With more than two classes the
+    same bounds hold for Gaussian noise too, since no answer can tell two noises apart better than
+    they are apart; that the metric is minimal is proved for two classes alone.
+
+    References
+    ----------
+    .. [1] S. Yeom, M. Fredrikson. Individual Fairness Revisited: Transferring Techniques from
+       Adversarial Robustness. IJCAI 2020. The noise follows the corrected formulas of
+       :mod:`skfair.smoothing.noise`.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skfair import SmoothedClassifier
+    >>> from skfair.datasets import make_biased_classification
+    >>> X, y, _ = make_biased_classification(random_state=0)
+    >>> tree = DecisionTreeClassifier(random_state=0)
+    >>> model = SmoothedClassifier(tree, n_samples=1000, random_state=0).fit(X, y)
+    >>> shares = model.predict_proba(X[:2])
+    >>> bool(abs(shares[0, 1] - shares[1, 1]) <= model.fairness_bound(X[:1], X[1:2]) + 0.05)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"])],
+        "metric": [StrOptions(set(METRICS))],
+        "weights": [StrOptions({"linear"}), "array-like", None],
+        "scale": [Interval(Real, 0, None, closed="neither")],
+        "noise": [StrOptions(set(NOISES))],
+        "n_samples": [Interval(Integral, 1, None, closed="left"), None],
+        "epsilon": [Interval(Real, 0, 1, closed="neither")],
+        "delta": [Interval(Real, 0, 1, closed="neither")],
+        "shared_noise": ["boolean"],
+        "numeric_columns": [str, Integral, "array-like", slice, callable, None],
+        "augment_training": ["boolean"],
+        "adaptive": ["boolean"],
+        "random_state": ["random_state"],
+        "device": [str, None],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "prefit": ["boolean"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        metric: str = "l2",
+        weights: Any = None,
+        scale: float = 1.0,
+        noise: str = "gaussian",
+        n_samples: int | None = None,
+        epsilon: float = 0.01,
+        delta: float = 1e-3,
+        shared_noise: bool = True,
+        numeric_columns: Any = None,
+        augment_training: bool = True,
+        adaptive: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        device: str | None = None,
+        batch_size: int | str = "auto",
+        prefit: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.metric = metric
+        self.weights = weights
+        self.scale = scale
+        self.noise = noise
+        self.n_samples = n_samples
+        self.epsilon = epsilon
+        self.delta = delta
+        self.shared_noise = shared_noise
+        self.numeric_columns = numeric_columns
+        self.augment_training = augment_training
+        self.adaptive = adaptive
+        self.random_state = random_state
+        self.device = device
+        self.batch_size = batch_size
+        self.prefit = prefit
+        self.verbose = verbose
+
+    # -- fitting ------------------------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
+        """Fit the estimator, and fix metric and noise.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Training data, as the estimator takes them; finite numbers where there is noise.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        **fit_params : dict
+            For the estimator's ``fit``, such as ``sensitive_features`` and ``sample_weight``; with
+            scikit-learn's metadata routing enabled, those that it requests.
+
+        Returns
+        -------
+        self : object
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a weight is not positive, weights and columns do not match, a parameter is out of
+            range, or X holds NaN or infinity where noise is added.
+        TypeError
+            If ``estimator`` can not be cloned.
+        """
+        with all_or_nothing(self):
+            raw = self._table(X, reset=True)
+            check_consistent_length(raw, y)
+            check_classification_targets(y)
+            for_estimator = self._route(fit_params)
+            _check_classes(y, for_estimator.get("sample_weight"))
+            numbers = self._numbers(raw, self._noisy_columns(raw))
+            weights = self._make_weights(numbers, y, for_estimator.get("sample_weight"))
+            names = getattr(self, "feature_names_in_", None)
+            self.metric_ = WeightedMetric(self.metric, weights, columns=self._columns, names=names)
+            self._noise = Noise(self.noise, self.metric, weights)
+            self._seed = int(own_generator(self.random_state).randint(2**31 - 1))
+            self.estimator_ = self._fit_estimator(raw, y, for_estimator)
+            self.classes_ = np.asarray(self.estimator_.classes_)
+            self._check_device()
+            self.n_samples_ = self._number_of_draws()
+        if len(self.classes_) > 2 and self.noise == "gaussian":
+            warnings.warn(
+                f"The paper proves Gaussian smoothing for two classes; here are "
+                f"{len(self.classes_)}. What holds all the same: fairness_bound, the certified "
+                "interval of each class, and the certified radius (of the class against all "
+                "others together). Not proved: that no smaller metric would do.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _table(self, X: Any, reset: bool) -> Any:
+        """Check X; a DataFrame stays one, as a pipeline inside may need its columns."""
+        if hasattr(X, "iloc"):
+            return check_table(self, X, reset=reset)
+        return validate_data(self, X, reset=reset, dtype="numeric")
+
+    def _noisy_columns(self, raw: Any) -> list[int]:
+        if self.numeric_columns is not None:
+            columns = column_positions(raw, self.numeric_columns, "numeric_columns")
+        else:
+            columns = numeric_columns(raw)
+        if not columns:
+            raise ValueError(
+                "No column receives noise: X has no numeric column, or numeric_columns="
+                f"{self.numeric_columns!r} selects none. Numbers are needed to smooth over."
+            )
+        self._columns = [int(i) for i in columns]
+        return self._columns
+
+    def _numbers(self, raw: Any, columns: list[int]) -> np.ndarray:
+        """Finite numbers of the noisy columns."""
+        part = _safe_indexing(raw, columns, axis=1)
+        try:
+            return check_array(part, dtype=np.float64, input_name="X", estimator=self)
+        except ValueError as error:
+            if "could not convert" not in str(error):
+                raise
+            raise ValueError(
+                f"Columns that receive noise must hold numbers ({error}); leave them out of "
+                f"numeric_columns={self.numeric_columns!r}."
+            ) from error
+
+    def _make_weights(self, numbers: np.ndarray, y: Any, sample_weight: Any) -> np.ndarray:
+        n = numbers.shape[1]
+        if self.weights is None:
+            return np.full(n, float(self.scale))
+        if isinstance(self.weights, str):
+            linear = LogisticRegression(max_iter=1000).fit(numbers, y, sample_weight=sample_weight)
+            weights = np.abs(linear.coef_).max(axis=0)
+            if not weights.any():
+                raise ValueError(
+                    "weights='linear' needs a logistic regression with a coefficient other than "
+                    "zero; all are zero on these data. Give weights=None or an array."
+                )
+            return self.scale * np.maximum(weights / weights.mean(), LEAST_WEIGHT)
+        weights = check_array(
+            self.weights, ensure_2d=False, dtype=np.float64, input_name="weights"
+        ).ravel()
+        if len(weights) != n:
+            raise ValueError(
+                f"weights must have one entry for each of the {n} columns that receive noise, got "
+                f"{len(weights)}."
+            )
+        if (weights <= 0).any():
+            raise ValueError(
+                f"weights must be positive, got {weights.min()}: a weight of zero would need noise "
+                "without end. Drop the column, or give it a small weight."
+            )
+        return self.scale * weights
+
+    def _route(self, fit_params: dict) -> dict:
+        if _routing_enabled():
+            return dict(process_routing(self, "fit", **fit_params).estimator.fit)
+        return {name: value for name, value in fit_params.items() if value is not None}
+
+    def _fit_estimator(self, raw: Any, y: Any, fit_params: dict) -> Any:
+        if self.prefit:
+            check_is_fitted(self.estimator)
+            return self.estimator
+        try:
+            estimator = clone(self.estimator)
+        except (TypeError, RuntimeError) as error:
+            raise TypeError(
+                f"estimator={self.estimator!r} can not be cloned ({error}); it must follow "
+                "scikit-learn's rules for estimators, or be fitted already, with prefit=True."
+            ) from error
+        _seed_what_has_no_seed(estimator, self._seed)
+        if not (self.augment_training and isinstance(estimator, NeuralClassifier)):
+            return estimator.fit(raw, y, **fit_params)
+        given = estimator.net_params
+        noisy = {"iterator_train__augment": AddNoise(self._noise, self._seen(estimator, raw))}
+        estimator.set_params(net_params=(given or {}) | noisy)
+        return estimator.fit(raw, y, **fit_params)
+
+    def _seen(self, estimator: NeuralClassifier, raw: Any) -> list[int]:
+        """Where the network sees the noisy columns, -1 for those it does not."""
+        dropped = set()
+        if estimator.drop_sensitive_columns and estimator.sensitive_columns is not None:
+            dropped = set(column_positions(raw, estimator.sensitive_columns))
+        left = [i for i in range(raw.shape[1]) if i not in dropped]
+        return [left.index(i) if i in left else -1 for i in self._columns]
+
+    def _check_device(self) -> None:
+        if self.device is None:
+            return
+        if not self._is_network() and resolve_device(self.device).type != "cpu":
+            raise ValueError(
+                f"device={self.device!r} is for networks of skfair; {self.estimator_!r} decides "
+                "where it runs by itself: use device=None."
+            )
+        resolve_device(self.device)
+
+    def _is_network(self) -> bool:
+        return isinstance(self.estimator_, NeuralClassifier) and hasattr(self.estimator_, "net_")
+
+    def _is_linear(self) -> bool:
+        return (
+            self.noise == "gaussian"
+            and len(self.classes_) == 2
+            and isinstance(self.estimator_, LinearClassifierMixin)
+        )
+
+    def _number_of_draws(self) -> int:
+        if self._is_linear():
+            return 0
+        if self.n_samples is not None:
+            return int(self.n_samples)
+        return draws_needed(self.epsilon, self.delta, len(self.classes_), self.shared_noise)
+
+    # -- answers ------------------------------------------------------------------------------
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Share of each class among the decisions on noisy copies of a person.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            People.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        raw = self._table(X, reset=False)
+        if self.n_samples_ == 0:
+            second = self._linear_share(raw)
+            return np.stack([1 - second, second], axis=1)
+        counts, used = self._votes(raw)
+        return counts / used[:, np.newaxis]
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            People.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            ``-inf`` for a class without a vote.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Class with the most votes.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            People.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Labels.
+        """
+        check_is_fitted(self)
+        if self.adaptive and self.n_samples_:
+            shares, _ = self._votes(self._table(X, reset=False), certain=self.delta)
+        else:
+            shares = self.predict_proba(X)
+        return self.classes_[shares.argmax(axis=1)]
+
+    def _linear_share(self, raw: Any) -> np.ndarray:
+        """Share of ``classes_[1]``, Phi((v.x + b) / sqrt(v' Sigma v))."""
+        self._numbers(raw, self._columns)
+        decision = self.estimator_.decision_function(raw)
+        spread = np.linalg.norm(np.ravel(self.estimator_.coef_)[self._columns] * self._noise.scale)
+        if spread == 0:
+            return (decision > 0).astype(np.float64)
+        return ndtr(decision / spread)
+
+    def _votes(self, raw: Any, certain: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+        self._numbers(raw, self._columns)
+        scale, rows = self._noise.scale, self.batch_size
+        if self._is_network():
+            network = self.estimator_
+            people = prepare_X(
+                network, check_table(network, raw, reset=False), [np.float64, np.float32]
+            )
+            module = network.net_.module_.eval()
+            if self.device is not None:
+                module = copy.deepcopy(module).to(resolve_device(self.device))
+            columns = self._seen(network, raw)
+            voter = NetworkVoter(module, people, columns, scale, len(self.classes_))
+            rows = NETWORK_ROWS if rows == "auto" else rows
+        else:
+            voter = EstimatorVoter(self.estimator_, raw, self._columns, scale, self.classes_)
+            rows = ESTIMATOR_ROWS if rows == "auto" else rows
+        draws = Draws(self._noise, self._seed, self.n_samples_, None if self.shared_noise else raw)
+        return count_votes(voter, draws, len(raw), rows, certain, bool(self.verbose))
+
+    # -- certificates -------------------------------------------------------------------------
+
+    def fairness_bound(self, X1: Any, X2: Any) -> np.ndarray:
+        """Largest possible difference between the outcomes of each pair of people.
+
+        The tighter of D(x, x') and the distance of the two noises: 2 Phi(delta / 2) - 1 for
+        Gaussian noise with delta^2 = sum_i (x_i - x'_i)^2 / s_i^2, tanh(D) for Laplace noise.
+
+        Parameters
+        ----------
+        X1, X2 : array-like or DataFrame of shape (n_pairs, n_features)
+            People; pair by pair.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs,)
+            Total variation between their shares (with two classes: the difference of either), in
+            [0, 1]; 1 for people who are not comparable. Sampled shares may differ by ``epsilon``
+            more, with probability ``delta``.
+        """
+        check_is_fitted(self)
+        first, second = self._table(X1, reset=False), self._table(X2, reset=False)
+        distance = self.metric_(first, second)
+        shift = self.metric_.shift(first, second) / self._noise.scale
+        return largest_difference(self.noise, distance, shift)
+
+    def certified_interval(self, X: Any, distance: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Least and greatest share of a class among all people within a distance.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            People.
+        distance : float or array-like of shape (n_samples,)
+            How far from each person, in the distance of ``metric_``; not negative.
+
+        Returns
+        -------
+        low, high : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Limits of the share of ``classes_[1]``, or of every class where there are more than two.
+            They hold for a person with a probability of 1 - ``delta`` over the draws
+            (Clopper-Pearson), surely where ``n_samples_`` is 0.
+        """
+        distance = check_array(
+            np.atleast_1d(distance),
+            ensure_2d=False,
+            dtype=np.float64,
+            ensure_all_finite=False,
+            input_name="distance",
+        )
+        if np.isnan(distance).any() or (distance < 0).any():
+            raise ValueError(f"distance must not be negative, got {distance.min()}.")
+        (low, high), distance = self._limits(X), distance[:, np.newaxis]
+        low = reachable(self.noise, low, distance)[0]
+        high = reachable(self.noise, high, distance)[1]
+        return (low[:, 1], high[:, 1]) if low.shape[1] == 2 else (low, high)
+
+    def certified_radius(self, X: Any) -> np.ndarray:
+        """Distance within which nobody gets another decision than this person.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            People.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            In the distance of ``metric_``; 0 where it is not certain that a class has more than
+            half of the votes. Holds for a person with a probability of 1 - ``delta`` over the
+            draws (Clopper-Pearson), surely where ``n_samples_`` is 0.
+        """
+        return radius(self.noise, self._limits(X)[0].max(axis=1))
+
+    def _limits(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Limits of all shares of a person that hold together."""
+        check_is_fitted(self)
+        raw = self._table(X, reset=False)
+        if self.n_samples_ == 0:
+            second = self._linear_share(raw)
+            shares = np.stack([1 - second, second], axis=1)
+            return shares, shares
+        counts, used = self._votes(raw)
+        level = self.delta / 2 if len(self.classes_) == 2 else self.delta / (2 * counts.shape[1])
+        return confidence_limits(counts, used[:, np.newaxis], level)
+
+    # -- scikit-learn's protocols -------------------------------------------------------------
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return how metadata are routed.
+
+        Returns
+        -------
+        MetadataRouter
+            Everything goes to the estimator's ``fit``.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=type(self).__name__).add(
+            estimator=self.estimator, method_mapping=mapping
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_samples_")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        if inner.classifier_tags is not None:
+            tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
+        return tags
+
+
+def _check_classes(y: Any, sample_weight: Any) -> None:
+    labels = np.asarray(y)
+    if sample_weight is not None:
+        labels = labels[np.asarray(sample_weight) > 0]
+    present = np.unique(labels)
+    if len(present) < 2:
+        raise ValueError(
+            f"SmoothedClassifier needs at least two classes, y has one class, {present.tolist()} "
+            "(rows whose sample_weight is 0 do not count)."
+        )
+
+
+def _seed_what_has_no_seed(estimator: Any, seed: int) -> None:
+    """Set every ``random_state`` that is None, also of estimators inside."""
+    rng = np.random.RandomState(seed)
+    params = estimator.get_params(deep=True)
+    names = [name for name in sorted(params) if name.split("__")[-1] == "random_state"]
+    unset = [name for name in names if params[name] is None]
+    estimator.set_params(**{name: int(rng.randint(2**31 - 1)) for name in unset})
