@@ -351,7 +351,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 "scikit-learn's rules for estimators, or be fitted already, with prefit=True."
             ) from error
         _seed_what_has_no_seed(estimator, self._seed)
-        if not (self.augment_training and isinstance(estimator, NeuralClassifier)):
+        network = isinstance(estimator, NeuralClassifier)
+        network = network and getattr(estimator, "estimator", None) is None  # LabelFlipClassifier
+        if not (self.augment_training and network):
             return estimator.fit(raw, y, **fit_params)
         given = estimator.net_params
         noisy = {"iterator_train__augment": AddNoise(self._noise, self._seen(estimator, raw))}
@@ -411,8 +413,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         raw = self._table(X, reset=False)
         if self.n_samples_ == 0:
-            second = self._linear_share(raw)
-            return np.stack([1 - second, second], axis=1)
+            score = self._linear_score(raw)
+            return np.stack([ndtr(-score), ndtr(score)], axis=1)
         counts, used = self._votes(raw)
         return counts / used[:, np.newaxis]
 
@@ -452,18 +454,18 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             shares = self.predict_proba(X)
         return self.classes_[shares.argmax(axis=1)]
 
-    def _linear_share(self, raw: Any) -> np.ndarray:
-        """Share of ``classes_[1]``, Phi((v.x + b) / sqrt(v' Sigma v))."""
+    def _linear_score(self, raw: Any) -> np.ndarray:
+        """(v.x + b) / sqrt(v' Sigma v); Phi of it is the share of ``classes_[1]``."""
         self._numbers(raw, self._columns)
         decision = self.estimator_.decision_function(raw)
         spread = np.linalg.norm(np.ravel(self.estimator_.coef_)[self._columns] * self._noise.scale)
-        if spread == 0:
-            return (decision > 0).astype(np.float64)
-        return ndtr(decision / spread)
+        if spread == 0:  # the noise changes nothing
+            return np.where(decision > 0, np.inf, -np.inf)
+        return decision / spread
 
     def _votes(self, raw: Any, certain: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         self._numbers(raw, self._columns)
-        scale, rows = self._noise.scale, self.batch_size
+        scale, rows, own = self._noise.scale, self.batch_size, not self.shared_noise
         if self._is_network():
             network = self.estimator_
             people = prepare_X(
@@ -473,12 +475,12 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             if self.device is not None:
                 module = copy.deepcopy(module).to(resolve_device(self.device))
             columns = self._seen(network, raw)
-            voter = NetworkVoter(module, people, columns, scale, len(self.classes_))
+            voter = NetworkVoter(module, people, columns, scale, len(self.classes_), own)
             rows = NETWORK_ROWS if rows == "auto" else rows
         else:
-            voter = EstimatorVoter(self.estimator_, raw, self._columns, scale, self.classes_)
+            voter = EstimatorVoter(self.estimator_, raw, self._columns, scale, self.classes_, own)
             rows = ESTIMATOR_ROWS if rows == "auto" else rows
-        draws = Draws(self._noise, self._seed, self.n_samples_, None if self.shared_noise else raw)
+        draws = Draws(self._noise, self._seed, self.n_samples_, raw if own else None)
         return count_votes(voter, draws, len(raw), rows, certain, bool(self.verbose))
 
     # -- certificates -------------------------------------------------------------------------
@@ -533,9 +535,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         )
         if np.isnan(distance).any() or (distance < 0).any():
             raise ValueError(f"distance must not be negative, got {distance.min()}.")
-        (low, high), distance = self._limits(X), distance[:, np.newaxis]
-        low = reachable(self.noise, low, distance)[0]
-        high = reachable(self.noise, high, distance)[1]
+        low, high, score = self._limits(X)
+        low = reachable(self.noise, low, distance[:, np.newaxis], score)[0]
+        high = reachable(self.noise, high, distance[:, np.newaxis], score)[1]
         return (low[:, 1], high[:, 1]) if low.shape[1] == 2 else (low, high)
 
     def certified_radius(self, X: Any) -> np.ndarray:
@@ -553,19 +555,20 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             half of the votes. Holds for a person with a probability of 1 - ``delta`` over the
             draws (Clopper-Pearson), surely where ``n_samples_`` is 0.
         """
-        return radius(self.noise, self._limits(X)[0].max(axis=1))
+        low, _, score = self._limits(X)
+        return radius(self.noise, low.max(axis=1), None if score is None else score.max(axis=1))
 
-    def _limits(self, X: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Limits of all shares of a person that hold together."""
+    def _limits(self, X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Limits of all shares of a person that hold together; scores where they are exact."""
         check_is_fitted(self)
         raw = self._table(X, reset=False)
         if self.n_samples_ == 0:
-            second = self._linear_share(raw)
-            shares = np.stack([1 - second, second], axis=1)
-            return shares, shares
+            score = self._linear_score(raw)
+            score = np.stack([-score, score], axis=1)
+            return ndtr(score), ndtr(score), score
         counts, used = self._votes(raw)
         level = self.delta / 2 if len(self.classes_) == 2 else self.delta / (2 * counts.shape[1])
-        return confidence_limits(counts, used[:, np.newaxis], level)
+        return *confidence_limits(counts, used[:, np.newaxis], level), None
 
     # -- scikit-learn's protocols -------------------------------------------------------------
 
@@ -578,9 +581,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             Everything goes to the estimator's ``fit``.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
-        return MetadataRouter(owner=type(self).__name__).add(
-            estimator=self.estimator, method_mapping=mapping
-        )
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(estimator=self.estimator, method_mapping=mapping)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_samples_")

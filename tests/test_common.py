@@ -14,10 +14,17 @@ import pytest
 import skops.io
 import torch
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
-from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair import (
+    DRAlignClassifier,
+    FaiRNClassifier,
+    LabelFlipClassifier,
+    PenaltyClassifier,
+    SmoothedClassifier,
+)
 from skfair.objectives.dralign import CRITERIA
 from skfair.objectives.penalties import PENALTIES
 from skfair.testing import expected_failed_checks
@@ -63,11 +70,11 @@ CHECKED = [
     DRAlignClassifier(augment="mixup", criterion="equalized_odds"),
     DRAlignClassifier(lambda_fairness=0),
     DRAlignClassifier(**FULL),
-    *(
-        estimator(sampling=sampling)
-        for estimator in (FaiRNClassifier, PenaltyClassifier, LabelFlipClassifier)
-        for sampling in ("group", "group_label")
-    ),
+    *(PenaltyClassifier(sampling=sampling) for sampling in ("group", "group_label")),
+    LabelFlipClassifier(sampling="group_label"),
+    SmoothedClassifier(LogisticRegression(), n_samples=50),
+    SmoothedClassifier(RandomForestClassifier(n_estimators=10), n_samples=50, noise="laplace"),
+    SmoothedClassifier(FaiRNClassifier(max_epochs=20), n_samples=50, shared_noise=False),
 ]
 
 

@@ -56,31 +56,35 @@ def confidence_limits(counts: np.ndarray, n_draws: np.ndarray, level: float) -> 
     return low, high
 
 
-def reachable(noise: str, share: np.ndarray, distance: np.ndarray) -> tuple:
+def reachable(
+    noise: str, share: np.ndarray, distance: np.ndarray, score: np.ndarray | None = None
+) -> tuple:
     """Least and greatest share of a class among people within ``distance`` of one with ``share``.
 
     Gaussian: Phi(Phi^-1(q) -+ delta) (Neyman and Pearson, Lemma 6). Laplace: q times or divided by
-    exp(2 D), or 1 - q so.
+    exp(2 D), or 1 - q so. ``score`` is Phi^-1(q), where it is known better than from a share that
+    is rounded to one.
     """
     if noise == "gaussian":
+        score = ndtri(share) if score is None else score
         delta = GAUSSIAN_PER_DISTANCE * distance
-        low, high = ndtr(ndtri(share) - delta), ndtr(ndtri(share) + delta)
-        certain = np.isinf(distance)  # infinity less infinity
-        return np.where(certain, 0.0, low), np.where(certain, 1.0, high)
-    with np.errstate(over="ignore", invalid="ignore"):
-        factor = np.exp(2 * np.minimum(distance, 350))
+        with np.errstate(invalid="ignore"):  # infinity less infinity, mended below
+            low, high = ndtr(score - delta), ndtr(score + delta)
+    else:
+        factor = np.exp(2 * np.minimum(distance, 350.0))
         low = np.maximum(share / factor, 1 - (1 - share) * factor)
         high = np.minimum(share * factor, 1 - (1 - share) / factor)
-    return np.clip(low, 0, 1), np.clip(high, 0, 1)
+    everyone = np.isinf(distance)
+    return np.where(everyone, 0.0, low), np.where(everyone, 1.0, high)
 
 
-def radius(noise: str, share: np.ndarray) -> np.ndarray:
+def radius(noise: str, share: np.ndarray, score: np.ndarray | None = None) -> np.ndarray:
     """Distance up to which a class with this share keeps more than half of the votes.
 
     Gaussian: Phi^-1(q) / sqrt(2 pi). Laplace: -log(2 (1 - q)) / 2. Zero below one half.
     """
-    share = np.maximum(share, 0.5)
     if noise == "gaussian":
-        return ndtri(share) / GAUSSIAN_PER_DISTANCE
+        score = ndtri(share) if score is None else score
+        return np.maximum(score, 0) / GAUSSIAN_PER_DISTANCE
     with np.errstate(divide="ignore"):
-        return -np.log(2 * (1 - share)) / 2 + 0.0
+        return -np.log(2 * (1 - np.maximum(share, 0.5))) / 2 + 0.0

@@ -6,6 +6,7 @@ Tiles have the same shape whoever is in them, so that nobody's answer depends on
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -24,6 +25,7 @@ from .guarantees import confidence_limits
 from .noise import Noise
 
 NETWORK_ROWS = 2048  # of a tile: activations of some hundred units stay in the cache
+CHUNK = 1024  # people whose first layer is computed together
 ESTIMATOR_ROWS = 2**16  # a call of predict has a cost of its own
 
 
@@ -40,10 +42,7 @@ class Voter(Protocol):
 
 
 def first_layer(module: nn.Module) -> tuple[nn.Linear, Callable[[Tensor], Tensor]] | None:
-    """Divide a network into its first linear layer and what follows, if it starts with one.
-
-    What follows may change its argument.
-    """
+    """Divide a network into its first linear layer and what follows, if it starts with one."""
     if isinstance(module, MLP):
         return (module.hidden[0] if module.hidden else module.output), module.after_first_layer
     if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
@@ -53,11 +52,26 @@ def first_layer(module: nn.Module) -> tuple[nn.Linear, Callable[[Tensor], Tensor
     return None
 
 
+def relu_layers(module: nn.Module) -> list[nn.Linear]:
+    """Layers after the first of a network of linear layers with ReLU between them, else none."""
+    if isinstance(module, MLP):
+        known = module.activation == "relu" and len(module.hidden) > 0
+        return [*module.hidden[1:], module.output] if known else []
+    if first_layer(module) is None:
+        return []
+    layers = list(module)
+    between = all(isinstance(layer, nn.ReLU) for layer in layers[1::2])
+    linear = all(isinstance(layer, nn.Linear) for layer in layers[::2])
+    return layers[2::2] if between and linear and len(layers) % 2 else []
+
+
 class NetworkVoter:
     """Votes of a torch module.
 
-    The first linear layer maps people and noise apart: W (x + s t) = W x + (W s) t, so that shared
-    draws pass through it once for all people, and draws of a person's own need no addition.
+    The first linear layer maps people and noise apart, W (x + s t) = W x + (W s) t: shared draws
+    pass through it once for all people, and draws of a person's own need no addition. Layers with
+    ReLU between them are computed in place; there relu(a + r) = max(a, -r) + r, the second r of
+    which is part of the next layer's bias.
 
     Parameters
     ----------
@@ -71,6 +85,8 @@ class NetworkVoter:
         Factor of the noise in each.
     n_classes : int
         Number of logits.
+    own : bool
+        Whether each person has draws of their own.
     """
 
     def __init__(
@@ -80,40 +96,41 @@ class NetworkVoter:
         columns: list[int],
         scale: np.ndarray,
         n_classes: int,
+        own: bool,
     ) -> None:
         parameter = next(module.parameters())
-        like = {"dtype": parameter.dtype, "device": parameter.device}
-        self.module, self.n_classes, self.device = module, n_classes, parameter.device
-        self.dtype = parameter.dtype
+        self.dtype, self.device = parameter.dtype, parameter.device
+        self.n_classes, self.X, self.own = n_classes, X, own
         place = torch.zeros(len(columns), X.shape[1], dtype=torch.float64)
         for row, (column, factor) in enumerate(zip(columns, scale, strict=True)):
             if column >= 0:
                 place[row, column] = factor
         split = first_layer(module)
-        if split is None:
-            self.matrix, self.bias, self.after = place.to(**like), None, module
-        else:
-            layer, self.after = split
-            weight = layer.weight.detach()
-            self.matrix = (place.to(weight.device) @ weight.double().T).to(**like)
-            self.weight, self.bias = weight, layer.bias
-        self.X = torch.from_numpy(X)  # as it came; rows are sent on as they are needed
+        self.first, self.after = (nn.Identity(), module) if split is None else split
+        self.first = copy.deepcopy(self.first).cpu().double()
+        if split is not None:
+            place = place @ self.first.weight.T
+        self.matrix = place.to(self.device, self.dtype)
+        self.layers = relu_layers(module) if n_classes == 2 else []
+        if self.layers:
+            weight, bias = self.layers[-1].weight, self.layers[-1].bias
+            self.contrast = weight[1] - weight[0]
+            self.threshold = torch.zeros_like(weight[0, 0]) if bias is None else bias[0] - bias[1]
+        self._buffers: dict[tuple, Tensor] = {}
+        self._chunk = -1
 
     def prepare(self, noise: Tensor) -> Tensor:
-        """Pass draws through the first layer."""
-        return noise @ self.matrix
+        """Pass draws through the first layer; those of a person's own only with the person."""
+        return noise if self.own else noise @ self.matrix
 
     def count(self, people: np.ndarray, prepared: Tensor, n_draws: int) -> np.ndarray:
         """Count votes."""
-        rows = self.X[torch.from_numpy(people)].to(self.device, self.dtype)
-        if self.bias is not None or hasattr(self, "weight"):
-            rows = nn.functional.linear(rows, self.weight, self.bias)
-        own = len(prepared) > n_draws
-        if own:
-            hidden = prepared.view(len(people), n_draws, -1).add_(rows[:, None])
-        else:
-            hidden = prepared[None] + rows[:, None]
-        logits = self.after(hidden.flatten(0, 1)).view(len(people), n_draws, -1)
+        if self.layers and len(people) == 1:
+            second = int(self._count_second(self._first_of(people[0]), prepared))
+            return np.array([[n_draws - second, second]])
+        rows = self._first_of(people)
+        moved = (prepared @ self.matrix).view(len(people), n_draws, -1) if self.own else prepared
+        logits = self.after((moved + rows[:, None]).flatten(0, 1)).view(len(people), n_draws, -1)
         if self.n_classes == 2:
             second = (logits[..., 1] > logits[..., 0]).sum(1)
             return torch.stack([n_draws - second, second], dim=1).cpu().numpy()
@@ -121,6 +138,49 @@ class NetworkVoter:
         codes += self.n_classes * torch.arange(len(people), device=self.device)[:, None]
         counts = torch.bincount(codes.flatten(), minlength=len(people) * self.n_classes)
         return counts.view(len(people), -1).cpu().numpy()
+
+    def _first_of(self, people: Any) -> Tensor:
+        """First layer of people; of single ones for the whole chunk they are in.
+
+        In double precision, so that nobody's last bits depend on who else is in the chunk.
+        """
+        if np.ndim(people):
+            return self._first(self.X[people])
+        if people // CHUNK != self._chunk:
+            self._chunk = people // CHUNK
+            self._of_chunk = self._first(self.X[self._chunk * CHUNK : (self._chunk + 1) * CHUNK])
+        return self._of_chunk[people % CHUNK]
+
+    def _first(self, X: np.ndarray) -> Tensor:
+        return self.first(torch.from_numpy(X).double()).to(self.device, self.dtype)
+
+    def _count_second(self, row: Tensor, prepared: Tensor) -> Tensor:
+        """Votes of one person for the second of two classes."""
+        n, offset = len(prepared), None
+        hidden = self._buffer(0, n, len(row))
+        if self.own:
+            torch.addmm(row, prepared, self.matrix, out=hidden).relu_()
+        else:
+            torch.maximum(prepared, -row, out=hidden)
+            offset = row
+        for i, layer in enumerate(self.layers[:-1], start=1):
+            bias = layer.bias if offset is None else layer.weight @ offset
+            if offset is not None and layer.bias is not None:
+                bias = bias + layer.bias
+            out = self._buffer(i, n, layer.out_features)
+            if bias is None:
+                torch.mm(hidden, layer.weight.T, out=out)
+            else:
+                torch.addmm(bias, hidden, layer.weight.T, out=out)
+            hidden, offset = out.relu_(), None
+        threshold = self.threshold if offset is None else self.threshold - self.contrast @ offset
+        return torch.count_nonzero(hidden @ self.contrast > threshold)
+
+    def _buffer(self, layer: int, *shape: int) -> Tensor:
+        key = layer, *shape
+        if key not in self._buffers:
+            self._buffers[key] = torch.empty(shape, dtype=self.dtype, device=self.device)
+        return self._buffers[key]
 
 
 class EstimatorVoter:
@@ -138,13 +198,22 @@ class EstimatorVoter:
         Factor of the noise in each.
     classes : ndarray of shape (n_classes,)
         Labels, sorted.
+    own : bool
+        Whether each person has draws of their own.
     """
 
     device, dtype = torch.device("cpu"), torch.float64
 
     def __init__(
-        self, estimator: Any, X: Any, columns: list[int], scale: np.ndarray, classes: np.ndarray
+        self,
+        estimator: Any,
+        X: Any,
+        columns: list[int],
+        scale: np.ndarray,
+        classes: np.ndarray,
+        own: bool,
     ) -> None:
+        self.own = own
         self.estimator, self.X, self.columns, self.scale = estimator, X, columns, scale
         self.classes, self.n_classes = classes, len(classes)
         numbers = _safe_indexing(X, columns, axis=1)
@@ -157,8 +226,8 @@ class EstimatorVoter:
     def count(self, people: np.ndarray, prepared: np.ndarray, n_draws: int) -> np.ndarray:
         """Count votes."""
         who = np.repeat(people, n_draws)
-        own = len(prepared) > n_draws
-        moved = self.numbers[who] + (prepared if own else np.tile(prepared, (len(people), 1)))
+        moved = self.numbers[who]
+        moved += prepared if self.own else np.tile(prepared, (len(people), 1))
         rows = rows_with(self.X, who, self.columns, moved)
         codes = np.searchsorted(self.classes, self.estimator.predict(rows))
         codes += self.n_classes * np.repeat(np.arange(len(people)), n_draws)
