@@ -535,6 +535,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         )
         if np.isnan(distance).any() or (distance < 0).any():
             raise ValueError(f"distance must not be negative, got {distance.min()}.")
+        if len(distance) not in (1, len(X)):
+            raise ValueError(
+                f"distance must be one number, or one for each of the {len(X)} rows of X; got "
+                f"{len(distance)}."
+            )
         low, high, score = self._limits(X)
         low = reachable(self.noise, low, distance[:, np.newaxis], score)[0]
         high = reachable(self.noise, high, distance[:, np.newaxis], score)[1]

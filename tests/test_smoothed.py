@@ -463,6 +463,8 @@ def test_bad_data():
         model.predict(X[:, :3])
     with pytest.raises(ValueError, match="distance must not be negative, got -1.0"):
         model.certified_interval(X, -1)
+    with pytest.raises(ValueError, match="one for each of the 400 rows of X; got 3"):
+        model.certified_interval(X, [1, 2, 3])
     with pytest.raises(ValueError, match="one class"):
         smoothed().fit(X, np.zeros(400))
     with pytest.raises(ValueError, match="one class.*sample_weight is 0"):

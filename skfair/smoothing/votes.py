@@ -152,7 +152,7 @@ class NetworkVoter:
         return self._of_chunk[people % CHUNK]
 
     def _first(self, X: np.ndarray) -> Tensor:
-        return self.first(torch.from_numpy(X).double()).to(self.device, self.dtype)
+        return self.first(torch.tensor(X, dtype=torch.float64)).to(self.device, self.dtype)
 
     def _count_second(self, row: Tensor, prepared: Tensor) -> Tensor:
         """Votes of one person for the second of two classes."""
@@ -277,7 +277,7 @@ def row_seeds(X: Any, seed: int) -> np.ndarray:
     ]
     plain = pd.DataFrame(dict(enumerate(values)), index=table.index)
     codes = pd.util.hash_pandas_object(plain, index=False).to_numpy()
-    return ((codes ^ np.uint64(seed)) >> np.uint64(1)).astype(np.int64)
+    return ((codes ^ np.uint64(2 * seed)) >> np.uint64(1)).astype(np.int64)
 
 
 def count_votes(
