@@ -1,4 +1,4 @@
-"""Randomized smoothing: metrics between people, noise, and what the two together prove."""
+"""Randomized smoothing: distances between people, noise, and what the two together prove."""
 
 from .metric import WeightedMetric, minimal_metric
 
