@@ -13,9 +13,11 @@ from .scorers import (
     make_fairness_scorer,
     neg_individual_fairness_violation_scorer,
     neg_parity_score_scorer,
+    neg_prediction_sensitivity_scorer,
     neg_recourse_gap_scorer,
     robustness_index_scorer,
 )
+from .sensitivity import prediction_sensitivity
 from .subgroups import subgroup_report
 
 __all__ = [
@@ -30,8 +32,10 @@ __all__ = [
     "make_fairness_scorer",
     "neg_individual_fairness_violation_scorer",
     "neg_parity_score_scorer",
+    "neg_prediction_sensitivity_scorer",
     "neg_recourse_gap_scorer",
     "parity_score",
+    "prediction_sensitivity",
     "probability_gap",
     "recourse_gap",
     "robustness_index",

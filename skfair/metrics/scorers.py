@@ -11,10 +11,11 @@ import numpy as np
 import sklearn.metrics
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from ..sensitive import select_sensitive
+from ..sensitive import as_frame, select_sensitive
 from .individual import largest_violation
 from .parity import decision_rationale_similarity, parity_score
 from .recourse import fairness_index, recourse_gap, robustness_index
+from .sensitivity import prediction_sensitivity
 
 __all__ = [
     "FairnessScorer",
@@ -24,6 +25,7 @@ __all__ = [
     "make_fairness_scorer",
     "neg_individual_fairness_violation_scorer",
     "neg_parity_score_scorer",
+    "neg_prediction_sensitivity_scorer",
     "neg_recourse_gap_scorer",
     "robustness_index_scorer",
 ]
@@ -44,9 +46,9 @@ class FairnessScorer:
         Shown by ``repr``.
     sign : {1, -1}
         -1 turns a gap into a score.
-    response : {"decision", "predict", "codes", "estimator"}
-        What the metric is given: decision values; labels and predictions; these as 0 and 1; or the
-        estimator and the data.
+    response : {"decision", "predict", "codes", "estimator", "columns"}
+        What the metric is given: decision values; labels and predictions; these as 0 and 1; the
+        estimator and the data; or these with ``sensitive_columns``.
     sensitive_columns : str, int, list, slice or callable, default=None
         Columns of X that hold the sensitive features.
     needs_groups : bool, default=True
@@ -68,7 +70,7 @@ class FairnessScorer:
         self.metric, self.name, self.sign, self.response = metric, name, sign, response
         self.sensitive_columns, self.needs_groups = sensitive_columns, needs_groups
         self.kwargs = kwargs or {}
-        by_routing = needs_groups and sensitive_columns is None
+        by_routing = (needs_groups or response == "columns") and sensitive_columns is None
         self._requests = {"sensitive_features": by_routing, "sample_weight": None}
 
     def __call__(
@@ -118,11 +120,14 @@ class FairnessScorer:
             kwargs["sensitive_features"] = sensitive_features
         if self.response == "estimator":
             value = self.metric(estimator, X, y, **kwargs)
+        elif self.response == "columns":
+            kwargs["sensitive_columns"] = self._columns(estimator, sensitive_features)
+            value = self.metric(estimator, X, **{"aggregate": "mean"} | kwargs)
         elif self.response == "decision":
             decision = decision_values(estimator, X)
             if "unfavorable" in inspect.signature(self.metric).parameters:
                 kwargs.setdefault("classes", estimator.classes_)
-                kwargs.setdefault("unfavorable", _unfavorable(estimator))
+                kwargs.setdefault("unfavorable", _from_inside(estimator, "unfavorable"))
             value = self.metric(decision, **kwargs)
         else:
             y_pred = estimator.predict(X)
@@ -130,6 +135,24 @@ class FairnessScorer:
                 y, y_pred = _binary_codes(estimator, y), _binary_codes(estimator, y_pred)
             value = self.metric(y, y_pred, **kwargs)
         return self.sign * float(value) + 0.0  # 0.0, not -0.0, at parity
+
+    def _columns(self, estimator: Any, sensitive_features: Any) -> Any:
+        """Columns of X: those that were fixed, those named like the features, the estimator's."""
+        if self.sensitive_columns is not None:
+            return self.sensitive_columns
+        if sensitive_features is not None:
+            names = as_frame(sensitive_features).columns
+            if {*map(type, names)} == {str}:
+                return list(names)
+        own = _from_inside(estimator, "sensitive_columns")
+        if own is None:
+            raise ValueError(
+                f"The scorer {self.name!r} must know which columns of X are sensitive: "
+                f"make_fairness_scorer({self.name.removeprefix('neg_')!r}, sensitive_columns=...). "
+                "Routed sensitive_features do if their names are those of the columns, and so does "
+                "the sensitive_columns of an estimator of skfair."
+            )
+        return own
 
     def set_score_request(self, **requests: bool | str | None) -> FairnessScorer:
         """Return a copy that requests metadata as given (see scikit-learn's metadata routing).
@@ -212,14 +235,14 @@ def decision_values(estimator: Any, X: Any) -> np.ndarray:
     return log_proba[:, 1] - log_proba[:, 0] if proba.shape[1] == 2 else log_proba
 
 
-def _unfavorable(estimator: Any) -> Any:
-    """What the estimator inside pipelines, searches and other wrappers of one was told."""
-    while estimator is not None and not hasattr(estimator, "unfavorable"):
+def _from_inside(estimator: Any, name: str) -> Any:
+    """An attribute of the estimator inside pipelines, searches and other wrappers of one."""
+    while estimator is not None and not hasattr(estimator, name):
         if hasattr(estimator, "steps"):
             estimator = estimator.steps[-1][1]
         else:
             estimator = getattr(estimator, "estimator", None)
-    return getattr(estimator, "unfavorable", None)
+    return getattr(estimator, name, None)
 
 
 def _binary_codes(estimator: Any, labels: Any) -> np.ndarray:
@@ -249,6 +272,7 @@ _METRICS = {
     "parity_score": (parity_score, -1, "estimator", True),
     "decision_rationale_similarity": (decision_rationale_similarity, 1, "estimator", True),
     "individual_fairness_violation": (largest_violation, -1, "estimator", False),
+    "prediction_sensitivity": (prediction_sensitivity, -1, "columns", False),
 } | {
     name: (getattr(fairlearn.metrics, name), sign, "codes", True)
     for name, sign in _FAIRLEARN.items()
@@ -322,6 +346,7 @@ def make_fairness_scorer(
 
 neg_individual_fairness_violation_scorer = make_fairness_scorer("individual_fairness_violation")
 neg_parity_score_scorer = make_fairness_scorer("parity_score")
+neg_prediction_sensitivity_scorer = make_fairness_scorer("prediction_sensitivity")
 neg_recourse_gap_scorer = make_fairness_scorer("recourse_gap")
 fairness_index_scorer = make_fairness_scorer("fairness_index")
 robustness_index_scorer = make_fairness_scorer("robustness_index")

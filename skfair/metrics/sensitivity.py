@@ -1,0 +1,358 @@
+"""How much a single prediction leans on a sensitive attribute (prediction sensitivity)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import _safe_indexing, check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from torch import Tensor, nn
+
+from ..sensitive import column_positions
+from ..smoothing._tables import numeric_columns, rows_with
+
+__all__ = ["prediction_sensitivity"]
+
+ROWS = 8192  # differentiated together
+MOST_CATEGORIES = 50
+AGGREGATES = ("mean", "max", "p95")
+LINEAR = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
+
+
+@validate_params(
+    {
+        "n_samples": [Interval(Integral, 1, None, closed="left")],
+        "noise_scale": [Interval(Real, 0, None, closed="left")],
+        "method": [StrOptions({"auto", "gradient", "flip"})],
+        "scale": [StrOptions({"probability", "logit"})],
+        "aggregate": [StrOptions(set(AGGREGATES)), None],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def prediction_sensitivity(
+    estimator: Any,
+    X: Any,
+    *,
+    sensitive_columns: Any,
+    n_samples: int = 1,
+    noise_scale: float = 0.0,
+    method: str = "auto",
+    scale: str = "probability",
+    aggregate: str | None = None,
+    sample_weight: Any = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> np.ndarray | float:
+    """How much each prediction depends on the sensitive attribute, directly.
+
+    |d F(x) / d a| [1]_ (section 3), where F is the probability of ``classes_[1]``, or of the
+    predicted class where there are more than two, and a the sensitive attribute; or what F changes
+    by if the attribute had another value. The greatest over ``n_samples`` noisy copies of a person
+    is the smooth version (section 4).
+
+    Parameters
+    ----------
+    estimator : classifier
+        A fitted classifier, pipeline or search.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        People, as the estimator takes them.
+    sensitive_columns : str, int, list, slice or callable
+        Columns of X that hold the sensitive attribute(s).
+    n_samples : int, default=1
+        Number of copies.
+    noise_scale : float >= 0, default=0.0
+        Standard deviation of the noise: on everything the network sees, or on the columns of X that
+        hold numbers, sensitive ones excepted, for "flip". All people get the same noise, so that
+        nobody's value depends on the others.
+    method : {"auto", "gradient", "flip"}, default="auto"
+        - "gradient": the derivative, for networks of skfair and skorch and for linear models with
+          probabilities, at the end of a pipeline too: then with respect to the columns that the
+          pipeline made of the sensitive one. Where there are several, the largest.
+        - "flip": the change of F when a column gets another of the values in X, the largest over
+          the values; 0/1 columns of which each row has one (one-hot) change together. For any
+          classifier; the rows go through the whole pipeline.
+        - "auto": the gradient where there is one.
+    scale : {"probability", "logit"}, default="probability"
+        Whether F is the probability or its log-odds.
+    aggregate : {"mean", "max", "p95"} or None, default=None
+        One number for all people: mean, largest or 95th percentile.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the people in the aggregate.
+    random_state : int, RandomState instance or None, default=None
+        Of the noise.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or float
+        Not negative; per unit of the columns the network sees ("gradient").
+
+    Raises
+    ------
+    ValueError
+        If the columns can not be found (behind a transformer that mixes them, for instance), have
+        no derivative, or more than 50 values to flip; or the classifier has no probabilities.
+
+    Notes
+    -----
+    It sees direct dependence only: a network that never sees the attribute, but its proxies, has a
+    sensitivity of zero. One that grows steeply near the boundary has the largest sensitivities
+    there: it speaks of certainty as much as of the attribute.
+
+    References
+    ----------
+    .. [1] I. C. Ngong, K. Maughan, J. P. Near. Towards Auditability for Fairness in Deep Learning.
+       2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfair.metrics import prediction_sensitivity
+    >>> X = np.array([[0.0, 0], [1, 0], [0, 1], [3, 1]])
+    >>> model = LogisticRegression().fit(X, [0, 0, 1, 1])
+    >>> p = model.predict_proba(X)[:, 1]
+    >>> found = prediction_sensitivity(model, X, sensitive_columns=1)
+    >>> np.allclose(found, p * (1 - p) * abs(model.coef_[0, 1]))
+    True
+    """
+    X = X if hasattr(X, "shape") else np.asarray(X)
+    final, before = _take_apart(estimator)
+    if method == "gradient" and not _differentiable(final):
+        raise ValueError(
+            f"method='gradient' needs a network of skfair or skorch, or a linear model with "
+            f"probabilities; {type(final).__name__} has no gradient: use 'flip' or 'auto'."
+        )
+    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    noise = _Noise(n_samples, noise_scale, int(rng.randint(2**31 - 1)))
+    if method != "flip" and _differentiable(final):
+        found = _by_gradient(_pose(final, before, X, sensitive_columns, scale), noise)
+    else:
+        found = _by_flipping(estimator, X, sensitive_columns, scale, noise)
+    return found if aggregate is None else _aggregate(found, aggregate, sample_weight)
+
+
+class _Noise(NamedTuple):
+    """Copies of everybody, one after the other."""
+
+    copies: int
+    scale: float
+    seed: int
+
+    def __call__(self, n_columns: int) -> Iterator[np.ndarray]:
+        rng = np.random.default_rng(self.seed)
+        for _ in range(self.copies if self.scale else 1):
+            yield self.scale * rng.standard_normal(n_columns)
+
+
+def _aggregate(values: np.ndarray, how: str, sample_weight: Any) -> float:
+    weights = _check_sample_weight(sample_weight, values, ensure_non_negative=True)
+    values, weights = values[weights > 0], weights[weights > 0]
+    if how == "max":
+        return float(values.max())
+    if how == "mean":
+        return float(np.average(values, weights=weights))
+    order = np.argsort(values)
+    upto = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(upto, 0.95 * upto[-1])])
+
+
+# -- the derivative ---------------------------------------------------------------------------
+
+
+class _Problem(NamedTuple):
+    """A function of what a network sees, and where the attribute is in it."""
+
+    outcome: Callable[[Tensor], Tensor]  # rows -> F, (n,)
+    rows: Tensor
+    columns: list[int]
+
+
+def _take_apart(estimator: Any) -> tuple[Any, Any]:
+    """The last step of searches and pipelines, and the steps before it."""
+    check_is_fitted(estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return _take_apart(estimator.best_estimator_)
+    if hasattr(estimator, "steps"):
+        before = estimator[:-1] if len(estimator.steps) > 1 else None
+        return estimator.steps[-1][1], before
+    return estimator, None
+
+
+def _differentiable(final: Any) -> bool:
+    return hasattr(final, "module_") or isinstance(final, LINEAR)
+
+
+def _pose(final: Any, before: Any, X: Any, sensitive_columns: Any, scale: str) -> _Problem:
+    columns = column_positions(X, sensitive_columns)
+    inputs = X
+    if before is not None:
+        inputs, columns = before.transform(X), _columns_after(before, X, columns)
+    if hasattr(final, "net_"):
+        rows, columns, log_proba = _of_skfair(final, inputs, columns)
+        module = final.module_.eval()
+    else:
+        inputs = inputs.toarray() if hasattr(inputs, "toarray") else inputs
+        module = _linear_module(final) if isinstance(final, LINEAR) else final.module_.eval()
+        rows, log_proba = check_array(inputs, dtype="numeric"), _log_proba(final)
+    like = next(module.parameters())
+
+    def outcome(rows: Tensor) -> Tensor:
+        log_p = log_proba(module(rows))
+        last = log_p.shape[1] - 1
+        chosen = log_p.argmax(1) if last > 1 else torch.full_like(log_p[:, 0], last).long()
+        others = log_p.scatter(1, chosen[:, None], -torch.inf).logsumexp(1)
+        log_p = log_p.gather(1, chosen[:, None])[:, 0]
+        return log_p.exp() if scale == "probability" else log_p - others
+
+    return _Problem(outcome, torch.tensor(rows, dtype=like.dtype, device=like.device), columns)
+
+
+def _columns_after(before: Any, X: Any, columns: list[int]) -> list[int]:
+    """Where transformers have put columns of X, by the names they give."""
+    try:
+        names = before.get_feature_names_out()
+    except (AttributeError, ValueError) as error:
+        raise ValueError(
+            f"The steps before the classifier do not name their columns ({error}), so that the "
+            "sensitive ones can not be found among them; use method='flip'."
+        ) from error
+    after = pd.DataFrame(columns=list(names))
+    known = getattr(X, "columns", None)
+    wanted = [f"x{i}" if known is None else str(known[i]) for i in columns]
+    try:
+        return column_positions(after, wanted)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} The steps before the classifier have dropped the sensitive column or mixed "
+            "it with others; method='flip' sends changed rows through all of them."
+        ) from error
+
+
+def _of_skfair(final: Any, inputs: Any, columns: list[int]) -> tuple:
+    if final._multi_label:
+        raise ValueError("prediction_sensitivity needs one label a row, y had several.")
+    rows = final._logits(inputs, lambda module, rows: rows)
+    if final._kept_columns is not None:
+        columns = [final._kept_columns.index(i) for i in columns if i in final._kept_columns]
+    return rows, columns, lambda logits: logits.log_softmax(1)
+
+
+def _log_proba(final: Any) -> Callable[[Tensor], Tensor]:
+    if isinstance(final, LINEAR):
+        return lambda logits: logits.log_softmax(1)
+    to_proba = final._get_predict_nonlinearity()  # skorch's, by the criterion
+
+    def log_proba(output: Tensor) -> Tensor:
+        p = to_proba(output[0] if isinstance(output, tuple) else output)
+        p = p if p.ndim == 2 and p.shape[1] > 1 else torch.stack([1 - p.ravel(), p.ravel()], 1)
+        return p.clamp(min=torch.finfo(p.dtype).tiny).log()
+
+    return log_proba
+
+
+def _linear_module(final: Any) -> nn.Module:
+    """Logits of a linear model, the first of two being zero."""
+    coef, intercept = (torch.as_tensor(np.array(a)) for a in (final.coef_, final.intercept_))
+    if len(coef) == 1:
+        coef, intercept = (torch.cat([0 * a, a]) for a in (coef, intercept))
+    module = nn.Linear(coef.shape[1], len(coef), dtype=coef.dtype)
+    with torch.no_grad():
+        module.weight.copy_(coef)
+        module.bias.copy_(intercept)
+    return module
+
+
+def _by_gradient(problem: _Problem, noise: _Noise) -> np.ndarray:
+    rows = problem.rows
+    found = torch.zeros(len(rows), dtype=rows.dtype, device=rows.device)
+    if not problem.columns:  # the network does not see the attribute
+        return found.double().cpu().numpy()
+    for shift in noise(rows[0].numel()):
+        shift = torch.tensor(shift, dtype=rows.dtype, device=rows.device).view(rows[0].shape)
+        for part, largest in zip(rows.split(ROWS), found.split(ROWS), strict=True):
+            copies = (part + shift).requires_grad_()
+            (slope,) = torch.autograd.grad(problem.outcome(copies).sum(), copies)
+            torch.maximum(largest, slope[:, problem.columns].abs().amax(1), out=largest)
+    return found.double().cpu().numpy()
+
+
+# -- another value ----------------------------------------------------------------------------
+
+
+def _by_flipping(
+    estimator: Any, X: Any, sensitive_columns: Any, scale: str, noise: _Noise
+) -> np.ndarray:
+    columns = column_positions(X, sensitive_columns)
+    noisy = [i for i in numeric_columns(X) if i not in columns]
+    blocks = [(block, _alternatives(X, block)) for block in _blocks(X, columns)]
+    everyone, found = np.arange(len(X)), np.zeros(len(X))
+    numbers = np.asarray(_safe_indexing(X, noisy, axis=1), dtype=np.float64)
+    for shift in noise(len(noisy)):
+        copies = rows_with(X, everyone, noisy, numbers + shift) if noise.scale else X
+        before = _outcomes(estimator, copies, scale)
+        chosen = before.argmax(axis=1) if before.shape[1] > 2 else np.ones(len(X), dtype=int)
+        for block, values in blocks:
+            for value in values:
+                after = _outcomes(estimator, _with_value(copies, block, value), scale)
+                np.maximum(found, np.abs(after - before)[everyone, chosen], out=found)
+    return found
+
+
+def _blocks(X: Any, columns: list[int]) -> list[list[int]]:
+    """Columns that change together: one-hot columns all at once, any other by itself."""
+    if len(columns) > 1:
+        part = _safe_indexing(X, columns, axis=1)
+        try:
+            part = np.asarray(part, dtype=np.float64)
+        except (ValueError, TypeError):
+            return [[column] for column in columns]
+        if np.isin(part, (0, 1)).all() and (part.sum(axis=1) == 1).all():
+            return [columns]
+    return [[column] for column in columns]
+
+
+def _alternatives(X: Any, block: list[int]) -> list[tuple]:
+    part = _safe_indexing(X, block, axis=1)
+    values = pd.DataFrame(part).dropna().drop_duplicates()
+    if len(values) > MOST_CATEGORIES:
+        raise ValueError(
+            f"The sensitive column at position {block[0]} has {len(values)} values; method='flip' "
+            f"takes at most {MOST_CATEGORIES}: bin them, or use method='gradient'."
+        )
+    return list(values.itertuples(index=False, name=None))
+
+
+def _with_value(X: Any, block: list[int], value: tuple) -> Any:
+    X = X.copy()
+    for column, entry in zip(block, value, strict=True):
+        if hasattr(X, "iloc"):
+            kind = X.dtypes.iloc[column]
+            X.isetitem(column, pd.Series([entry] * len(X), index=X.index, dtype=kind))
+        else:
+            X[:, column] = entry
+    return X
+
+
+def _outcomes(estimator: Any, X: Any, scale: str) -> np.ndarray:
+    """F of every class, (n, n_classes)."""
+    if hasattr(estimator, "predict_proba"):
+        proba = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+        if scale == "probability":
+            return proba
+        eps = np.finfo(np.float64).eps
+        proba = proba.clip(eps, 1 - eps)
+        return np.log(proba) - np.log1p(-proba)
+    if scale == "logit":
+        raise ValueError(
+            f"scale='logit' needs probabilities, {type(estimator).__name__} has no predict_proba; "
+            "scale='probability' compares its decisions."
+        )
+    return (np.asarray(estimator.predict(X))[:, np.newaxis] == estimator.classes_).astype(float)
