@@ -16,10 +16,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfair import FaiRNClassifier
+from skfair.datasets import fetch_adult
 from skfair.metrics import (
     fairness_index_scorer,
     make_fairness_scorer,
     neg_recourse_gap_scorer,
+    recourse_gap,
     robustness_index_scorer,
 )
 from skfair.model_selection import best_under_constraint
@@ -178,3 +180,55 @@ def test_repr_and_html_show_the_parameters_that_differ(biased_frame):
     model = FaiRNClassifier(lambda_fairness=0.25)
     assert repr(model) == "FaiRNClassifier(lambda_fairness=0.25)"
     assert "lambda_fairness" in Pipeline([("model", model)])._repr_html_()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_routing", [True, False])
+def test_the_three_scorers_choose_a_model_on_raw_adult(shared_data, by_routing):
+    adult = fetch_adult()
+    X, y, sex = adult.data, (adult.target == ">50K").to_numpy(int), adult.sensitive_features["sex"]
+    X = X.drop(columns="native-country")
+    train, test = slice(3000), slice(40_000, 46_000)
+    columns = None if by_routing else "sex"
+    scoring = {
+        "accuracy": "accuracy",
+        "neg_recourse_gap": make_fairness_scorer("recourse_gap", sensitive_columns=columns),
+        "neg_parity_score": make_fairness_scorer(
+            "parity_score", sensitive_columns=columns, method="taylor"
+        ),
+        "neg_sensitivity": make_fairness_scorer(
+            "prediction_sensitivity", sensitive_columns=columns
+        ),
+    }
+    encode = preprocessing(X).set_params(word__handle_unknown="ignore", word__sparse_output=False)
+    encode.set_output(transform="pandas")
+    network = classifier(sensitive_columns=columns, lambda_robustness=0.0)
+    rule = best_under_constraint("accuracy", "neg_recourse_gap", threshold=-0.6)
+    search = GridSearchCV(
+        make_pipeline(encode, network),
+        {"fairnclassifier__lambda_fairness": [0.0, 0.2, 1.0]},
+        scoring=scoring,
+        refit=rule,
+        cv=3,
+        n_jobs=2,
+    )
+    with sklearn.config_context(enable_metadata_routing=by_routing):
+        search.fit(X[train], y[train], **({"sensitive_features": sex[train]} if by_routing else {}))
+    results = search.cv_results_
+    for name in scoring:
+        assert np.isfinite(results[f"mean_test_{name}"]).all()
+    assert results["mean_test_neg_sensitivity"].max() < 0
+    most_accurate = int(np.argmax(results["mean_test_accuracy"]))
+    assert search.best_index_ != most_accurate
+    fair, accurate = (
+        clone(search.estimator).set_params(**results["params"][i])
+        for i in (search.best_index_, most_accurate)
+    )
+    gaps = []
+    for model in (fair, accurate):
+        with sklearn.config_context(enable_metadata_routing=True):
+            given = {"sensitive_features": sex[train]} if by_routing else {}
+            model.fit(X[train], y[train], **given)
+        decision = model.decision_function(X[test])
+        gaps.append(recourse_gap(decision, sensitive_features=sex[test]))
+    assert gaps[0] < 0.7 * gaps[1]
