@@ -88,6 +88,13 @@ def recourse_gap(
     return float(gap)
 
 
+def burdens(decision: Any, *, unfavorable: Any = None, classes: Any = None) -> np.ndarray:
+    """Distance of everybody to acceptance, zero for the accepted (FaiR-N, Eq. 16), (n,)."""
+    logits, _ = _as_logits(decision, None)
+    classes = np.arange(logits.shape[1]) if classes is None else np.asarray(classes)
+    return fairn.burden(logits, unfavorable_codes(unfavorable, classes)).numpy()
+
+
 def fairness_index(
     decision: Any,
     *,

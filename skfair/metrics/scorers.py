@@ -124,10 +124,9 @@ class FairnessScorer:
             kwargs["sensitive_columns"] = self._columns(estimator, sensitive_features)
             value = self.metric(estimator, X, **{"aggregate": "mean"} | kwargs)
         elif self.response == "decision":
-            decision = decision_values(estimator, X)
+            decision, told = decision_arguments(estimator, X)
             if "unfavorable" in inspect.signature(self.metric).parameters:
-                kwargs.setdefault("classes", estimator.classes_)
-                kwargs.setdefault("unfavorable", _from_inside(estimator, "unfavorable"))
+                kwargs = told | kwargs
             value = self.metric(decision, **kwargs)
         else:
             y_pred = estimator.predict(X)
@@ -233,6 +232,13 @@ def decision_values(estimator: Any, X: Any) -> np.ndarray:
     eps = np.finfo(np.float64).eps
     log_proba = np.log(np.clip(proba, eps, 1 - eps))
     return log_proba[:, 1] - log_proba[:, 0] if proba.shape[1] == 2 else log_proba
+
+
+def decision_arguments(estimator: Any, X: Any) -> tuple[np.ndarray, dict[str, Any]]:
+    """Decision values, and what :func:`recourse_gap` must be told about them."""
+    unfavorable = _from_inside(estimator, "unfavorable")
+    told = {"classes": estimator.classes_, "unfavorable": unfavorable}
+    return decision_values(estimator, X), told
 
 
 def _from_inside(estimator: Any, name: str) -> Any:
