@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -21,7 +22,13 @@ from sklearn.utils.metadata_routing import (
     process_routing,
 )
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from .sensitive import column_positions
 from .smoothing import WeightedMetric
@@ -46,10 +53,12 @@ from .smoothing.votes import (
 from .training import NeuralClassifier
 from .training.base import all_or_nothing, own_generator
 from .training.device import resolve_device
+from .training.modules import double_precision
 from .training.prepare import check_table, prepare_X
 
 __all__ = ["SmoothedClassifier"]
 
+FAR = 1e4  # widths of the noise from zero, beyond which single precision cannot resolve it
 LEAST_WEIGHT = 1e-3  # of weights="linear", where the mean is one: a feature without any weight
 # would need noise without end
 
@@ -69,8 +78,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     metric : {"l1", "l2", "linf"}, default="l2"
         Distance between people: sum_i w_i d_i, sqrt(sum_i w_i d_i^2) or max_i w_i d_i, where d_i is
         the difference in feature i.
-    weights : None, "linear" or array-like of shape (n_noisy,), default=None
-        The w_i, positive, one for each column that receives noise: all one; or the absolute
+    weights : None, "linear", array-like of shape (n_noisy,), dict or Series, default=None
+        The w_i, positive, one for each column that receives noise, in the order of X or by name;
+        ``None``: all one; or the absolute
         coefficients of a logistic regression on the same data, scaled to a mean of one ([1]_,
         section 6), and at least 0.001. The larger a weight, the more a feature may matter, and the
         less noise it receives. They are relative to the units of X: standardise it first.
@@ -107,9 +117,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Where a network of skfair is evaluated: a torch device or "auto"; ``None`` leaves it where
         it is. Noise differs from device to device.
     batch_size : "auto" or int >= 1, default="auto"
-        Rows that are evaluated together; bounds the memory.
+        Rows that are evaluated together; bounds the memory. Draws come in blocks of so many, so
+        that shares change within their error with it.
     prefit : bool, default=False
-        Whether ``estimator`` is fitted already, and stays as it is.
+        Whether ``estimator`` is fitted already, and stays as it is. A search clones what it is
+        given, and a clone is not fitted: use :class:`sklearn.frozen.FrozenEstimator` there.
     verbose : int, default=0
         1 shows a progress bar over the draws.
 
@@ -163,7 +175,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"])],
         "metric": [StrOptions(set(METRICS))],
-        "weights": [StrOptions({"linear"}), "array-like", None],
+        "weights": [StrOptions({"linear"}), "array-like", dict, None],
         "scale": [Interval(Real, 0, None, closed="neither")],
         "noise": [StrOptions(set(NOISES))],
         "n_samples": [Interval(Integral, 1, None, closed="left"), None],
@@ -251,8 +263,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             raw = self._table(X, reset=True)
             check_consistent_length(raw, y)
             check_classification_targets(y)
+            y = column_or_1d(y, warn=True)
             for_estimator = self._route(fit_params)
-            _check_classes(y, for_estimator.get("sample_weight"))
+            _check_classes(raw, y, for_estimator.get("sample_weight"))
             numbers = self._numbers(raw, self._noisy_columns(raw))
             weights = self._make_weights(numbers, y, for_estimator.get("sample_weight"))
             names = getattr(self, "feature_names_in_", None)
@@ -260,7 +273,13 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             self._noise = Noise(self.noise, self.metric, weights)
             self._seed = int(own_generator(self.random_state).randint(2**31 - 1))
             self.estimator_ = self._fit_estimator(raw, y, for_estimator)
+            if not hasattr(self.estimator_, "classes_"):
+                raise ValueError(
+                    f"estimator must be a classifier; {self.estimator!r} is fitted, but has no "
+                    "classes_."
+                )
             self.classes_ = np.asarray(self.estimator_.classes_)
+            self._shared = self.shared_noise
             self._check_device()
             self.n_samples_ = self._number_of_draws()
         if len(self.classes_) > 2 and self.noise == "gaussian":
@@ -290,6 +309,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 "No column receives noise: X has no numeric column, or numeric_columns="
                 f"{self.numeric_columns!r} selects none. Numbers are needed to smooth over."
             )
+        if len(set(columns)) < len(columns):
+            raise ValueError(f"numeric_columns={self.numeric_columns!r} names a column twice.")
         self._columns = [int(i) for i in columns]
         return self._columns
 
@@ -320,7 +341,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 )
             return self.scale * np.maximum(weights / weights.mean(), LEAST_WEIGHT)
         weights = check_array(
-            self.weights, ensure_2d=False, dtype=np.float64, input_name="weights"
+            self._weights_in_order(), ensure_2d=False, dtype=np.float64, input_name="weights"
         ).ravel()
         if len(weights) != n:
             raise ValueError(
@@ -333,6 +354,24 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 "without end. Drop the column, or give it a small weight."
             )
         return self.scale * weights
+
+    def _weights_in_order(self) -> Any:
+        """Weights by name in the order of the columns; others as they came."""
+        if isinstance(self.weights, Mapping):
+            weights = dict(self.weights)
+        elif hasattr(self.weights, "index") and hasattr(self, "feature_names_in_"):
+            weights = self.weights.to_dict()
+            if not any(isinstance(name, str) for name in weights):
+                return self.weights
+        else:
+            return self.weights
+        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+        names = [names[i] for i in self._columns]
+        if set(names) != set(weights):
+            raise ValueError(
+                f"weights must name the columns that receive noise, {names}; got {list(weights)}."
+            )
+        return [weights[name] for name in names]
 
     def _route(self, fit_params: dict) -> dict:
         if _routing_enabled():
@@ -457,21 +496,27 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def _linear_score(self, raw: Any) -> np.ndarray:
         """(v.x + b) / sqrt(v' Sigma v); Phi of it is the share of ``classes_[1]``."""
         self._numbers(raw, self._columns)
-        decision = self.estimator_.decision_function(raw)
-        spread = np.linalg.norm(np.ravel(self.estimator_.coef_)[self._columns] * self._noise.scale)
+        rows = raw if hasattr(raw, "iloc") else raw.astype(np.float64)
+        decision = self.estimator_.decision_function(rows)
+        coef = self.estimator_.coef_
+        coef = np.ravel(coef.toarray() if hasattr(coef, "toarray") else coef)
+        spread = np.linalg.norm(coef[self._columns] * self._noise.scale)
         if spread == 0:  # the noise changes nothing
             return np.where(decision > 0, np.inf, -np.inf)
         return decision / spread
 
     def _votes(self, raw: Any, certain: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         self._numbers(raw, self._columns)
-        scale, rows, own = self._noise.scale, self.batch_size, not self.shared_noise
+        scale, rows, own = self._noise.scale, self.batch_size, not self._shared
         if self._is_network():
             network = self.estimator_
             people = prepare_X(
                 network, check_table(network, raw, reset=False), [np.float64, np.float32]
             )
             module = network.net_.module_.eval()
+            far = (np.abs(self._numbers(raw, self._columns)) / scale).max() > FAR
+            if far and network._runs_in_float64:
+                module = double_precision(module)
             if self.device is not None:
                 module = copy.deepcopy(module).to(resolve_device(self.device))
             columns = self._seen(network, raw)
@@ -507,7 +552,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         first, second = self._table(X1, reset=False), self._table(X2, reset=False)
         distance = self.metric_(first, second)
         shift = self.metric_.shift(first, second) / self._noise.scale
-        return largest_difference(self.noise, distance, shift)
+        return largest_difference(self._noise.noise, distance, shift)
 
     def certified_interval(self, X: Any, distance: Any) -> tuple[np.ndarray, np.ndarray]:
         """Least and greatest share of a class among all people within a distance.
@@ -526,13 +571,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             They hold for a person with a probability of 1 - ``delta`` over the draws
             (Clopper-Pearson), surely where ``n_samples_`` is 0.
         """
-        distance = check_array(
-            np.atleast_1d(distance),
-            ensure_2d=False,
-            dtype=np.float64,
-            ensure_all_finite=False,
-            input_name="distance",
-        )
+        distance = column_or_1d(np.atleast_1d(distance), dtype=np.float64)
         if np.isnan(distance).any() or (distance < 0).any():
             raise ValueError(f"distance must not be negative, got {distance.min()}.")
         if len(distance) not in (1, len(X)):
@@ -541,8 +580,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 f"{len(distance)}."
             )
         low, high, score = self._limits(X)
-        low = reachable(self.noise, low, distance[:, np.newaxis], score)[0]
-        high = reachable(self.noise, high, distance[:, np.newaxis], score)[1]
+        low = reachable(self._noise.noise, low, distance[:, np.newaxis], score)[0]
+        high = reachable(self._noise.noise, high, distance[:, np.newaxis], score)[1]
         return (low[:, 1], high[:, 1]) if low.shape[1] == 2 else (low, high)
 
     def certified_radius(self, X: Any) -> np.ndarray:
@@ -558,10 +597,13 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             In the distance of ``metric_``; 0 where it is not certain that a class has more than
             half of the votes. Holds for a person with a probability of 1 - ``delta`` over the
-            draws (Clopper-Pearson), surely where ``n_samples_`` is 0.
+            draws (Clopper-Pearson), surely where ``n_samples_`` is 0. It is about the exact shares;
+            the sampled answer of a neighbour near one half may still fall on the other side.
         """
         low, _, score = self._limits(X)
-        return radius(self.noise, low.max(axis=1), None if score is None else score.max(axis=1))
+        return radius(
+            self._noise.noise, low.max(axis=1), None if score is None else score.max(axis=1)
+        )
 
     def _limits(self, X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Limits of all shares of a person that hold together; scores where they are exact."""
@@ -600,11 +642,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _check_classes(y: Any, sample_weight: Any) -> None:
-    labels = np.asarray(y)
-    if sample_weight is not None:
-        labels = labels[np.asarray(sample_weight) > 0]
-    present = np.unique(labels)
+def _check_classes(raw: Any, y: np.ndarray, sample_weight: Any) -> None:
+    weights = _check_sample_weight(sample_weight, raw, ensure_non_negative=True)
+    present = np.unique(y[weights > 0])
     if len(present) < 2:
         raise ValueError(
             f"SmoothedClassifier needs at least two classes, y has one class, {present.tolist()} "

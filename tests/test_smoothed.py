@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -204,6 +204,38 @@ def test_linear_weights_are_coefficients_of_mean_one():
     assert model.metric_.weights.to_numpy() == pytest.approx(expected)
     assert model.metric_.weights.index.tolist() == ["a", "b", "c", "d", "constant"]
     assert model.metric_.weights["constant"] == 2e-3
+
+
+def test_weights_by_name():
+    table = pd.DataFrame(X, columns=list("abcd"))
+    by_name = {"d": 4.0, "c": 3.0, "b": 2.0, "a": 1.0}
+    for weights in (by_name, pd.Series(by_name)):
+        model = smoothed(DecisionTreeClassifier(), 5, weights=weights).fit(table, Y)
+        assert model.metric_.weights.to_dict() == by_name
+    with pytest.raises(ValueError, match=r"must name the columns.*\['a', 'b', 'c', 'd'\]; got"):
+        smoothed(weights={"a": 1.0}).fit(table, Y)
+
+
+def test_people_far_from_zero():
+    """Where single precision cannot tell a person from their noisy copies."""
+    network = clone(NETWORK).set_params(hidden_layer_sizes=(), dtype="float32").fit(X[:, :1], Y)
+    layer = network.module_.output
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[0.0], [1.0]]))
+        layer.bias.copy_(torch.tensor([0.0, -4e6]))
+    model = smoothed(network, 20_000, prefit=True).fit(X[:, :1], Y)
+    pair = np.array([[4e6], [4e6 + 0.05]])
+    shares = model.predict_proba(pair)[:, 1]
+    assert shares[0] == pytest.approx(0.5, abs=0.02)
+    assert abs(shares[1] - shares[0]) <= 0.05 + 0.02
+
+
+def test_changing_parameters_after_fit_does_not_change_what_is_proved():
+    model = smoothed(DecisionTreeClassifier(max_depth=3), 200).fit(X, Y)
+    before = model.certified_radius(X[:9]), model.predict_proba(X[:9])
+    model.set_params(noise="laplace", shared_noise=False)
+    assert np.array_equal(model.certified_radius(X[:9]), before[0])
+    assert np.array_equal(model.predict_proba(X[:9]), before[1])
 
 
 def test_training_with_the_noise_makes_a_better_smoothed_network():
@@ -438,6 +470,8 @@ class NoClone(Threshold):
         ({"numeric_columns": []}, ValueError, "numeric_columns=.*no column is selected"),
         ({"device": "cuda:9"}, ValueError, "device='cuda:9' is not available"),
         ({"estimator": StandardScaler()}, ValueError, "'estimator' parameter"),
+        ({"estimator": LinearRegression()}, ValueError, "estimator must be a classifier"),
+        ({"numeric_columns": [0, 0]}, ValueError, "names a column twice"),
         ({"estimator": NoClone([1.0])}, TypeError, "can not be cloned.*prefit=True"),
     ],
     ids=lambda value: str(value)[:30] if isinstance(value, dict) else "",
@@ -469,6 +503,12 @@ def test_bad_data():
         smoothed().fit(X, np.zeros(400))
     with pytest.raises(ValueError, match="one class.*sample_weight is 0"):
         smoothed().fit(X, Y, sample_weight=Y)
+    with pytest.raises(ValueError, match=r"sample_weight.shape == \(3,\)"):
+        smoothed().fit(X, Y, sample_weight=np.ones(3))
+    with pytest.raises(ValueError, match="[Nn]egative"):
+        smoothed().fit(X, Y, sample_weight=-np.ones(400))
+    with pytest.raises(ValueError, match="1d array"):
+        model.certified_interval(X[:5], np.ones((5, 2)))
 
 
 def test_no_features_for_a_logistic_regression():

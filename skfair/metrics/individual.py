@@ -14,15 +14,18 @@ from sklearn.utils.validation import _check_sample_weight
 
 from ..smoothing import WeightedMetric
 from ..smoothing._tables import numeric_columns, rows_with
+from ..smoothing.guarantees import epsilon_reached
 
 __all__ = ["individual_fairness_violation"]
+
+ROUNDING = 1e-12  # of outcomes: no difference
 
 
 @validate_params(
     {
         "n_pairs": [Interval(Integral, 1, None, closed="left")],
         "n_steps": [Interval(Integral, 0, None, closed="left")],
-        "epsilon": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, 1, closed="left"), None],
         "metric": [str, WeightedMetric, None],
         "random_state": ["random_state"],
     },
@@ -35,7 +38,7 @@ def individual_fairness_violation(
     metric: str | WeightedMetric | None = None,
     n_pairs: int = 1000,
     n_steps: int = 8,
-    epsilon: float = 0.0,
+    epsilon: float | None = None,
     sample_weight: Any = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
@@ -60,11 +63,11 @@ def individual_fairness_violation(
     n_steps : int, default=8
         How often an adversarial pair is halved. Half of them start as the random pairs with the
         greatest ratios, half as people who differ in one number only; each step goes on with the
-        half of the way between the two along which the outcome changes more, so that no ratio
-        becomes smaller.
-    epsilon : float in [0, 1), default=0.0
-        Difference in outcome that is forgiven: what sampling leaves open in a smoothed classifier
-        ([1]_, Definition 7).
+        half of the way between the two along which the outcome changes more. The worst pair on the
+        way counts.
+    epsilon : float in [0, 1), default=None
+        Difference in outcome that is forgiven: what sampling leaves open ([1]_, Definition 7).
+        ``None`` takes what a smoothed classifier's number of draws allows, and 0 for any other.
     sample_weight : array-like of shape (n_samples,), default=None
         People are drawn in proportion to it.
     random_state : int, RandomState instance or None, default=None
@@ -100,7 +103,10 @@ def individual_fairness_violation(
     True
     """
     X = X if hasattr(X, "iloc") else check_array(X)
+    estimator = getattr(estimator, "best_estimator_", estimator)
     metric = _resolve(metric, estimator, X)
+    metric(X[:1], X[:1])  # are these its columns?
+    epsilon = _left_open(estimator) if epsilon is None else epsilon
     columns = list(range(X.shape[1])) if metric.columns is None else metric.columns
     numbers = check_array(
         X.iloc[:, columns] if hasattr(X, "iloc") else X[:, columns],
@@ -120,7 +126,7 @@ def individual_fairness_violation(
         more, others = draw(n_pairs // 2, one_column=True)
         people = np.concatenate([people[worst], more])
         ends = np.concatenate([ends[worst], others])
-        found.append(search.halve(people, numbers[people], ends, n_steps))
+        found.append(search.halve(people, numbers[people], ends, n_steps, epsilon))
     ratios = np.concatenate([pairs.ratio(epsilon) for pairs in found])
     table = pd.DataFrame(
         {
@@ -154,7 +160,7 @@ def largest_violation(
     metric: str | WeightedMetric | None = None,
     n_pairs: int = 1000,
     n_steps: int = 8,
-    epsilon: float = 0.0,
+    epsilon: float | None = None,
     sample_weight: Any = None,
     random_state: int | np.random.RandomState | None = 0,
 ) -> float:
@@ -181,7 +187,7 @@ class _Pairs(NamedTuple):
     difference: np.ndarray
 
     def ratio(self, epsilon: float) -> np.ndarray:
-        excess = np.maximum(self.difference - epsilon, 0)
+        excess = np.maximum(self.difference - epsilon - ROUNDING, 0)
         return np.divide(excess, self.distance, out=np.zeros_like(excess), where=self.distance > 0)
 
 
@@ -200,19 +206,40 @@ class _Search:
         return (predicted == self.estimator.classes_).astype(np.float64)
 
     def measure(self, people: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> _Pairs:
-        difference = _variation(self.outcome(people, starts), self.outcome(people, ends))
-        distance = self.metric.of_shift(starts - ends)
-        return _Pairs(people, starts, ends, distance, difference)
+        """Distances and differences of pairs."""
+        outcomes = (self.outcome(people, numbers) for numbers in (starts, ends))
+        return self._pairs(people, starts, ends, *outcomes)
 
-    def halve(self, people: np.ndarray, starts: np.ndarray, ends: np.ndarray, n: int) -> _Pairs:
-        """Go on with the worse half of each pair, ``n`` times."""
+    def halve(
+        self, people: np.ndarray, starts: np.ndarray, ends: np.ndarray, n: int, epsilon: float
+    ) -> _Pairs:
+        """Go on with the worse half of each pair ``n`` times; return the worst found of each."""
         first, last = self.outcome(people, starts), self.outcome(people, ends)
+        worst = self._pairs(people, starts, ends, first, last)
         for _ in range(n):
             middles = (starts + ends) / 2
             middle = self.outcome(people, middles)
             early = (_variation(first, middle) >= _variation(middle, last))[:, np.newaxis]
             starts, first = np.where(early, starts, middles), np.where(early, first, middle)
             ends, last = np.where(early, middles, ends), np.where(early, middle, last)
+            found = self._pairs(people, starts, ends, first, last)
+            worse = found.ratio(epsilon) > worst.ratio(epsilon)
+            worst = _Pairs(
+                *(
+                    np.where(worse.reshape(-1, *[1] * (old.ndim - 1)), new, old)
+                    for new, old in zip(found, worst, strict=True)
+                )
+            )
+        return worst
+
+    def _pairs(
+        self,
+        people: np.ndarray,
+        starts: np.ndarray,
+        ends: np.ndarray,
+        first: np.ndarray,
+        last: np.ndarray,
+    ) -> _Pairs:
         distance = self.metric.of_shift(starts - ends)
         return _Pairs(people, starts, ends, distance, _variation(first, last))
 
@@ -238,8 +265,25 @@ def _draw_pairs(
 
 def _resolve(metric: Any, estimator: Any, X: Any) -> WeightedMetric:
     if metric is None:
+        last = estimator.steps[-1][1] if hasattr(estimator, "steps") else None
+        if hasattr(last, "metric_"):
+            raise ValueError(
+                "metric=None does not know the distance: that of the smoothed classifier is about "
+                "what the steps before it make of X. Give a metric for X, or the last step alone "
+                "and transformed X."
+            )
         metric = getattr(estimator, "metric_", "l2")
     if not isinstance(metric, str):
         return metric
     columns = numeric_columns(X)
+    if not columns:
+        raise ValueError("X has no column of numbers, along which people could differ.")
     return WeightedMetric(metric, np.ones(len(columns)), columns=columns)
+
+
+def _left_open(estimator: Any) -> float:
+    """By how much sampled outcomes may differ too much, with the probability delta."""
+    draws = getattr(estimator, "n_samples_", 0)
+    if not (draws and hasattr(estimator, "metric_")):
+        return 0.0
+    return epsilon_reached(draws, estimator.delta, len(estimator.classes_), estimator._shared)

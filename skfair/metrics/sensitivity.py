@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import issparse
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import _safe_indexing, check_array, check_random_state
@@ -123,7 +125,9 @@ def prediction_sensitivity(
     >>> np.allclose(found, p * (1 - p) * abs(model.coef_[0, 1]))
     True
     """
-    X = X if hasattr(X, "shape") else np.asarray(X)
+    X = X.toarray() if issparse(X) else X if hasattr(X, "iloc") else np.asarray(X)
+    if X.ndim != 2:
+        raise ValueError(f"X must have two dimensions, got {X.ndim}.")
     final, before = _take_apart(estimator)
     if method == "gradient" and not _differentiable(final):
         raise ValueError(
@@ -224,16 +228,40 @@ def _columns_after(before: Any, X: Any, columns: list[int]) -> list[int]:
             f"The steps before the classifier do not name their columns ({error}), so that the "
             "sensitive ones can not be found among them; use method='flip'."
         ) from error
-    after = pd.DataFrame(columns=list(names))
-    known = getattr(X, "columns", None)
-    wanted = [f"x{i}" if known is None else str(known[i]) for i in columns]
-    try:
-        return column_positions(after, wanted)
-    except ValueError as error:
+    before_names = getattr(before, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])
+    before_names = [str(name) for name in before_names]
+    found = [i for column in columns for i in _made_of(before_names[column], before_names, names)]
+    if not found:
+        wanted = [before_names[i] for i in columns]
         raise ValueError(
-            f"{error} The steps before the classifier have dropped the sensitive column or mixed "
-            "it with others; method='flip' sends changed rows through all of them."
-        ) from error
+            f"None of the columns {list(names)} is named after {wanted}: the steps before the "
+            "classifier have dropped the sensitive column or mixed it with others; method='flip' "
+            "sends changed rows through all of them."
+        )
+    return found
+
+
+def _made_of(name: str, before: list[str], after: Iterable[str]) -> list[int]:
+    """Positions of the columns that carry a name, alone (``sex``) or with a category (``sex_f``).
+
+    Raises
+    ------
+    ValueError
+        If others carry it together with something else, as products do.
+    """
+    found = []
+    for i, full in enumerate(after):
+        local = full.split("__", 1)[-1]
+        names = [b for b in before if local == b or local.startswith(f"{b}_")]
+        if names and max(names, key=len) == name:
+            found.append(i)
+        elif not names and name in re.split(r"[ ^*]", local):
+            raise ValueError(
+                f"The column {full!r} mixes {name!r} with others or itself: the gradient with "
+                "respect to one column is not that with respect to the attribute; use "
+                "method='flip'."
+            )
+    return found
 
 
 def _of_skfair(final: Any, inputs: Any, columns: list[int]) -> tuple:
@@ -260,7 +288,8 @@ def _log_proba(final: Any) -> Callable[[Tensor], Tensor]:
 
 def _linear_module(final: Any) -> nn.Module:
     """Logits of a linear model, the first of two being zero."""
-    coef, intercept = (torch.as_tensor(np.array(a)) for a in (final.coef_, final.intercept_))
+    coef = final.coef_.toarray() if issparse(final.coef_) else final.coef_
+    coef, intercept = (torch.as_tensor(np.array(a)) for a in (coef, final.intercept_))
     if len(coef) == 1:
         coef, intercept = (torch.cat([0 * a, a]) for a in (coef, intercept))
     module = nn.Linear(coef.shape[1], len(coef), dtype=coef.dtype)
@@ -322,6 +351,13 @@ def _blocks(X: Any, columns: list[int]) -> list[list[int]]:
 def _alternatives(X: Any, block: list[int]) -> list[tuple]:
     part = _safe_indexing(X, block, axis=1)
     values = pd.DataFrame(part).dropna().drop_duplicates()
+    if hasattr(part, "dtypes") and isinstance(part.dtypes.iloc[0], pd.CategoricalDtype):
+        values = pd.DataFrame({0: part.iloc[:, 0].cat.categories})
+    if len(values) < 2:
+        raise ValueError(
+            f"The sensitive column at position {block[0]} has one value in X; method='flip' must "
+            "see another one there: pass people of all groups, or a column of dtype category."
+        )
     if len(values) > MOST_CATEGORIES:
         raise ValueError(
             f"The sensitive column at position {block[0]} has {len(values)} values; method='flip' "

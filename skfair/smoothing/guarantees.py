@@ -27,6 +27,12 @@ def draws_needed(epsilon: float, delta: float, n_classes: int, shared: bool) -> 
     return int(np.ceil(np.log(2 * n_classes / delta) / rate))
 
 
+def epsilon_reached(n_draws: int, delta: float, n_classes: int, shared: bool) -> float:
+    """Epsilon of Theorem 8 for a number of draws, the reverse of :func:`draws_needed`."""
+    rate = np.log(2 * n_classes / delta) / n_draws
+    return min(float(n_classes * np.sqrt(rate / (2 if shared else 4))), np.nextafter(1, 0))
+
+
 def largest_difference(noise: str, distance: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """Largest total variation between the outcomes of pairs of people, (n,).
 

@@ -165,7 +165,14 @@ class WeightedMetric:
         columns = list(range(n_columns)) if self.columns is None else self.columns
         others = [i for i in range(table.shape[1]) if i not in set(columns)]
         if hasattr(table, "iloc"):
-            weighted, fixed = table.iloc[:, columns], table.iloc[:, others].to_numpy(dtype=object)
+            given = [str(column) for column in table.columns]
+            if self.names is not None and given != self.names:
+                raise ValueError(
+                    f"{name} must have the columns {self.names} in this order, got {given}."
+                )
+            weighted = table.iloc[:, columns]
+            fixed = table.iloc[:, others].astype(object)
+            fixed = fixed.where(fixed.notna(), None).to_numpy()  # missing is like missing
         else:
             weighted, fixed = table[:, columns], table[:, others]
         weighted = check_array(weighted, dtype=np.float64, input_name=name, ensure_min_features=0)
@@ -212,7 +219,7 @@ def minimal_metric(linear_model: Any) -> WeightedMetric:
             f"linear_model must have coef_, {type(linear_model).__name__} has none; the minimal "
             "metric of other models is not known."
         )
-    coef = np.asarray(coef)
+    coef = coef.toarray() if hasattr(coef, "toarray") else np.asarray(coef)
     if coef.ndim > 1 and len(coef) > 1:
         raise ValueError(
             f"linear_model must have one outcome, coef_ has shape {coef.shape}; take one class or "

@@ -33,6 +33,7 @@ class Voter(Protocol):
     """Decides about people with noise added."""
 
     n_classes: int
+    pads: bool  # whether tiles must have one shape for answers to be the same to the last bit
 
     def prepare(self, noise: Tensor) -> Any:
         """Do with draws (n_draws, d) whatever does not depend on the people."""
@@ -88,6 +89,8 @@ class NetworkVoter:
     own : bool
         Whether each person has draws of their own.
     """
+
+    pads = True
 
     def __init__(
         self,
@@ -202,7 +205,7 @@ class EstimatorVoter:
         Whether each person has draws of their own.
     """
 
-    device, dtype = torch.device("cpu"), torch.float64
+    device, dtype, pads = torch.device("cpu"), torch.float64, False
 
     def __init__(
         self,
@@ -272,8 +275,11 @@ def row_seeds(X: Any, seed: int) -> np.ndarray:
     """A seed for each row, from its values alone."""
     table = X if hasattr(X, "iloc") else pd.DataFrame(X)
     values = [
-        column.to_numpy(dtype=np.float64) + 0.0 if is_numeric_dtype(column) else column
-        for _, column in table.items()  # 0.0 and -0.0 are one, 1 and 1.0 as well
+        # 0.0 and -0.0 are one, 1 and 1.0 as well; text of mixed values, not what equals what here
+        column.to_numpy(dtype=np.float64) + 0.0
+        if is_numeric_dtype(column) and not column.hasnans
+        else column.astype(str)
+        for _, column in table.items()
     ]
     plain = pd.DataFrame(dict(enumerate(values)), index=table.index)
     codes = pd.util.hash_pandas_object(plain, index=False).to_numpy()
@@ -336,10 +342,10 @@ def count_votes(
         everyone = np.arange(n_people)
         shared = draws.seeds is None
         for company in [everyone] if shared else _tiles(everyone, width):
-            tile = None if shared else _padded(company, width)
+            tile = None if shared else _padded(company, width, voter)
             for block, (n, prepared) in enumerate(draws.blocks(tile, size, voter), start=1):
                 for people in _tiles(company, width):
-                    found = voter.count(_padded(people, width), prepared, n)
+                    found = voter.count(_padded(people, width, voter), prepared, n)
                     counts[people] += found[: len(people)]
                     bar.update(n * len(people))
                 done = decided(company, block)
@@ -356,5 +362,7 @@ def _tiles(people: np.ndarray, width: int) -> Iterator[np.ndarray]:
         yield people[start : start + width]
 
 
-def _padded(people: np.ndarray, width: int) -> np.ndarray:
+def _padded(people: np.ndarray, width: int, voter: Voter) -> np.ndarray:
+    if not voter.pads:
+        return people
     return np.pad(people, (0, width - len(people)), mode="edge")

@@ -10,7 +10,7 @@ from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -69,9 +69,33 @@ def test_pairs_are_what_they_are_said_to_be():
 def test_smoothed_classifiers_do_not_violate_their_own_metric():
     tree = DecisionTreeClassifier(random_state=0)
     model = SmoothedClassifier(tree, n_samples=4000, random_state=0).fit(X, Y)
-    found = individual_fairness_violation(model, X, n_pairs=200, epsilon=0.08, random_state=0)
+    found = individual_fairness_violation(model, X, n_pairs=200, random_state=0)
     assert found.largest <= 1
+    artefact = individual_fairness_violation(model, X, n_pairs=200, epsilon=0, random_state=0)
+    assert artefact.largest > 1  # a vote more or less, divided by almost nothing
+    search = GridSearchCV(model, {"scale": [1.0]}, cv=2).fit(X, Y)
+    inside = individual_fairness_violation(search.best_estimator_, X, random_state=0)
+    assert individual_fairness_violation(search, X, random_state=0).largest == inside.largest
     assert individual_fairness_violation(model.estimator_, X, random_state=0).largest > 10
+
+
+def test_what_is_forgiven_is_not_halved_away():
+    """The steepest stretch of a logistic model that changes the outcome by more than epsilon."""
+    rows = np.random.default_rng(0).standard_normal((300, 10))
+    model = LogisticRegression().fit(rows, rows[:, 0] > 0)
+    model.coef_, model.intercept_ = np.eye(1, 10) * 10.0, np.zeros(1)
+    for epsilon in (0.05, 0.1):
+        found = individual_fairness_violation(
+            model, rows, metric="l2", epsilon=epsilon, n_pairs=3000, random_state=0
+        )
+        assert found.largest > 1
+
+
+def test_an_exactly_fair_model_stays_so_however_often_pairs_are_halved():
+    model = SmoothedClassifier(LogisticRegression()).fit(X, Y)
+    for steps in (8, 60, 100):
+        found = individual_fairness_violation(model, X, n_steps=steps, random_state=0)
+        assert found.largest <= 1 + 1e-9
 
 
 def test_weights_are_repetitions():
@@ -118,6 +142,12 @@ def test_scorer_in_a_search():
 def test_bad_parameters(params, match):
     with pytest.raises(ValueError, match=match):
         individual_fairness_violation(LogisticRegression().fit(X, Y), X, **params)
+
+
+def test_the_metric_of_a_step_is_not_about_what_goes_into_the_pipeline():
+    pipe = make_pipeline(StandardScaler(), SmoothedClassifier(LogisticRegression())).fit(X, Y)
+    with pytest.raises(ValueError, match="metric=None does not know the distance.*steps before"):
+        individual_fairness_violation(pipe, X)
 
 
 def test_bad_data():

@@ -14,7 +14,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardScaler
 from sklearn.svm import LinearSVC
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 from torch import nn
@@ -297,6 +297,45 @@ def test_models_without_a_gradient_and_mixed_columns_say_what_to_do():
     with pytest.raises(ValueError, match="dropped the sensitive column or mixed.*method='flip'"):
         prediction_sensitivity(mixed, X, sensitive_columns=3)
     assert (prediction_sensitivity(mixed, X, sensitive_columns=3, method="flip") >= 0).all()
+
+
+def test_one_value_alone_cannot_be_flipped():
+    model = make_pipeline(ENCODE, RandomForestClassifier(5, random_state=0)).fit(TABLE, Y)
+    women = TABLE[TABLE["sex"] == "f"]
+    with pytest.raises(ValueError, match="one value in X.*people of all groups.*category"):
+        prediction_sensitivity(model, women, sensitive_columns="sex")
+    known = women.assign(sex=pd.Categorical(women["sex"], categories=["f", "m"]))
+    expected = prediction_sensitivity(model, TABLE, sensitive_columns="sex")
+    found = prediction_sensitivity(model, known, sensitive_columns="sex")
+    np.testing.assert_allclose(found, expected[(TABLE["sex"] == "f").to_numpy()])
+
+
+def test_other_columns_with_a_like_name_are_not_the_sensitive_one():
+    table = TABLE.assign(sex_score=X[:, 0])
+    encode = make_column_transformer(
+        (OneHotEncoder(), ["sex"]), remainder="passthrough", sparse_threshold=0
+    )
+    model = make_pipeline(encode, LogisticRegression()).fit(table, Y)
+    found = prediction_sensitivity(model, table, sensitive_columns="sex", scale="logit")
+    np.testing.assert_allclose(found, np.abs(model[-1].coef_[0, :2]).max())
+    gone = make_pipeline(
+        make_column_transformer(("passthrough", ["sex_score", "a"])), LogisticRegression()
+    ).fit(table, Y)
+    with pytest.raises(ValueError, match="dropped the sensitive column"):
+        prediction_sensitivity(gone, table, sensitive_columns="sex")
+
+
+def test_products_with_the_attribute_are_refused():
+    model = make_pipeline(PolynomialFeatures(2), LogisticRegression()).fit(X, Y)
+    with pytest.raises(ValueError, match="mixes 'x3' with others.*method='flip'"):
+        prediction_sensitivity(model, X, sensitive_columns=3)
+
+
+def test_names_that_are_no_text():
+    table = pd.DataFrame(X)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(table, Y)
+    found = prediction_sensitivity(model, table, sensitive_columns=3, scale="logit")
+    np.testing.assert_allclose(found, abs(model[-1].coef_[0, 3]))
 
 
 def test_label_flipping_with_any_estimator_is_flipped():

@@ -13,6 +13,7 @@ from skfair.smoothing import WeightedMetric
 from skfair.smoothing.guarantees import (
     confidence_limits,
     draws_needed,
+    epsilon_reached,
     largest_difference,
     radius,
     reachable,
@@ -128,6 +129,13 @@ def test_number_of_draws_of_theorem_8():
     delta = 2 * m * np.exp(-4 * n * epsilon**2 / m**2)
     assert delta == pytest.approx(1.8e-4, rel=0.02)
     assert draws_needed(epsilon, delta, m, shared=False) == pytest.approx(n, abs=1)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_epsilon_of_a_number_of_draws(shared):
+    n = draws_needed(0.02, 1e-3, 3, shared)
+    assert epsilon_reached(n, 1e-3, 3, shared) == pytest.approx(0.02, rel=1e-4)
+    assert epsilon_reached(1, 1e-3, 2, shared) < 1
 
 
 @pytest.mark.parametrize("shared", [False, True])

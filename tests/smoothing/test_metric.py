@@ -37,6 +37,10 @@ def test_people_who_differ_elsewhere_are_not_comparable():
     distance = WeightedMetric("l1", [1, 2], columns=[0, 2], names=table.columns)
     assert distance(table.iloc[[0, 0]], table.iloc[[1, 2]]).tolist() == [12, np.inf]
     assert distance.weights.to_dict() == {"age": 1.0, "hours": 2.0}
+    with pytest.raises(ValueError, match=r"columns \['age', 'sex', 'hours'\] in this order"):
+        distance(table, table[["sex", "age", "hours"]])
+    missing = table.assign(sex=pd.array([None, True, None], dtype="boolean"))
+    assert np.isfinite(distance(missing, missing)).all()
     assert pickle.loads(pickle.dumps(distance)).weights.equals(distance.weights)
 
 
