@@ -159,7 +159,7 @@ def audit(dataset: str, module: str, seed: int, quick: bool) -> list[dict]:
 def main() -> None:
     """Run everything, or one data set."""
     args = arguments(__doc__, data=("all", *SENSITIVE))
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     seeds = range(1 if args.quick else min(args.seeds, 2))
     names = list(SENSITIVE) if args.data == "all" else [args.data]
     rows = [
