@@ -7,6 +7,10 @@ from typing import Any
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 
+# Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+
+
 class Display:
     """Something that is plotted on axes, ``ax_``, of a figure, ``figure_``."""
 
@@ -17,5 +21,6 @@ class Display:
             import matplotlib.pyplot as plt
 
             _, ax = plt.subplots()
+        ax.set_prop_cycle(color=PALETTE)
         self.ax_, self.figure_ = ax, ax.figure
         return ax

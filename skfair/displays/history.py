@@ -18,7 +18,9 @@ NOT_SHOWN = ("epoch", "dur")
 class HistoryDisplay(Display):
     """Loss and terms of the objective over the epochs (as FaiR-N, Fig. 2, top).
 
-    Made by :meth:`from_estimator` or :meth:`from_predictions`.
+    Made by :meth:`from_estimator` or :meth:`from_predictions`. FaiR-N's term ``fairness`` is minus
+    the logarithm of its fairness index. What callbacks record is shown as well, the accuracy for
+    instance: ``net_params={"callbacks": [skorch.callbacks.EpochScoring("accuracy", ...)]}``.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import Display
+from ._base import PALETTE, Display
 
 __all__ = ["LambdaHeatmapDisplay", "ParetoDisplay"]
 
@@ -294,10 +294,10 @@ class ParetoDisplay(Display):
             -score if name.startswith("neg_") else score
             for score, name in zip((self.second, self.first), self.names[::-1], strict=True)
         )
-        ax.scatter(x, y, **{"color": "C0", "alpha": 0.6, "label": "candidates"} | kwargs)
-        ax.plot(x[self.front], y[self.front], color="C0", label="Pareto front")
+        ax.scatter(x, y, **{"color": PALETTE[0], "alpha": 0.6, "label": "candidates"} | kwargs)
+        ax.plot(x[self.front], y[self.front], color=PALETTE[0], label="Pareto front")
         if self.chosen is not None:
-            style = {"color": "C3", "marker": "*", "s": 150, "zorder": 3, "label": "chosen"}
+            style = {"color": PALETTE[5], "marker": "*", "s": 150, "zorder": 3, "label": "chosen"}
             ax.scatter(x[self.chosen], y[self.chosen], **style)
         names = [name.removeprefix("neg_").replace("_", " ") for name in self.names]
         ax.set(xlabel=names[1], ylabel=names[0])

@@ -7,7 +7,7 @@ from typing import Any, Self
 import pandas as pd
 
 from ..metrics import subgroup_report
-from ._base import Display
+from ._base import PALETTE, Display
 
 __all__ = ["SubgroupDisplay"]
 
@@ -122,8 +122,8 @@ class SubgroupDisplay(Display):
         ax = self._axes(ax)
         shown = self.report.head(max_groups).iloc[::-1].reset_index(drop=True)
         for called, color, label in (
-            (True, "C3", "differs from everybody else"),
-            (False, "C0", "no evidence of a difference"),
+            (True, PALETTE[5], "differs from everybody else"),
+            (False, PALETTE[0], "no evidence of a difference"),
         ):
             rows = shown[shown["significant"] == called]
             if len(rows):

@@ -379,16 +379,14 @@ def _with_value(X: Any, block: list[int], value: tuple) -> Any:
 
 def _outcomes(estimator: Any, X: Any, scale: str) -> np.ndarray:
     """F of every class, (n, n_classes)."""
-    if hasattr(estimator, "predict_proba"):
-        proba = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-        if scale == "probability":
-            return proba
-        eps = np.finfo(np.float64).eps
-        proba = proba.clip(eps, 1 - eps)
-        return np.log(proba) - np.log1p(-proba)
-    if scale == "logit":
+    if not hasattr(estimator, "predict_proba"):
         raise ValueError(
-            f"scale='logit' needs probabilities, {type(estimator).__name__} has no predict_proba; "
-            "scale='probability' compares its decisions."
+            f"prediction_sensitivity needs probabilities, {type(estimator).__name__} has no "
+            "predict_proba; sklearn.calibration.CalibratedClassifierCV gives it one."
         )
-    return (np.asarray(estimator.predict(X))[:, np.newaxis] == estimator.classes_).astype(float)
+    proba = np.asarray(estimator.predict_proba(X), dtype=np.float64)
+    if scale == "probability":
+        return proba
+    eps = np.finfo(np.float64).eps
+    proba = proba.clip(eps, 1 - eps)
+    return np.log(proba) - np.log1p(-proba)
