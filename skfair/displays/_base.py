@@ -6,7 +6,6 @@ from typing import Any
 
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-
 # Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 
