@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import resource
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -19,7 +20,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skfair.datasets import fetch_adult, fetch_german_credit, fetch_meps
+from skfair.datasets import fetch_adult, fetch_compas, fetch_german_credit, fetch_meps
 from skfair.metrics import fairness_index, recourse_gap, robustness_index
 
 RESULTS = Path(__file__).parent / "results"
@@ -71,6 +72,14 @@ def adult(columns: Sequence[str] | None = None, sensitive: Any = "sex") -> tuple
     return tuple(Part(X[rows], y[rows], groups[rows]) for rows in (is_train, ~is_train))
 
 
+def compas() -> Part:
+    """All of COMPAS; 1 is no new offence, the groups are African-American and other."""
+    data = fetch_compas()
+    race = data.sensitive_features["race"].astype(str)
+    groups = race.where(race == "African-American", "other")
+    return Part(data.data, (data.target == 0).to_numpy(int), groups)
+
+
 def german(seed: int) -> tuple[Part, Part]:
     """German credit, 800 and 200 rows; the groups are the ages up to and over 25."""
     data = fetch_german_credit()
@@ -114,6 +123,11 @@ def timed(function: Callable[[], Any]) -> tuple[Any, float]:
     start = time.perf_counter()
     result = function()
     return result, time.perf_counter() - start
+
+
+def peak_megabytes() -> float:
+    """Most memory this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def summarise(rows: list[dict], by: Sequence[str]) -> pd.DataFrame:

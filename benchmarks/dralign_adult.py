@@ -22,10 +22,10 @@ from skorch.callbacks import Callback
 from torch import nn
 
 from skfair import DRAlignClassifier, PenaltyClassifier
-from skfair.datasets import fetch_adult, fetch_compas, fetch_german_credit
+from skfair.datasets import fetch_adult, fetch_german_credit
 from skfair.metrics import decision_rationale_similarity, parity_score, probability_gap
 
-from ._common import Part, arguments, encode, report, split, timed
+from ._common import Part, arguments, compas, encode, report, split, timed
 
 LAMBDAS = (0.2, 0.3, 0.4, 0.5, 0.6)
 TABLE_1 = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
@@ -55,23 +55,16 @@ PAPER_1 = {
 
 def whole(dataset: str) -> Part:
     """Complete rows of a data set, without the sensitive feature: the network never sees it."""
-    if dataset == "Adult":  # nor the survey's weight of a row
-        data = fetch_adult()
-        y, groups, unseen = data.target == ">50K", data.sensitive_features["sex"], ["sex", "fnlwgt"]
-    elif dataset == "COMPAS":  # 1 is no new offence
-        data = fetch_compas()
-        race = data.sensitive_features["race"].astype(str)
-        y, groups, unseen = (
-            data.target == 0,
-            race.where(race == "African-American", "other"),
-            ["race"],
-        )
+    if dataset == "COMPAS":
+        (X, y, groups), unseen = compas(), ["race"]
+    elif dataset == "Adult":  # nor the survey's weight of a row
+        data, unseen = fetch_adult(), ["sex", "fnlwgt"]
+        X, y, groups = data.data, data.target == ">50K", data.sensitive_features["sex"]
     else:
-        data = fetch_german_credit()
-        y, groups, unseen = data.target == "good", data.sensitive_features["age_group"], ["age"]
-    rows = data.data.notna().all(axis=1).to_numpy()
-    X = data.data[rows].drop(columns=unseen)
-    return Part(X, y.to_numpy(int)[rows], groups.astype(str)[rows])
+        data, unseen = fetch_german_credit(), ["age"]
+        X, y, groups = data.data, data.target == "good", data.sensitive_features["age_group"]
+    rows = X.notna().all(axis=1).to_numpy()
+    return Part(X[rows].drop(columns=unseen), np.asarray(y, int)[rows], groups.astype(str)[rows])
 
 
 def parts(dataset: str, seed: int) -> dict[str, Part]:

@@ -8,7 +8,6 @@ sensitivity of the fair models themselves.
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -21,10 +20,20 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 from torch import nn
 
 from skfair import FaiRNClassifier, PenaltyClassifier
-from skfair.datasets import fetch_compas
 from skfair.metrics import prediction_sensitivity
 
-from ._common import Part, adult, arguments, encode, report, split, table_encoder, timed
+from ._common import (
+    Part,
+    adult,
+    arguments,
+    compas,
+    encode,
+    peak_megabytes,
+    report,
+    split,
+    table_encoder,
+    timed,
+)
 
 EPOCHS = {
     ("Adult", "linear stack"): 10,
@@ -77,11 +86,8 @@ def parts(dataset: str) -> tuple[Part, Part, list[int]]:
     if dataset == "Adult":
         train, test = adult()
     else:
-        data = fetch_compas()
-        race = data.sensitive_features["race"].astype(str)
-        groups = race.where(race == "African-American", "other")
-        table = data.data.drop(columns="decile_score").assign(race=groups)
-        train, test = split(table, (data.target == 0).to_numpy(int), groups, 0.2, 0)
+        X, y, groups = compas()
+        train, test = split(X.drop(columns="decile_score").assign(race=groups), y, groups, 0.2, 0)
     names = table_encoder(train.X).fit(train.X).get_feature_names_out()
     columns = [i for i, name in enumerate(names) if f"__{SENSITIVE[dataset]}_" in name]
     return *encode(train, test), columns
@@ -178,9 +184,9 @@ def speed(repeats: int) -> list[dict]:
     smooth(2)  # warm
     found = []
     for copies in (50, 500):
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak_megabytes()
         ratios = [smooth(copies) / timed(bare)[1] * 50 / copies for _ in range(repeats)]
-        more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        more = peak_megabytes() - before
         row = {"copies": copies, "times the passes": np.median(ratios)}
         found.append(row | {"lowest": min(ratios), "highest": max(ratios), "MB more": more})
     return found

@@ -17,11 +17,10 @@ from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 
 from skfair import PenaltyClassifier, SmoothedClassifier
-from skfair.datasets import fetch_compas
 from skfair.smoothing.metric import METRICS
 from skfair.smoothing.noise import NOISES
 
-from ._common import Part, adult, arguments, encode, report, split
+from ._common import Part, adult, arguments, compas, encode, report, split
 
 ADULT = ["age", "education-num", "capital-gain", "capital-loss", "hours-per-week"]
 COMPAS = ["sex", "age", "race", "juv_fel_count", "juv_misd_count", "juv_other_count"]
@@ -30,10 +29,10 @@ EPOCHS = {"Adult": 30, "COMPAS": 60, "Seizure": 100}
 SCALES = (1.0, 5.0)  # of weights with a mean of one; the paper has one
 
 
-def compas(seed: int) -> tuple[Part, Part]:
-    """COMPAS, 75 and 25 %; 1 is no new offence."""
-    data = fetch_compas()
-    return split(data.data[COMPAS], (data.target == 0).to_numpy(int), data.target, 0.25, seed)
+def compas_parts(seed: int) -> tuple[Part, Part]:
+    """COMPAS, 75 and 25 %."""
+    X, y, groups = compas()
+    return split(X[COMPAS], y, groups, 0.25, seed)
 
 
 def seizure(seed: int) -> tuple[Part, Part]:
@@ -43,7 +42,7 @@ def seizure(seed: int) -> tuple[Part, Part]:
     return split(X, y, pd.Series(y), 0.25, seed)
 
 
-SOURCES = {"Adult": lambda seed: adult(ADULT), "COMPAS": compas, "Seizure": seizure}
+SOURCES = {"Adult": lambda seed: adult(ADULT), "COMPAS": compas_parts, "Seizure": seizure}
 
 
 def measure(model: object, test: Part) -> dict[str, float]:

@@ -6,7 +6,6 @@ same network (128-128) on ready-made inputs, 2,048 rows at a time, on one thread
 
 from __future__ import annotations
 
-import resource
 from time import perf_counter
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skfair import PenaltyClassifier, SmoothedClassifier
 
-from ._common import arguments, report, timed
+from ._common import arguments, peak_megabytes, report, timed
 
 ROWS = 2048
 ASKED = {(15, False): 0.7, (15, True): 1.05, (178, True): 1.8}
@@ -39,11 +38,6 @@ def bare(module: torch.nn.Module, rows: torch.Tensor, passes: int) -> float:
         for _ in range(passes):
             module(rows)
         return passes * len(rows) / (perf_counter() - start)
-
-
-def peak_megabytes() -> float:
-    """Most memory this process has held so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def throughput(n_features: int, repeats: int, quick: bool) -> list[dict]:

@@ -19,11 +19,12 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch.callbacks import Callback
 
+from ._random import own_generator
 from .labels import flip_labels
 from .objectives import Objective
 from .objectives.classification import classification_terms
 from .training import NeuralClassifier
-from .training.base import all_or_nothing, own_generator
+from .training.base import all_or_nothing
 from .training.flipping import FlipLabels
 from .training.prepare import Targets, TrainingData, check_table, kept, prepare, take
 

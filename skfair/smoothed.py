@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.utils import _safe_indexing, check_array, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -30,6 +28,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ._random import own_generator
 from .sensitive import column_positions
 from .smoothing import WeightedMetric
 from .smoothing._tables import numeric_columns
@@ -40,7 +39,7 @@ from .smoothing.guarantees import (
     radius,
     reachable,
 )
-from .smoothing.metric import METRICS
+from .smoothing.metric import METRICS, coefficients
 from .smoothing.noise import NOISES, AddNoise, Noise
 from .smoothing.votes import (
     ESTIMATOR_ROWS,
@@ -50,17 +49,16 @@ from .smoothing.votes import (
     NetworkVoter,
     count_votes,
 )
+from .smoothing.weights import make_weights
 from .training import NeuralClassifier
-from .training.base import all_or_nothing, own_generator
+from .training.base import all_or_nothing
 from .training.device import resolve_device
 from .training.modules import double_precision
-from .training.prepare import check_table, prepare_X
+from .training.prepare import check_table, kept_columns, prepare_X
 
 __all__ = ["SmoothedClassifier"]
 
 FAR = 1e4  # widths of the noise from zero, beyond which single precision cannot resolve it
-LEAST_WEIGHT = 1e-3  # of weights="linear", where the mean is one: a feature without any weight
-# would need noise without end
 
 
 class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -79,11 +77,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Distance between people: sum_i w_i d_i, sqrt(sum_i w_i d_i^2) or max_i w_i d_i, where d_i is
         the difference in feature i.
     weights : None, "linear", array-like of shape (n_noisy,), dict or Series, default=None
-        The w_i, positive, one for each column that receives noise, in the order of X or by name;
-        ``None``: all one; or the absolute
-        coefficients of a logistic regression on the same data, scaled to a mean of one ([1]_,
-        section 6), and at least 0.001. The larger a weight, the more a feature may matter, and the
-        less noise it receives. They are relative to the units of X: standardise it first.
+        The w_i, positive, one for each column that receives noise, in the order of X or by name.
+        ``None``: all one. "linear": the absolute coefficients of a logistic regression on the same
+        data, scaled to a mean of one ([1]_, section 6), and at least 0.001. The larger a weight,
+        the more a feature may matter, and the less noise it receives. They are relative to the
+        units of X: standardise it first.
     scale : float > 0, default=1.0
         Factor of all weights.
     noise : {"gaussian", "laplace"}, default="gaussian"
@@ -267,8 +265,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             for_estimator = self._route(fit_params)
             _check_classes(raw, y, for_estimator.get("sample_weight"))
             numbers = self._numbers(raw, self._noisy_columns(raw))
-            weights = self._make_weights(numbers, y, for_estimator.get("sample_weight"))
             names = getattr(self, "feature_names_in_", None)
+            known = np.arange(self.n_features_in_) if names is None else names
+            weights = self.scale * make_weights(
+                self.weights, numbers, y, for_estimator.get("sample_weight"), known[self._columns]
+            )
             self.metric_ = WeightedMetric(self.metric, weights, columns=self._columns, names=names)
             self._noise = Noise(self.noise, self.metric, weights)
             self._seed = int(own_generator(self.random_state).randint(2**31 - 1))
@@ -327,52 +328,6 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 f"numeric_columns={self.numeric_columns!r}."
             ) from error
 
-    def _make_weights(self, numbers: np.ndarray, y: Any, sample_weight: Any) -> np.ndarray:
-        n = numbers.shape[1]
-        if self.weights is None:
-            return np.full(n, float(self.scale))
-        if isinstance(self.weights, str):
-            linear = LogisticRegression(max_iter=1000).fit(numbers, y, sample_weight=sample_weight)
-            weights = np.abs(linear.coef_).max(axis=0)
-            if not weights.any():
-                raise ValueError(
-                    "weights='linear' needs a logistic regression with a coefficient other than "
-                    "zero; all are zero on these data. Give weights=None or an array."
-                )
-            return self.scale * np.maximum(weights / weights.mean(), LEAST_WEIGHT)
-        weights = check_array(
-            self._weights_in_order(), ensure_2d=False, dtype=np.float64, input_name="weights"
-        ).ravel()
-        if len(weights) != n:
-            raise ValueError(
-                f"weights must have one entry for each of the {n} columns that receive noise, got "
-                f"{len(weights)}."
-            )
-        if (weights <= 0).any():
-            raise ValueError(
-                f"weights must be positive, got {weights.min()}: a weight of zero would need noise "
-                "without end. Drop the column, or give it a small weight."
-            )
-        return self.scale * weights
-
-    def _weights_in_order(self) -> Any:
-        """Weights by name in the order of the columns; others as they came."""
-        if isinstance(self.weights, Mapping):
-            weights = dict(self.weights)
-        elif hasattr(self.weights, "index") and hasattr(self, "feature_names_in_"):
-            weights = self.weights.to_dict()
-            if not any(isinstance(name, str) for name in weights):
-                return self.weights
-        else:
-            return self.weights
-        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
-        names = [names[i] for i in self._columns]
-        if set(names) != set(weights):
-            raise ValueError(
-                f"weights must name the columns that receive noise, {names}; got {list(weights)}."
-            )
-        return [weights[name] for name in names]
-
     def _route(self, fit_params: dict) -> dict:
         if _routing_enabled():
             return dict(process_routing(self, "fit", **fit_params).estimator.fit)
@@ -401,21 +356,19 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _seen(self, estimator: NeuralClassifier, raw: Any) -> list[int]:
         """Where the network sees the noisy columns, -1 for those it does not."""
-        dropped = set()
-        if estimator.drop_sensitive_columns and estimator.sensitive_columns is not None:
-            dropped = set(column_positions(raw, estimator.sensitive_columns))
-        left = [i for i in range(raw.shape[1]) if i not in dropped]
-        return [left.index(i) if i in left else -1 for i in self._columns]
+        kept = kept_columns(estimator, raw)
+        if kept is None:
+            return self._columns
+        return [kept.index(i) if i in kept else -1 for i in self._columns]
 
     def _check_device(self) -> None:
         if self.device is None:
             return
-        if not self._is_network() and resolve_device(self.device).type != "cpu":
+        if resolve_device(self.device).type != "cpu" and not self._is_network():
             raise ValueError(
                 f"device={self.device!r} is for networks of skfair; {self.estimator_!r} decides "
                 "where it runs by itself: use device=None."
             )
-        resolve_device(self.device)
 
     def _is_network(self) -> bool:
         return isinstance(self.estimator_, NeuralClassifier) and hasattr(self.estimator_, "net_")
@@ -498,15 +451,14 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self._numbers(raw, self._columns)
         rows = raw if hasattr(raw, "iloc") else raw.astype(np.float64)
         decision = self.estimator_.decision_function(rows)
-        coef = self.estimator_.coef_
-        coef = np.ravel(coef.toarray() if hasattr(coef, "toarray") else coef)
-        spread = np.linalg.norm(coef[self._columns] * self._noise.scale)
+        coef = np.ravel(coefficients(self.estimator_))[self._columns]
+        spread = np.linalg.norm(coef * self._noise.scale)
         if spread == 0:  # the noise changes nothing
             return np.where(decision > 0, np.inf, -np.inf)
         return decision / spread
 
     def _votes(self, raw: Any, certain: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-        self._numbers(raw, self._columns)
+        numbers = self._numbers(raw, self._columns)
         scale, rows, own = self._noise.scale, self.batch_size, not self._shared
         if self._is_network():
             network = self.estimator_
@@ -514,7 +466,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 network, check_table(network, raw, reset=False), [np.float64, np.float32]
             )
             module = network.net_.module_.eval()
-            far = (np.abs(self._numbers(raw, self._columns)) / scale).max() > FAR
+            far = (np.abs(numbers) / scale).max() > FAR
             if far and network._runs_in_float64:
                 module = double_precision(module)
             if self.device is not None:
@@ -523,7 +475,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             voter = NetworkVoter(module, people, columns, scale, len(self.classes_), own)
             rows = NETWORK_ROWS if rows == "auto" else rows
         else:
-            voter = EstimatorVoter(self.estimator_, raw, self._columns, scale, self.classes_, own)
+            voter = EstimatorVoter(
+                self.estimator_, raw, numbers, self._columns, scale, self.classes_, own
+            )
             rows = ESTIMATOR_ROWS if rows == "auto" else rows
         draws = Draws(self._noise, self._seed, self.n_samples_, raw if own else None)
         return count_votes(voter, draws, len(raw), rows, certain, bool(self.verbose))
@@ -614,7 +568,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             score = np.stack([-score, score], axis=1)
             return ndtr(score), ndtr(score), score
         counts, used = self._votes(raw)
-        level = self.delta / 2 if len(self.classes_) == 2 else self.delta / (2 * counts.shape[1])
+        n_shares = 1 if counts.shape[1] == 2 else counts.shape[1]  # the other one of two follows
+        level = self.delta / (2 * n_shares)
         return *confidence_limits(counts, used[:, np.newaxis], level), None
 
     # -- scikit-learn's protocols -------------------------------------------------------------

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import pandas as pd
-from sklearn.utils.validation import check_is_fitted
 
+from ..metrics._estimators import take_apart
 from ._base import Display
 
 __all__ = ["HistoryDisplay"]
@@ -72,9 +72,7 @@ class HistoryDisplay(Display):
         ValueError
             If there is no history.
         """
-        check_is_fitted(estimator)
-        inside = getattr(estimator, "best_estimator_", estimator)
-        inside = inside.steps[-1][1] if hasattr(inside, "steps") else inside
+        inside, _ = take_apart(estimator)
         if not isinstance(getattr(inside, "history_", None), pd.DataFrame):
             raise ValueError(
                 f"{type(inside).__name__} has no history_ of epochs; networks of skfair have."

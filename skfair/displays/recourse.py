@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..metrics._estimators import decision_arguments
 from ..metrics.recourse import burdens, recourse_gap
-from ..metrics.scorers import decision_arguments
 from ..sensitive import GroupEncoder, as_frame
 from ._base import Display
 

@@ -14,13 +14,12 @@ from ._base import PALETTE, Display
 __all__ = ["LambdaHeatmapDisplay", "ParetoDisplay"]
 
 
-def _column(results: Mapping, name: str) -> np.ndarray:
-    if name not in results:
-        kind = name.rsplit("_", 1)[0] if name.startswith("param_") else "mean_test_"
-        start = "param_" if name.startswith("param_") else kind
+def _column(results: Mapping, start: str, name: str) -> np.ndarray:
+    """The results whose key begins with ``start``, "param_" or "mean_test_"."""
+    if start + name not in results:
         known = [key.removeprefix(start) for key in results if key.startswith(start)]
-        raise ValueError(f"The search has no {name.removeprefix(start)!r}; it has {known}.")
-    return np.asarray(results[name])
+        raise ValueError(f"The search has no {name!r}; it has {known}.")
+    return np.asarray(results[start + name])
 
 
 def _parameter(results: Mapping, name: str | None, ending: str) -> str:
@@ -129,9 +128,9 @@ class LambdaHeatmapDisplay(Display):
         second = _parameter(cv_results, second, "lambda_robustness")
         table = pd.DataFrame(
             {
-                first: _column(cv_results, f"param_{first}"),
-                second: _column(cv_results, f"param_{second}"),
-                score: _column(cv_results, f"mean_test_{score}").astype(float),
+                first: _column(cv_results, "param_", first),
+                second: _column(cv_results, "param_", second),
+                score: _column(cv_results, "mean_test_", score).astype(float),
             }
         )
         scores = table.pivot_table(index=first, columns=second, values=score, dropna=False)
@@ -271,7 +270,7 @@ class ParetoDisplay(Display):
         ValueError
             If the search has no such score; the message lists those it has.
         """
-        scores = [_column(cv_results, f"mean_test_{s}").astype(float) for s in (first, second)]
+        scores = [_column(cv_results, "mean_test_", s).astype(float) for s in (first, second)]
         return cls(*scores, (first, second), chosen).plot(ax=ax, **kwargs)
 
     def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:

@@ -17,7 +17,8 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from ..sensitive import GroupEncoder, as_frame, select_sensitive
-from .scorers import _binary_codes, get_scorer
+from ._estimators import binary_codes
+from .scorers import get_scorer
 
 __all__ = ["fairness_generalization"]
 
@@ -329,7 +330,7 @@ def _is_scorer(metric: Callable) -> bool:
 
 
 def _rate(name: str, answers: _Answers) -> float:
-    y, y_pred = (_binary_codes(answers.model, labels) for labels in (answers.y, answers.predict()))
+    y, y_pred = (binary_codes(answers.model, labels) for labels in (answers.y, answers.predict()))
     if _RATES[name] is not None and _RATES[name] not in y:
         return np.nan  # fairlearn has 0 here
     return getattr(fairlearn.metrics, name)(y, y_pred, pos_label=1, **answers.weight)

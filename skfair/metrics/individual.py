@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch, check_array, check_random_state
+from sklearn.utils import Bunch, check_array
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_sample_weight
 
+from .._random import own_generator
 from ..smoothing import WeightedMetric
 from ..smoothing._tables import numeric_columns, rows_with
 from ..smoothing.guarantees import epsilon_reached
@@ -113,7 +114,7 @@ def individual_fairness_violation(
         dtype=np.float64,
         input_name="X",
     )
-    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    rng = own_generator(random_state)
     search = _Search(estimator, X, metric, columns)
 
     upto = np.cumsum(_check_sample_weight(sample_weight, numbers, ensure_non_negative=True))

@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.utils import check_array, column_or_1d
 from sklearn.utils._param_validation import StrOptions, validate_params
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from .._random import own_generator
 from ..objectives.dralign import aligned_pairs, alignment, rationale, weight_layers
 from ..objectives.groups import group_contrasts
 from ..sensitive import GroupEncoder, as_frame
+from ._estimators import take_apart
 from ._graph import Problem
 from ._removal import MAX_ROWS, exact_costs
 
@@ -240,15 +242,9 @@ def _pose(
 def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
     """The network's estimator inside searches and pipelines, and the data that arrive there."""
     if hasattr(estimator, "fit"):
-        check_is_fitted(estimator)
+        estimator, before = take_apart(estimator)
         if hasattr(estimator, "module_"):
-            return estimator, X
-        if hasattr(estimator, "best_estimator_"):
-            return _unwrap(estimator.best_estimator_, X)
-        if hasattr(estimator, "steps"):
-            if len(estimator.steps) > 1:
-                X = estimator[:-1].transform(X)
-            return _unwrap(estimator.steps[-1][1], X)
+            return estimator, X if before is None else before.transform(X)
     raise TypeError(
         f"A {type(estimator).__name__} has no parameters to score; that takes a neural network: a "
         "classifier of skfair or skorch, or a pipeline or search that ends in one."
@@ -310,7 +306,7 @@ def _sample(groups: np.ndarray, max_samples: int | None, random_state: Any) -> n
             f"max_samples must be None or an int of at least {n_groups}, the number of groups, got "
             f"{max_samples!r}."
         )
-    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
+    rng = own_generator(random_state)
     rows = rng.permutation(rows)
     rank = np.empty(len(rows), dtype=np.int64)  # among the members of the row's own group
     for group in range(n_groups):

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import fairlearn.metrics
-import numpy as np
 import sklearn.metrics
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from ..sensitive import as_frame, select_sensitive
+from ._estimators import binary_codes, decision_arguments, from_inside
 from .individual import largest_violation
 from .parity import decision_rationale_similarity, parity_score
 from .recourse import fairness_index, recourse_gap, robustness_index
@@ -131,7 +131,7 @@ class FairnessScorer:
         else:
             y_pred = estimator.predict(X)
             if self.response == "codes":
-                y, y_pred = _binary_codes(estimator, y), _binary_codes(estimator, y_pred)
+                y, y_pred = binary_codes(estimator, y), binary_codes(estimator, y_pred)
             value = self.metric(y, y_pred, **kwargs)
         return self.sign * float(value) + 0.0  # 0.0, not -0.0, at parity
 
@@ -143,7 +143,7 @@ class FairnessScorer:
             names = as_frame(sensitive_features).columns
             if {*map(type, names)} == {str}:
                 return list(names)
-        own = _from_inside(estimator, "sensitive_columns")
+        own = from_inside(estimator, "sensitive_columns")
         if own is None:
             raise ValueError(
                 f"The scorer {self.name!r} must know which columns of X are sensitive: "
@@ -192,73 +192,6 @@ class FairnessScorer:
             arguments.append(f"sensitive_columns={self.sensitive_columns!r}")
         arguments += [f"{name}={value!r}" for name, value in self.kwargs.items()]
         return f"FairnessScorer({', '.join(arguments)})"
-
-
-def decision_values(estimator: Any, X: Any) -> np.ndarray:
-    """Decision values of any classifier: ``decision_function``, else log-odds.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted classifier or pipeline.
-    X : array-like of shape (n_samples, n_features)
-        Rows to decide on.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,) or (n_samples, n_classes)
-        Log-odds of ``classes_[1]``, or log-probabilities with more than two classes, where only
-        ``predict_proba`` exists; probabilities of 0 and 1 are moved inward by the machine epsilon.
-
-    Raises
-    ------
-    ValueError
-        If the estimator has neither method.
-    """
-    if hasattr(estimator, "decision_function"):
-        decision = np.asarray(estimator.decision_function(X))
-        if decision.ndim == 1:
-            return decision
-        if decision.shape[1] == len(estimator.classes_):
-            chosen = np.asarray(estimator.classes_)[decision.argmax(axis=1)]
-            if np.array_equal(chosen, estimator.predict(X)):  # not so for votes of pairs of classes
-                return decision
-    if not hasattr(estimator, "predict_proba"):
-        raise ValueError(
-            f"{type(estimator).__name__} has neither decision_function (with one column per class) "
-            "nor predict_proba, one of which is needed to measure distances to the boundary."
-        )
-    proba = np.asarray(estimator.predict_proba(X), dtype=np.float64)
-    eps = np.finfo(np.float64).eps
-    log_proba = np.log(np.clip(proba, eps, 1 - eps))
-    return log_proba[:, 1] - log_proba[:, 0] if proba.shape[1] == 2 else log_proba
-
-
-def decision_arguments(estimator: Any, X: Any) -> tuple[np.ndarray, dict[str, Any]]:
-    """Decision values, and what :func:`recourse_gap` must be told about them."""
-    unfavorable = _from_inside(estimator, "unfavorable")
-    told = {"classes": estimator.classes_, "unfavorable": unfavorable}
-    return decision_values(estimator, X), told
-
-
-def _from_inside(estimator: Any, name: str) -> Any:
-    """An attribute of the estimator inside pipelines, searches and other wrappers of one."""
-    while estimator is not None and not hasattr(estimator, name):
-        if hasattr(estimator, "steps"):
-            estimator = estimator.steps[-1][1]
-        else:
-            estimator = getattr(estimator, "estimator", None)
-    return getattr(estimator, name, None)
-
-
-def _binary_codes(estimator: Any, labels: Any) -> np.ndarray:
-    """1 for ``classes_[1]``: what fairlearn's metrics take as selected."""
-    if len(estimator.classes_) != 2:
-        raise ValueError(
-            f"This metric compares two classes, the estimator has {estimator.classes_.tolist()}; "
-            "score a binary problem, or use a metric of your own."
-        )
-    return (np.asarray(labels) == estimator.classes_[1]).astype(int)
 
 
 # Group metrics of fairlearn that are scorers by name; smaller is better where the sign is -1.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -13,18 +14,22 @@ import torch
 from scipy.sparse import issparse
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import _safe_indexing, check_array, check_random_state
+from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor, nn
 
+from .._random import own_generator
 from ..sensitive import column_positions
 from ..smoothing._tables import numeric_columns, rows_with
+from ..smoothing.metric import coefficients
+from ._estimators import take_apart
 
 __all__ = ["prediction_sensitivity"]
 
 ROWS = 8192  # differentiated together
 MOST_CATEGORIES = 50
+log_softmax = partial(torch.log_softmax, dim=1)
 AGGREGATES = ("mean", "max", "p95")
 LINEAR = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
 
@@ -128,14 +133,14 @@ def prediction_sensitivity(
     X = X.toarray() if issparse(X) else X if hasattr(X, "iloc") else np.asarray(X)
     if X.ndim != 2:
         raise ValueError(f"X must have two dimensions, got {X.ndim}.")
-    final, before = _take_apart(estimator)
+    final, before = take_apart(estimator)
     if method == "gradient" and not _differentiable(final):
         raise ValueError(
             f"method='gradient' needs a network of skfair or skorch, or a linear model with "
             f"probabilities; {type(final).__name__} has no gradient: use 'flip' or 'auto'."
         )
-    rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
-    noise = _Noise(n_samples, noise_scale, int(rng.randint(2**31 - 1)))
+    seed = int(own_generator(random_state).randint(2**31 - 1))
+    noise = _Noise(n_samples, noise_scale, seed)
     if method != "flip" and _differentiable(final):
         found = _by_gradient(_pose(final, before, X, sensitive_columns, scale), noise)
     else:
@@ -177,17 +182,6 @@ class _Problem(NamedTuple):
     outcome: Callable[[Tensor], Tensor]  # rows -> F, (n,)
     rows: Tensor
     columns: list[int]
-
-
-def _take_apart(estimator: Any) -> tuple[Any, Any]:
-    """The last step of searches and pipelines, and the steps before it."""
-    check_is_fitted(estimator)
-    if hasattr(estimator, "best_estimator_"):
-        return _take_apart(estimator.best_estimator_)
-    if hasattr(estimator, "steps"):
-        before = estimator[:-1] if len(estimator.steps) > 1 else None
-        return estimator.steps[-1][1], before
-    return estimator, None
 
 
 def _differentiable(final: Any) -> bool:
@@ -270,12 +264,12 @@ def _of_skfair(final: Any, inputs: Any, columns: list[int]) -> tuple:
     rows = final._logits(inputs, lambda module, rows: rows)
     if final._kept_columns is not None:
         columns = [final._kept_columns.index(i) for i in columns if i in final._kept_columns]
-    return rows, columns, lambda logits: logits.log_softmax(1)
+    return rows, columns, log_softmax
 
 
 def _log_proba(final: Any) -> Callable[[Tensor], Tensor]:
     if isinstance(final, LINEAR):
-        return lambda logits: logits.log_softmax(1)
+        return log_softmax
     to_proba = final._get_predict_nonlinearity()  # skorch's, by the criterion
 
     def log_proba(output: Tensor) -> Tensor:
@@ -288,8 +282,8 @@ def _log_proba(final: Any) -> Callable[[Tensor], Tensor]:
 
 def _linear_module(final: Any) -> nn.Module:
     """Logits of a linear model, the first of two being zero."""
-    coef = final.coef_.toarray() if issparse(final.coef_) else final.coef_
-    coef, intercept = (torch.as_tensor(np.array(a)) for a in (coef, final.intercept_))
+    arrays = coefficients(final), final.intercept_
+    coef, intercept = (torch.as_tensor(np.array(a)) for a in arrays)
     if len(coef) == 1:
         coef, intercept = (torch.cat([0 * a, a]) for a in (coef, intercept))
     module = nn.Linear(coef.shape[1], len(coef), dtype=coef.dtype)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
@@ -182,6 +183,12 @@ class WeightedMetric:
         return f"WeightedMetric({self.metric!r}, {self._weights.round(4).tolist()})"
 
 
+def coefficients(linear_model: Any) -> np.ndarray:
+    """``coef_``, also of a model that has made them sparse."""
+    coef = linear_model.coef_
+    return coef.toarray() if issparse(coef) else np.asarray(coef)
+
+
 def minimal_metric(linear_model: Any) -> WeightedMetric:
     """Smallest weighted L1 metric under which a linear model is individually fair.
 
@@ -213,13 +220,12 @@ def minimal_metric(linear_model: Any) -> WeightedMetric:
     WeightedMetric('l1', [2.0, 1.0])
     """
     check_is_fitted(linear_model)
-    coef = getattr(linear_model, "coef_", None)
-    if coef is None:
+    if not hasattr(linear_model, "coef_"):
         raise ValueError(
             f"linear_model must have coef_, {type(linear_model).__name__} has none; the minimal "
             "metric of other models is not known."
         )
-    coef = coef.toarray() if hasattr(coef, "toarray") else np.asarray(coef)
+    coef = coefficients(linear_model)
     if coef.ndim > 1 and len(coef) > 1:
         raise ValueError(
             f"linear_model must have one outcome, coef_ has shape {coef.shape}; take one class or "

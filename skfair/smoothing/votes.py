@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 from pandas.api.types import is_numeric_dtype
-from sklearn.utils import _safe_indexing
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -134,9 +133,6 @@ class NetworkVoter:
         rows = self._first_of(people)
         moved = (prepared @ self.matrix).view(len(people), n_draws, -1) if self.own else prepared
         logits = self.after((moved + rows[:, None]).flatten(0, 1)).view(len(people), n_draws, -1)
-        if self.n_classes == 2:
-            second = (logits[..., 1] > logits[..., 0]).sum(1)
-            return torch.stack([n_draws - second, second], dim=1).cpu().numpy()
         codes = logits.argmax(-1)
         codes += self.n_classes * torch.arange(len(people), device=self.device)[:, None]
         counts = torch.bincount(codes.flatten(), minlength=len(people) * self.n_classes)
@@ -195,6 +191,8 @@ class EstimatorVoter:
         A fitted classifier or pipeline.
     X : ndarray or DataFrame of shape (n, n_features)
         People.
+    numbers : ndarray of shape (n, d)
+        Their numbers in ``columns``.
     columns : list of int
         Columns that the noise is for.
     scale : ndarray of shape (d,)
@@ -211,16 +209,16 @@ class EstimatorVoter:
         self,
         estimator: Any,
         X: Any,
+        numbers: np.ndarray,
         columns: list[int],
         scale: np.ndarray,
         classes: np.ndarray,
         own: bool,
     ) -> None:
         self.own = own
-        self.estimator, self.X, self.columns, self.scale = estimator, X, columns, scale
+        self.estimator, self.X, self.numbers = estimator, X, numbers
+        self.columns, self.scale = columns, scale
         self.classes, self.n_classes = classes, len(classes)
-        numbers = _safe_indexing(X, columns, axis=1)
-        self.numbers = np.asarray(numbers, dtype=np.float64)
 
     def prepare(self, noise: Tensor) -> np.ndarray:
         """Bring noise to scale."""

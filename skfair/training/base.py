@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
+from .._random import own_generator
 from ..objectives import Objective
 from ._docs import fill_docstring, merge_signatures
 from .assemble import DTYPES, OPTIMIZERS, check_outcome, describe_architecture, make_net, sources
@@ -350,11 +350,6 @@ default=None
             with reproducible(device, seed=0):
                 self.net_ = make_net(self, device)
                 self.net_.import_state(net_state)
-
-
-def own_generator(random_state: Any) -> np.random.RandomState:
-    """Like scikit-learn's, but ``None`` draws fresh entropy, not from NumPy's global state."""
-    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 @contextmanager

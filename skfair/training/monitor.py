@@ -14,8 +14,8 @@ from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
 from ..metrics import get_scorer, probability_gap
+from ..metrics._estimators import decision_values
 from ..metrics.probability_gap import CRITERIA
-from ..metrics.scorers import decision_values
 from .prepare import TrainingData, take
 
 WORST_GAP = 1e6  # more than any gap between probabilities

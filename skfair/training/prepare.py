@@ -111,7 +111,7 @@ def prepare(
     elif multi_label != estimator._multi_label:
         raise ValueError("y must be of the same kind in every call, one label a row or several.")
     if not resume:
-        estimator._kept_columns = _kept_columns(estimator, raw)
+        estimator._kept_columns = kept_columns(estimator, raw)
     if sensitive_features is None and estimator.sensitive_columns is not None:
         sensitive_features = select_sensitive(raw, estimator.sensitive_columns)
     trains_network = getattr(estimator, "estimator", None) is None
@@ -162,18 +162,18 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
     return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
 
 
-def _kept_columns(estimator: Any, raw: Any) -> list[int] | None:
+def kept_columns(estimator: Any, raw: Any) -> list[int] | None:
     """Positions of the columns that the network sees, ``None`` for all."""
     if not estimator.drop_sensitive_columns:
         return None
     if estimator.sensitive_columns is None:
         raise ValueError("drop_sensitive_columns=True needs sensitive_columns to say which.")
     dropped = set(column_positions(raw, estimator.sensitive_columns))
-    kept = [i for i in range(estimator.n_features_in_) if i not in dropped]
+    kept = [i for i in range(raw.shape[1]) if i not in dropped]
     if not kept:
         raise ValueError(
             f"drop_sensitive_columns=True leaves no feature: sensitive_columns="
-            f"{estimator.sensitive_columns!r} covers all {estimator.n_features_in_} columns of X."
+            f"{estimator.sensitive_columns!r} covers all {raw.shape[1]} columns of X."
         )
     return kept
 

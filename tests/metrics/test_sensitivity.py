@@ -116,6 +116,20 @@ def test_text_column_behind_a_pipeline_is_the_largest_of_its_one_hot_columns():
     assert prediction_sensitivity(search, TABLE, sensitive_columns="sex").shape == (300,)
 
 
+def test_searches_and_pipelines_inside_pipelines():
+    inner = GridSearchCV(make_pipeline(StandardScaler(), NETWORK), {}, cv=2)
+    nested = make_pipeline(sklearn.clone(ENCODE), inner)
+    nested.fit(TABLE, Y)
+    rows = nested[0].transform(TABLE)
+    pipe = nested[-1].best_estimator_
+    each = [
+        prediction_sensitivity(pipe[-1], pipe[0].transform(rows), sensitive_columns=i)
+        for i in (0, 1)
+    ]
+    found = prediction_sensitivity(nested, TABLE, sensitive_columns="sex", method="gradient")
+    assert np.array_equal(found, np.maximum(*each))
+
+
 def test_what_the_network_does_not_see_has_no_influence():
     blind = FaiRNClassifier(
         sensitive_columns=3, drop_sensitive_columns=True, max_epochs=3, random_state=0
