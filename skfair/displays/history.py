@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from ..metrics._estimators import take_apart
+from .._estimators import take_apart
 from ._base import Display
 
 __all__ = ["HistoryDisplay"]

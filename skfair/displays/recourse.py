@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..metrics._estimators import decision_arguments
+from .._estimators import decision_arguments
 from ..metrics.recourse import burdens, recourse_gap
 from ..sensitive import GroupEncoder, as_frame
 from ._base import Display

@@ -16,8 +16,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from .._estimators import binary_codes
 from ..sensitive import GroupEncoder, as_frame, select_sensitive
-from ._estimators import binary_codes
 from .scorers import get_scorer
 
 __all__ = ["fairness_generalization"]

@@ -16,11 +16,11 @@ from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from .._estimators import take_apart
 from .._random import own_generator
 from ..objectives.dralign import aligned_pairs, alignment, rationale, weight_layers
 from ..objectives.groups import group_contrasts
 from ..sensitive import GroupEncoder, as_frame
-from ._estimators import take_apart
 from ._graph import Problem
 from ._removal import MAX_ROWS, exact_costs
 

@@ -10,8 +10,8 @@ import fairlearn.metrics
 import sklearn.metrics
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from .._estimators import binary_codes, decision_arguments, from_inside
 from ..sensitive import as_frame, select_sensitive
-from ._estimators import binary_codes, decision_arguments, from_inside
 from .individual import largest_violation
 from .parity import decision_rationale_similarity, parity_score
 from .recourse import fairness_index, recourse_gap, robustness_index

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -12,26 +11,22 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.sparse import issparse
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.validation import _check_sample_weight
-from torch import Tensor, nn
+from torch import Tensor
 
+from .._estimators import take_apart
+from .._networks import is_differentiable, network_of, rows_seen
 from .._random import own_generator
 from ..sensitive import column_positions
 from ..smoothing._tables import numeric_columns, rows_with
-from ..smoothing.metric import coefficients
-from ._estimators import take_apart
 
 __all__ = ["prediction_sensitivity"]
 
 ROWS = 8192  # differentiated together
 MOST_CATEGORIES = 50
-log_softmax = partial(torch.log_softmax, dim=1)
 AGGREGATES = ("mean", "max", "p95")
-LINEAR = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
 
 
 @validate_params(
@@ -134,14 +129,14 @@ def prediction_sensitivity(
     if X.ndim != 2:
         raise ValueError(f"X must have two dimensions, got {X.ndim}.")
     final, before = take_apart(estimator)
-    if method == "gradient" and not _differentiable(final):
+    if method == "gradient" and not is_differentiable(final):
         raise ValueError(
             f"method='gradient' needs a network of skfair or skorch, or a linear model with "
             f"probabilities; {type(final).__name__} has no gradient: use 'flip' or 'auto'."
         )
     seed = int(own_generator(random_state).randint(2**31 - 1))
     noise = _Noise(n_samples, noise_scale, seed)
-    if method != "flip" and _differentiable(final):
+    if method != "flip" and is_differentiable(final):
         found = _by_gradient(_pose(final, before, X, sensitive_columns, scale), noise)
     else:
         found = _by_flipping(estimator, X, sensitive_columns, scale, noise)
@@ -184,23 +179,15 @@ class _Problem(NamedTuple):
     columns: list[int]
 
 
-def _differentiable(final: Any) -> bool:
-    return hasattr(final, "module_") or isinstance(final, LINEAR)
-
-
 def _pose(final: Any, before: Any, X: Any, sensitive_columns: Any, scale: str) -> _Problem:
     columns = column_positions(X, sensitive_columns)
     inputs = X
     if before is not None:
         inputs, columns = before.transform(X), _columns_after(before, X, columns)
     if hasattr(final, "net_"):
-        rows, columns, log_proba = _of_skfair(final, inputs, columns)
-        module = final.module_.eval()
-    else:
-        inputs = inputs.toarray() if hasattr(inputs, "toarray") else inputs
-        module = _linear_module(final) if isinstance(final, LINEAR) else final.module_.eval()
-        rows, log_proba = check_array(inputs, dtype="numeric"), _log_proba(final)
-    like = next(module.parameters())
+        columns = _of_skfair(final, columns)
+    module, log_proba = network = network_of(final)
+    rows = network.tensor(rows_seen(final, inputs))
 
     def outcome(rows: Tensor) -> Tensor:
         log_p = log_proba(module(rows))
@@ -210,7 +197,7 @@ def _pose(final: Any, before: Any, X: Any, sensitive_columns: Any, scale: str) -
         log_p = log_p.gather(1, chosen[:, None])[:, 0]
         return log_p.exp() if scale == "probability" else log_p - others
 
-    return _Problem(outcome, torch.tensor(rows, dtype=like.dtype, device=like.device), columns)
+    return _Problem(outcome, rows, columns)
 
 
 def _columns_after(before: Any, X: Any, columns: list[int]) -> list[int]:
@@ -258,39 +245,13 @@ def _made_of(name: str, before: list[str], after: Iterable[str]) -> list[int]:
     return found
 
 
-def _of_skfair(final: Any, inputs: Any, columns: list[int]) -> tuple:
+def _of_skfair(final: Any, columns: list[int]) -> list[int]:
+    """Which of the columns the network sees, and where."""
     if final._multi_label:
         raise ValueError("prediction_sensitivity needs one label a row, y had several.")
-    rows = final._logits(inputs, lambda module, rows: rows)
-    if final._kept_columns is not None:
-        columns = [final._kept_columns.index(i) for i in columns if i in final._kept_columns]
-    return rows, columns, log_softmax
-
-
-def _log_proba(final: Any) -> Callable[[Tensor], Tensor]:
-    if isinstance(final, LINEAR):
-        return log_softmax
-    to_proba = final._get_predict_nonlinearity()  # skorch's, by the criterion
-
-    def log_proba(output: Tensor) -> Tensor:
-        p = to_proba(output[0] if isinstance(output, tuple) else output)
-        p = p if p.ndim == 2 and p.shape[1] > 1 else torch.stack([1 - p.ravel(), p.ravel()], 1)
-        return p.clamp(min=torch.finfo(p.dtype).tiny).log()
-
-    return log_proba
-
-
-def _linear_module(final: Any) -> nn.Module:
-    """Logits of a linear model, the first of two being zero."""
-    arrays = coefficients(final), final.intercept_
-    coef, intercept = (torch.as_tensor(np.array(a)) for a in arrays)
-    if len(coef) == 1:
-        coef, intercept = (torch.cat([0 * a, a]) for a in (coef, intercept))
-    module = nn.Linear(coef.shape[1], len(coef), dtype=coef.dtype)
-    with torch.no_grad():
-        module.weight.copy_(coef)
-        module.bias.copy_(intercept)
-    return module
+    if final._kept_columns is None:
+        return columns
+    return [final._kept_columns.index(i) for i in columns if i in final._kept_columns]
 
 
 def _by_gradient(problem: _Problem, noise: _Noise) -> np.ndarray:

@@ -13,8 +13,8 @@ import pandas as pd
 from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
+from .._estimators import decision_values
 from ..metrics import get_scorer, probability_gap
-from ..metrics._estimators import decision_values
 from ..metrics.probability_gap import CRITERIA
 from .prepare import TrainingData, take
 
