@@ -1,0 +1,358 @@
+"""Nearest accepted profiles of those who are refused (FaiR-N, section 4.4; CERTIFAI)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.utils import Bunch, _safe_indexing
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from tqdm.auto import tqdm
+
+from .._estimators import from_inside
+from .._random import own_generator
+from ..labels import unfavorable_codes
+from ..sensitive import column_positions
+from . import genetic, gradient
+from .decisions import Decisions
+from .linear import cheapest_change
+from .polish import polish
+from .profiles import Profiles
+
+__all__ = ["counterfactuals"]
+
+PEOPLE = 2048  # searched for together
+DONORS = 1000  # accepted people whose profiles are starts
+STARTS = 4  # of the gradient search, apart from the own profile
+MARGINS = (1e-9, 1e-6, 1e-4, 2e-3)  # by which the boundary of a linear decision is passed
+
+Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@validate_params(
+    {
+        "distance": [StrOptions({"mad_l1", "l2"}), callable],
+        "method": [StrOptions({"auto", "gradient", "genetic"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def counterfactuals(
+    estimator: Any,
+    X: Any,
+    *,
+    sensitive_columns: Any = None,
+    actionable: Any = None,
+    bounds: dict | str | None = None,
+    categorical: Any = None,
+    integer: Any = None,
+    monotone: dict | None = None,
+    distance: str | Callable = "mad_l1",
+    method: str = "auto",
+    reference: Any = None,
+    unfavorable: Any = None,
+    max_iter: int = 50,
+    random_state: int | np.random.RandomState | None = None,
+    verbose: int = 0,
+) -> Bunch:
+    """Nearest accepted profile found for each refused person.
+
+    What would have had to be different for this person to be accepted? The distance to the answer
+    is a measure of recourse in the input space (FaiR-N [1]_, section 4.4; CERTIFAI [2]_), where
+    :func:`~skfair.metrics.recourse_gap` measures it in the logit space.
+
+    Parameters
+    ----------
+    estimator : classifier
+        A fitted classifier, pipeline or search.
+    X : DataFrame or array-like of shape (n_samples, n_features)
+        People, as the estimator takes them.
+    sensitive_columns : str, int, list, slice or callable, default=None
+        Columns of X that never change; ``None`` is what the estimator was told, if anything.
+    actionable : str, int, list, slice or callable, default=None
+        Columns of X that may change; ``None`` are all but the sensitive ones.
+    bounds : dict, "observed" or None, default=None
+        ``{column: (lowest, highest)}``, ``None`` for an open end; or the range in `reference`. Who
+        is outside already may stay there. Numbers without bounds may go anywhere.
+    categorical : list, default=None
+        Columns that hold categories; a list within the list stands for the 0/1 columns of one
+        category (one-hot), of which one is 1 in every row. ``None``: columns of text, truth values
+        and pandas categories, and 0/1 columns, adjacent ones of which every row has exactly one
+        being taken for one category. Columns of text are categories in any case.
+    integer : list, default=None
+        Columns of whole numbers; ``None`` are those of an integer type.
+    monotone : dict, default=None
+        ``{column: "increase" or "decrease"}``: the only way in which a number, or an ordered
+        pandas category, may change.
+    distance : {"mad_l1", "l2"} or callable, default="mad_l1"
+        - "mad_l1": sum of the absolute changes of numbers, each divided by the column's median
+          absolute deviation in `reference` (its mean one where that is 0), plus 1 for every
+          category that changes.
+        - "l2": Euclidean distance of the rows, categories as 0/1 columns: 2 is added to the squares
+          for every category that changes.
+        - ``distance(X, counterfactuals) -> ndarray of shape (n,)``, which is given two tables; by
+          the population search.
+    method : {"auto", "gradient", "genetic"}, default="auto"
+        - "gradient": ever new linearisations, for networks of skfair and skorch and linear models
+          whose earlier steps act on each column by itself, scaling numbers and encoding
+          categories. The projection on the boundary, which is exact, if the decision is linear.
+        - "genetic": a population for every person, for any classifier.
+        - "auto": the first where it is possible, the second otherwise and for those for whom the
+          first finds nothing.
+    reference : DataFrame or array-like of shape (n_reference, n_features), default=None
+        People from whom scales, categories, the observed range and first guesses are taken; ``X``
+        if ``None``. Needed where X is only a few people.
+    unfavorable : label or list of labels, default=None
+        The class(es) that refuse; ``None`` is what the estimator was told, else ``classes_[0]``.
+    max_iter : int, default=50
+        Steps of the gradient search, or generations.
+    random_state : int, RandomState or None, default=None
+        Seed.
+    verbose : int, default=0
+        1 shows a progress bar.
+
+    Returns
+    -------
+    result : :class:`~sklearn.utils.Bunch`
+        A row for each refused person:
+
+        - ``refused`` : int ndarray of shape (n_refused,), their positions in X;
+        - ``counterfactuals`` : like X, (n_refused, n_features), the accepted profile, or the
+          person's own where none was found;
+        - ``distance`` : float ndarray of shape (n_refused,), infinite where none was found;
+        - ``valid`` : bool ndarray of shape (n_refused,), whether the estimator's ``predict``
+          accepts that profile;
+        - ``changed`` : bool DataFrame of shape (n_refused, n_features), which columns differ.
+
+    Raises
+    ------
+    ValueError
+        If a column does not occur or does not suit a constraint, or the method does not suit the
+        estimator.
+    TypeError
+        If a constraint is of the wrong type.
+
+    Notes
+    -----
+    A counterfactual explains the model, it promises nothing: who changes the profile in real life
+    changes other things too, and the model may be another one by then. Distances are upper bounds
+    except for linear decisions, where they are exact as long as no whole numbers are asked for.
+    Missing numbers stay missing.
+
+    References
+    ----------
+    .. [1] S. Sharma, A. H. Gee, D. Paydarfar, J. Ghosh. FaiR-N: Fair and Robust Neural Networks for
+       Structured Data. AIES 2021.
+    .. [2] S. Sharma, J. Henderson, J. Ghosh. CERTIFAI: A Common Framework to Provide Explanations
+       and Analyse the Fairness and Robustness of Black-box Models. AIES 2020.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfair.recourse import counterfactuals
+    >>> X = np.random.default_rng(0).normal(size=(200, 3))
+    >>> model = LogisticRegression().fit(X, X[:, 0] + X[:, 1] > 0)
+    >>> found = counterfactuals(model, X, distance="l2", actionable=[0, 1])
+    >>> exact = -model.decision_function(X[found.refused]) / np.linalg.norm(model.coef_[0, :2])
+    >>> np.allclose(found.distance, exact)
+    True
+    """
+    X = _as_table(X, "X")
+    reference = X if reference is None else _as_table(reference, "reference")
+    if reference.shape[1] != X.shape[1]:
+        raise ValueError(
+            f"reference must have the {X.shape[1]} columns of X, it has {reference.shape[1]}."
+        )
+    columns = _actionable(estimator, X, sensitive_columns, actionable)
+    unfavorable = from_inside(estimator, "unfavorable") if unfavorable is None else unfavorable
+    codes = unfavorable_codes(unfavorable, np.asarray(estimator.classes_))
+    rng = own_generator(random_state)
+    refusing = np.asarray(estimator.classes_)[list(codes)]
+    refused = np.flatnonzero(np.isin(estimator.predict(X), refusing))
+    people = _safe_indexing(X, refused)
+    constraints = (columns, categorical, integer, bounds, monotone)
+    profiles = Profiles(people, reference, *constraints)
+    values, found = profiles.own.copy(), np.zeros(len(refused), dtype=bool)
+    kind = distance if isinstance(distance, str) else None
+    if len(refused) and columns:
+        decisions = Decisions(estimator, profiles, codes, rng)
+        search = _Search(decisions, profiles, kind, distance, reference, max_iter, rng, verbose)
+        values, found = search(method)
+    everyone = np.arange(len(refused))
+    lengths = _lengths(profiles, kind, distance)
+    names = X.columns if hasattr(X, "iloc") else range(X.shape[1])
+    return Bunch(
+        refused=refused,
+        counterfactuals=profiles.table(values, everyone),
+        distance=np.where(found, lengths(values, everyone), np.inf),
+        valid=found,
+        changed=pd.DataFrame(profiles.changed(values, everyone), columns=names),
+    )
+
+
+def _as_table(X: Any, parameter: str) -> Any:
+    X = X.toarray() if issparse(X) else X if hasattr(X, "iloc") else np.asarray(X)
+    if X.ndim != 2:
+        raise ValueError(f"{parameter} must have two dimensions, got {X.ndim}.")
+    return X
+
+
+def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any) -> list[int]:
+    """Positions of the columns that may change."""
+    if sensitive_columns is None:
+        sensitive_columns = from_inside(estimator, "sensitive_columns")
+    sensitive = [] if sensitive_columns is None else column_positions(X, sensitive_columns)
+    if actionable is None:
+        return [i for i in range(X.shape[1]) if i not in sensitive]
+    columns = sorted(set(column_positions(X, actionable, "actionable")))
+    if both := sorted(set(columns) & set(sensitive)):
+        raise ValueError(f"actionable names the sensitive column(s) at {both}, which never change.")
+    return columns
+
+
+def _lengths(profiles: Profiles, kind: str | None, distance: Any) -> Distance:
+    """Distance of values (m, n_values) of people (m,) from their own."""
+    if kind is not None:
+        return lambda values, rows: profiles.distance(values, profiles.own[rows], kind)
+
+    def lengths(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        tables = profiles.table(profiles.own[rows], rows), profiles.table(values, rows)
+        found = np.asarray(distance(*tables), dtype=np.float64)
+        if found.shape != (len(rows),):
+            raise ValueError(
+                f"distance must return an array of shape ({len(rows)},), got {found.shape}."
+            )
+        return found
+
+    return lengths
+
+
+class _Search:
+    """All people, some at a time, by the methods that suit."""
+
+    def __init__(
+        self,
+        decisions: Decisions,
+        profiles: Profiles,
+        kind: str | None,
+        distance: Any,
+        reference: Any,
+        max_iter: int,
+        rng: np.random.RandomState,
+        verbose: int,
+    ) -> None:
+        self.decisions, self.profiles, self.kind = decisions, profiles, kind
+        self.lengths = _lengths(profiles, kind, distance)
+        self.max_iter, self.rng, self.verbose = max_iter, rng, verbose
+        some = rng.permutation(len(reference))
+        accepts = ~np.isin(
+            decisions.estimator.predict(_safe_indexing(reference, some)), decisions.refusing
+        )
+        self.donors = profiles.reference[some[accepts][:DONORS]]
+
+    def __call__(self, method: str) -> tuple[np.ndarray, np.ndarray]:
+        decisions, n = self.decisions, len(self.profiles.own)
+        can = decisions.linear is not None or decisions.differentiable
+        if method == "gradient" and not (can and self.kind):
+            raise ValueError(
+                "method='gradient' needs distance='mad_l1' or 'l2', and a network of skfair or "
+                "skorch, or a linear model, after steps that scale numbers and encode categories "
+                f"column by column, which {type(decisions.estimator).__name__} is not: use 'genetic'."
+            )
+        by_gradient = can and self.kind is not None and method != "genetic"
+        values, found = self.profiles.own.copy(), np.zeros(n, dtype=bool)
+        with tqdm(disable=not self.verbose, desc="counterfactuals", unit="step") as progress:
+            for start in range(0, n, PEOPLE):
+                rows = np.arange(start, min(start + PEOPLE, n))
+                if by_gradient and decisions.linear is not None:
+                    self._keep(rows, self._project(rows), values, found)
+                rows = rows[~found[rows]]
+                if by_gradient and decisions.differentiable and len(rows):
+                    self._keep(rows, self._descend(rows, progress), values, found)
+                rows = rows[~found[rows]]
+                if method != "gradient" and len(rows):
+                    self._keep(rows, self._evolve(rows, progress), values, found)
+        return values, found
+
+    def _keep(
+        self, rows: np.ndarray, candidate: np.ndarray, values: np.ndarray, found: np.ndarray
+    ) -> None:
+        """Keep what the estimator itself accepts."""
+        accepted = self.decisions.accepts(candidate, rows)
+        values[rows[accepted]], found[rows[accepted]] = candidate[accepted], True
+
+    def _project(self, rows: np.ndarray) -> np.ndarray:
+        """Nearest points on the other side of a linear boundary."""
+        linear, profiles = self.decisions.linear, self.profiles
+        slopes = np.broadcast_to(linear.matrix[:, 0], (len(rows), profiles.width))
+        values, left = profiles.own[rows], np.arange(len(rows))
+        for margin in MARGINS:
+            who = rows[left]
+            needed = -linear.own[who, 0] * (1 + margin) + 1e-12
+            values[left] = cheapest_change(profiles, who, slopes[left], needed, self.kind)
+            left = left[~self.decisions.accepts(values[left], who)]
+            if not len(left):
+                break
+        return values
+
+    def _descend(self, rows: np.ndarray, progress: Any) -> np.ndarray:
+        own = self.profiles.own[rows][:, None]
+        starts = np.concatenate([own, self._nearest_donors(rows, STARTS)], axis=1)
+        k, who = starts.shape[1], np.repeat(rows, starts.shape[1])
+        values, found = gradient.search(
+            self.decisions,
+            self.profiles,
+            who,
+            starts.reshape(-1, starts.shape[2]),
+            self.kind,
+            self.max_iter,
+            progress,
+        )
+        # a donor's profile is itself an answer
+        flat = starts.reshape(-1, starts.shape[2])
+        missing = ~found
+        found[missing] = self.decisions.likely_accepts(flat[missing], who[missing])
+        values = np.where((missing & found)[:, None], flat, values)
+        values[found] = polish(
+            self.decisions, self.profiles, who[found], values[found], self.lengths
+        )
+        length = np.where(found, self.lengths(values, who), np.inf).reshape(-1, k)
+        best = length.argmin(axis=1)
+        return values.reshape(len(rows), k, -1)[np.arange(len(rows)), best]
+
+    def _evolve(self, rows: np.ndarray, progress: Any) -> np.ndarray:
+        starts = self._nearest_donors(rows, genetic.POPULATION)
+        values, found = genetic.search(
+            self.decisions,
+            self.profiles,
+            rows,
+            starts,
+            self.lengths,
+            self.max_iter,
+            self.rng,
+            progress,
+        )
+        values[found] = polish(
+            self.decisions, self.profiles, rows[found], values[found], self.lengths
+        )
+        return values
+
+    def _nearest_donors(self, rows: np.ndarray, k: int) -> np.ndarray:
+        """Profiles of the nearest accepted people, as far as permitted, (n, k, n_values)."""
+        profiles, own = self.profiles, self.profiles.own[rows]
+        k = min(k, len(self.donors))
+        if not k:
+            return np.empty((len(rows), 0, own.shape[1]))
+        nearest = np.empty((len(rows), k), dtype=int)
+        for part in np.array_split(np.arange(len(rows)), max(1, len(rows) // 128)):
+            far = profiles.distance(self.donors, own[part][:, None], self.kind or "mad_l1")
+            nearest[part] = np.argpartition(far, k - 1, axis=1)[:, :k]
+        flat = self.donors[nearest].reshape(-1, own.shape[1])
+        return profiles.permitted(flat, np.repeat(rows, k)).reshape(len(rows), k, -1)

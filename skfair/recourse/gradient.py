@@ -1,0 +1,71 @@
+"""Search along the gradient: the nearest boundary of ever new linearisations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .decisions import Decisions
+from .linear import cheapest_change
+from .profiles import Profiles
+
+BEYOND = 1.05  # of the margin, so that rounding does not leave a profile on the wrong side
+LEAST = 1e-4  # log-odds by which an accepted profile is to be accepted
+SLOWER, SLOWEST = 0.8, 0.05  # step towards the linearised boundary, after each that failed
+
+
+def search(
+    decisions: Decisions,
+    profiles: Profiles,
+    rows: np.ndarray,
+    starts: np.ndarray,
+    kind: str,
+    max_iter: int,
+    progress: object,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest accepted profiles that were met.
+
+    In each step the decision is linearised where the search stands, and the profile nearest to the
+    person's *own* that this linear decision accepts is the next goal. Numbers move part of the way,
+    categories at once.
+
+    Parameters
+    ----------
+    decisions : Decisions
+        Of a differentiable classifier.
+    profiles : Profiles
+        Own profiles and constraints.
+    rows : int ndarray of shape (n,)
+        The people; each may occur several times, with several starts.
+    starts : ndarray of shape (n, n_values)
+        Where to start.
+    kind : {"mad_l1", "l2"}
+        Distance.
+    max_iter : int
+        Number of steps.
+    progress : tqdm
+        Told of each step.
+
+    Returns
+    -------
+    values : ndarray of shape (n, n_values)
+        The own profile where nothing was found.
+    found : bool ndarray of shape (n,)
+        Whether it is accepted.
+    """
+    p, own = len(profiles.numbers), profiles.own[rows]
+    at, pace = starts.copy(), np.ones(len(rows))
+    best, nearest = own.copy(), np.full(len(rows), np.inf)
+    for _ in range(max_iter):
+        margin, slope = decisions.margin_and_slope(at, rows)
+        distance = profiles.distance(at, own, kind)
+        better = (margin > 0) & (distance < nearest)
+        best[better], nearest[better] = at[better], distance[better]
+        back = profiles.features(own) - profiles.features(at)
+        at_own = margin + (slope * back).sum(axis=1)  # what the linearisation says of the own one
+        goal = cheapest_change(profiles, rows, slope, BEYOND * np.maximum(LEAST - at_own, 0), kind)
+        pace = np.where(better, 1.0, np.maximum(pace * SLOWER, SLOWEST))
+        step = goal.copy()
+        step[:, :p] = at[:, :p] + pace[:, None] * (goal[:, :p] - at[:, :p])
+        at = profiles.permitted(step, rows)
+        progress.update()
+    return best, np.isfinite(nearest)

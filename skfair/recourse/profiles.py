@@ -1,0 +1,392 @@
+"""People as numbers, and what may change about them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype, is_object_dtype
+from scipy.stats import median_abs_deviation
+from sklearn.utils import _safe_indexing
+
+from ..sensitive import column_positions
+
+DIRECTIONS = {"increase": 1, "decrease": -1}
+
+
+class Profiles:
+    """The actionable part of a table: numbers first, then categories.
+
+    People are rows of a float64 array (n, n_numbers + n_categories): numbers as they are, NaN where
+    they are missing, categories as codes. Their *features*, (n, width), are the numbers and a 0/1
+    column for every category.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n_samples, n_features)
+        People whose profiles may change.
+    reference : DataFrame or ndarray of shape (n_reference, n_features)
+        Where scales and categories are taken from.
+    actionable : list of int
+        Positions of the columns that may change.
+    categorical, integer, bounds, monotone
+        As in :func:`~skfair.recourse.counterfactuals`.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        reference: Any,
+        actionable: list[int],
+        categorical: Any,
+        integer: Any,
+        bounds: Any,
+        monotone: Any,
+    ) -> None:
+        self.X, self.is_frame = X, hasattr(X, "iloc")
+        self.n_columns = X.shape[1]
+        blocks = _blocks(X, reference, actionable, categorical)
+        in_blocks = {column for block in blocks for column in block}
+        self.numbers = [column for column in actionable if column not in in_blocks]
+        self.categories = [block for block in blocks if set(block) <= set(actionable)]
+        self._check_numbers()
+        self.levels = [_levels(X, reference, block) for block in self.categories]
+        self.sizes = [len(level) for level in self.levels]
+        self.starts = len(self.numbers) + np.cumsum([0, *self.sizes])[:-1].astype(int)
+        self.width = len(self.numbers) + sum(self.sizes)
+
+        self.own = self.encode(X)
+        self.reference = self.encode(reference)
+        whole = [self._is_integer(column) for column in self.numbers]
+        if integer is not None:
+            named = self._positions(integer, "integer")
+            if unsuited := sorted(set(named) & in_blocks):
+                raise ValueError(f"integer: columns {self._names(unsuited)} hold categories.")
+            whole = [column in named for column in self.numbers]
+        self.whole = np.array(whole, dtype=bool)
+        self.scale = _scales(self.reference[:, : len(self.numbers)])
+        self.lower, self.upper = self._limits(bounds)
+        self.allowed = self._allowed()
+        self._apply(monotone)
+
+    # -- tables and arrays --------------------------------------------------------------------
+
+    def encode(self, X: Any) -> np.ndarray:
+        """Rows of a table as numbers and codes; -1 for a category that is not known."""
+        values = np.empty((len(X), len(self.numbers) + len(self.categories)))
+        for j, column in enumerate(self.numbers):
+            values[:, j] = _numbers(_column(X, column))
+        for j, (block, level) in enumerate(zip(self.categories, self.levels, strict=True)):
+            values[:, len(self.numbers) + j] = _codes(X, block, level)
+        return values
+
+    def table(self, values: np.ndarray, rows: np.ndarray) -> Any:
+        """The people in ``rows`` with other values."""
+        if not self.is_frame:
+            kind = np.result_type(self.X.dtype, float) if not self.whole.all() else self.X.dtype
+            table = self.X[rows].astype(kind)
+            for j, column in enumerate(self.numbers):
+                table[:, column] = values[:, j]
+            for j, (block, level) in enumerate(zip(self.categories, self.levels, strict=True)):
+                table[:, block] = level[values[:, len(self.numbers) + j].astype(int)]
+            return table
+        table = self.X.iloc[rows].copy()
+        for j, column in enumerate(self.numbers):
+            table.isetitem(column, self._as_before(column, values[:, j]))
+        for j, (block, level) in enumerate(zip(self.categories, self.levels, strict=True)):
+            codes = values[:, len(self.numbers) + j].astype(int)
+            for k, column in enumerate(block):
+                kind = self.X.dtypes.iloc[column]
+                entries = pd.Series(level[codes, k], index=table.index, dtype=object)
+                table.isetitem(column, entries.astype(kind))
+        return table
+
+    def features(self, values: np.ndarray) -> np.ndarray:
+        """Numbers, zero where they are missing, and a 0/1 column for every category."""
+        features = np.zeros((len(values), self.width))
+        p = len(self.numbers)
+        features[:, :p] = np.nan_to_num(values[:, :p])
+        if self.categories:
+            columns = self.starts + values[:, p:].astype(int)
+            np.put_along_axis(features, columns, 1.0, axis=1)
+        return features
+
+    def changed(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Which columns of the table differ from the own profile, (n, n_columns)."""
+        differs = ~_equal(values, self.own[rows])
+        changed = np.zeros((len(values), self.n_columns), dtype=bool)
+        changed[:, self.numbers] = differs[:, : len(self.numbers)]
+        for j, (block, level) in enumerate(zip(self.categories, self.levels, strict=True)):
+            if len(block) == 1:
+                changed[:, block[0]] = differs[:, len(self.numbers) + j]
+            else:
+                codes = (v[:, len(self.numbers) + j].astype(int) for v in (values, self.own[rows]))
+                changed[:, block] = np.not_equal(*(level[code] for code in codes))
+        return changed
+
+    # -- distances ----------------------------------------------------------------------------
+
+    def distance(self, values: np.ndarray, others: np.ndarray, kind: str) -> np.ndarray:
+        """Distance of rows to others, which broadcast against them.
+
+        "mad_l1": differences of numbers in units of ``scale``, plus 1 for each category that
+        differs. "l2": Euclidean, a category counting by its 0/1 columns.
+        """
+        p = len(self.numbers)
+        numbers = np.nan_to_num(values[..., :p] - others[..., :p])
+        moved = (values[..., p:] != others[..., p:]).sum(axis=-1)
+        if kind == "l2":
+            return np.sqrt((numbers**2).sum(axis=-1) + 2 * moved)
+        return np.abs(numbers / self.scale).sum(axis=-1) + moved
+
+    # -- constraints --------------------------------------------------------------------------
+
+    def permitted(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """The nearest values that these people may have; forbidden categories become their own."""
+        p = len(self.numbers)
+        own = self.own[rows]
+        numbers = np.clip(values[:, :p], self.lower[rows], self.upper[rows])
+        numbers = np.where(self.whole, self._rounded(numbers, rows), numbers)
+        numbers = np.where(np.isnan(numbers), own[:, :p], numbers)
+        codes = values[:, p:].astype(int)
+        if codes.size:
+            may = np.take_along_axis(self.allowed[rows], self.starts - p + np.maximum(codes, 0), 1)
+            codes = np.where(may & (codes >= 0), codes, own[:, p:])
+        return np.concatenate([numbers, codes], axis=1)
+
+    def _rounded(self, numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """A whole number within the bounds, or what they had before."""
+        lower, upper = self.lower[rows], self.upper[rows]
+        rounded = np.rint(numbers)
+        rounded = np.where(rounded < lower, np.ceil(lower), rounded)
+        rounded = np.where(rounded > upper, np.floor(upper), rounded)
+        unchanged = numbers == self.own[rows][:, : len(self.numbers)]
+        return np.where(unchanged | (rounded < lower), numbers, rounded)
+
+    def _limits(self, bounds: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest number of each person, (n, n_numbers)."""
+        p = len(self.numbers)
+        own, low, high = self.own[:, :p], np.full(p, -np.inf), np.full(p, np.inf)
+        if isinstance(bounds, str):
+            if bounds != "observed":
+                raise ValueError(f"bounds must be a dict, 'observed' or None, got {bounds!r}.")
+            known = self.reference[:, :p]
+            low = np.array([np.nanmin(c, initial=np.inf) for c in known.T])
+            high = np.array([np.nanmax(c, initial=-np.inf) for c in known.T])
+        elif bounds is not None:
+            for name, limits in _items(bounds, "bounds"):
+                for column in self._numbers_named(name, "bounds"):
+                    low[column], high[column] = _pair(name, limits)
+        lower, upper = np.fmin(low, own), np.fmax(high, own)  # who is outside may stay there
+        missing = np.isnan(own)
+        return np.where(missing, np.nan, lower), np.where(missing, np.nan, upper)
+
+    def _allowed(self) -> np.ndarray:
+        """Which categories each person may have, (n, all categories)."""
+        n, p = len(self.own), len(self.numbers)
+        allowed = [np.empty((n, 0), dtype=bool)]
+        for j, level in enumerate(self.levels):
+            may = np.tile(~pd.isna(level).any(axis=1), (n, 1))
+            np.put_along_axis(may, self.own[:, [p + j]].astype(int), True, axis=1)
+            allowed.append(may)
+        return np.concatenate(allowed, axis=1)
+
+    def _apply(self, monotone: Any) -> None:
+        p = len(self.numbers)
+        for name, direction in _items({} if monotone is None else monotone, "monotone"):
+            sign = DIRECTIONS.get(direction, direction) if isinstance(direction, Hashable) else 0
+            if sign not in (1, -1):
+                raise ValueError(
+                    f"monotone[{name!r}] must be 'increase' or 'decrease', got {direction!r}."
+                )
+            for column in self._positions([name], "monotone"):
+                if column in self.numbers:
+                    j = self.numbers.index(column)
+                    limit = self.lower if sign > 0 else self.upper
+                    limit[:, j] = self.own[:, j]
+                elif [column] in self.categories and self._is_ordered(column):
+                    j = self.categories.index([column])
+                    start = self.starts[j] - p
+                    codes, own = np.arange(self.sizes[j]), self.own[:, [p + j]]
+                    self.allowed[:, start : start + self.sizes[j]] &= (codes - own) * sign >= 0
+                elif any(column in block for block in self.categories):
+                    raise ValueError(
+                        f"monotone[{name!r}]: the column holds categories without an order; make "
+                        "it an ordered pandas.Categorical, or leave it out."
+                    )
+
+    # -- what columns are ---------------------------------------------------------------------
+
+    def _check_numbers(self) -> None:
+        for column in self.numbers:
+            try:
+                _numbers(_column(self.X, column))
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"Column {self._names([column])[0]!r} does not hold numbers ({error}): name it "
+                    "in categorical."
+                ) from error
+
+    def _is_integer(self, column: int) -> bool:
+        kind = self.X.dtypes.iloc[column] if self.is_frame else self.X.dtype
+        return is_integer_dtype(kind)
+
+    def _is_ordered(self, column: int) -> bool:
+        kind = self.X.dtypes.iloc[column] if self.is_frame else None
+        return isinstance(kind, pd.CategoricalDtype) and kind.ordered
+
+    def _as_before(self, column: int, numbers: np.ndarray) -> Any:
+        """Numbers in the column's own type, where that can hold them."""
+        kind = self.X.dtypes.iloc[column]
+        if is_integer_dtype(kind) and not self.whole[self.numbers.index(column)]:
+            return numbers
+        return pd.array(numbers, dtype=kind)
+
+    def _names(self, columns: Sequence[int]) -> list:
+        return [self.X.columns[i] if self.is_frame else int(i) for i in columns]
+
+    def _positions(self, columns: Any, parameter: str) -> list[int]:
+        return column_positions(self.X, columns, parameter)
+
+    def _numbers_named(self, name: Any, parameter: str) -> list[int]:
+        positions = self._positions([name], parameter)
+        if any(p in block for block in self.categories for p in positions):
+            raise ValueError(f"{parameter}[{name!r}]: the column holds categories, not numbers.")
+        return [self.numbers.index(p) for p in positions if p in self.numbers]
+
+
+def _blocks(X: Any, reference: Any, actionable: list[int], categorical: Any) -> list[list[int]]:
+    """Positions of the column, or 0/1 columns, of each category."""
+    if categorical is None:
+        words = [i for i in actionable if not _is_number(X, i)]
+        return [[i] for i in words] + _one_hot_runs(
+            reference, [i for i in actionable if i not in words]
+        )
+    if isinstance(categorical, str) or not isinstance(
+        categorical, (list, tuple, np.ndarray, pd.Index)
+    ):
+        categorical = [categorical]
+    blocks = []
+    for entry in categorical:
+        positions = column_positions(X, entry if _is_list(entry) else [entry], "categorical")
+        blocks.append(sorted(positions))
+        if len(positions) > 1 and not _is_one_hot(reference, positions):
+            raise ValueError(
+                f"categorical: {entry!r} stands for several columns, which must be 0 or 1, one of "
+                "them 1 in every row; columns that each hold categories are named one by one."
+            )
+    named = [column for block in blocks for column in block]
+    if len(set(named)) < len(named):
+        raise ValueError(f"categorical={categorical!r} names a column twice.")
+    return blocks + [[i] for i in actionable if i not in named and not _is_number(X, i)]
+
+
+def _is_list(entry: Any) -> bool:
+    return isinstance(entry, (list, tuple, np.ndarray, slice))
+
+
+def _is_number(X: Any, column: int) -> bool:
+    """Whether a column holds numbers, and more than truth values."""
+    kind = X.dtypes.iloc[column] if hasattr(X, "iloc") else X.dtype
+    if is_bool_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
+        return False
+    if is_object_dtype(kind) and not hasattr(X, "iloc"):
+        return all(isinstance(value, (int, float, np.number)) for value in X[:, column])
+    return is_numeric_dtype(kind)
+
+
+def _one_hot_runs(X: Any, columns: list[int]) -> list[list[int]]:
+    """Adjacent 0/1 columns of which every row has one together; any other 0/1 column alone."""
+    binary = [i for i in columns if np.isin(_numbers(_column(X, i)), (0, 1)).all()]
+    runs, k = [], 0
+    while k < len(binary):
+        total, run = np.zeros(len(X)), []
+        for i in binary[k:]:
+            if run and i != run[-1] + 1:
+                break
+            total = total + _numbers(_column(X, i))
+            run.append(i)
+            if (total >= 1).all() or (total > 1).any():
+                break
+        whole = len(run) > 1 and (total == 1).all()
+        runs.append(run if whole else binary[k : k + 1])
+        k += len(runs[-1])
+    return runs
+
+
+def _is_one_hot(X: Any, columns: list[int]) -> bool:
+    part = np.column_stack([_numbers(_column(X, i)) for i in columns])
+    return bool(np.isin(part, (0, 1)).all() and (part.sum(axis=1) == 1).all())
+
+
+def _column(X: Any, column: int) -> Any:
+    return _safe_indexing(X, column, axis=1)
+
+
+def _numbers(column: Any) -> np.ndarray:
+    return pd.to_numeric(pd.Series(np.asarray(column, dtype=object))).to_numpy(
+        np.float64, na_value=np.nan
+    )
+
+
+def _levels(X: Any, reference: Any, block: list[int]) -> np.ndarray:
+    """Values of a category, one row each; in order where it has one."""
+    if len(block) > 1:
+        return np.eye(len(block))
+    columns = [pd.Series(_column(table, block[0])) for table in (reference, X)]
+    if isinstance(columns[0].dtype, pd.CategoricalDtype) and columns[0].dtype.ordered:
+        present = set(columns[0].dropna()) | set(columns[1].dropna())
+        known = [value for value in columns[0].cat.categories if value in present]
+    else:
+        known = pd.unique(pd.concat([c.astype(object).dropna() for c in columns]))
+        known = sorted(known, key=lambda value: (str(type(value)), value))
+    level = np.empty((len(known), 1), dtype=object)
+    level[:, 0] = known
+    missing = [c[c.isna()] for c in columns if c.isna().any()]
+    if missing:
+        level = np.append(level, [[missing[0].astype(object).iloc[0]]], axis=0)
+    return level
+
+
+def _codes(X: Any, block: list[int], level: np.ndarray) -> np.ndarray:
+    if len(block) > 1:
+        return np.column_stack([_numbers(_column(X, i)) for i in block]).argmax(axis=1)
+    column = pd.Series(_column(X, block[0])).astype(object)
+    missing = pd.isna(level[:, 0])
+    codes = pd.Index(level[~missing, 0]).get_indexer(column)
+    return np.where(column.isna(), np.flatnonzero(missing)[0] if missing.any() else -1, codes)
+
+
+def _scales(numbers: np.ndarray) -> np.ndarray:
+    """Median absolute deviation; where it is 0 the mean one; where that is 0, one."""
+    scales = np.ones(numbers.shape[1])
+    for j, column in enumerate(numbers.T):
+        column = column[~np.isnan(column)]
+        if len(column):
+            mean = np.abs(column - np.median(column)).mean()
+            scales[j] = median_abs_deviation(column) or mean or 1.0
+    return scales
+
+
+def _items(mapping: Any, parameter: str) -> Any:
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"{parameter} must be a dict by column, got {type(mapping).__name__}.")
+    return mapping.items()
+
+
+def _pair(name: Hashable, limits: Any) -> tuple[float, float]:
+    try:
+        low, high = limits
+        low = -np.inf if low is None else float(low)
+        high = np.inf if high is None else float(high)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"bounds[{name!r}] must be (lowest, highest), got {limits!r}.") from error
+    if not low <= high:
+        raise ValueError(f"bounds[{name!r}] must be (lowest, highest), got {limits!r}.")
+    return low, high
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a == b) | (np.isnan(a) & np.isnan(b))
