@@ -264,7 +264,8 @@ class _Search:
             raise ValueError(
                 "method='gradient' needs distance='mad_l1' or 'l2', and a network of skfair or "
                 "skorch, or a linear model, after steps that scale numbers and encode categories "
-                f"column by column, which {type(decisions.estimator).__name__} is not: use 'genetic'."
+                "column by column; use 'genetic' or 'auto' for "
+                f"{type(decisions.estimator).__name__}."
             )
         by_gradient = can and self.kind is not None and method != "genetic"
         values, found = self.profiles.own.copy(), np.zeros(n, dtype=bool)
