@@ -1,5 +1,6 @@
 """Fairness metrics and the scorers made of them."""
 
+from .burden import burden, burden_gap
 from .generalization import fairness_generalization
 from .individual import individual_fairness_violation
 from .parity import decision_rationale_similarity, parity_score
@@ -11,6 +12,7 @@ from .scorers import (
     get_scorer,
     get_scorer_names,
     make_fairness_scorer,
+    neg_burden_gap_scorer,
     neg_individual_fairness_violation_scorer,
     neg_parity_score_scorer,
     neg_prediction_sensitivity_scorer,
@@ -22,6 +24,8 @@ from .subgroups import subgroup_report
 
 __all__ = [
     "FairnessScorer",
+    "burden",
+    "burden_gap",
     "decision_rationale_similarity",
     "fairness_generalization",
     "fairness_index",
@@ -30,6 +34,7 @@ __all__ = [
     "get_scorer_names",
     "individual_fairness_violation",
     "make_fairness_scorer",
+    "neg_burden_gap_scorer",
     "neg_individual_fairness_violation_scorer",
     "neg_parity_score_scorer",
     "neg_prediction_sensitivity_scorer",

@@ -76,16 +76,25 @@ def recourse_gap(
     )
     if classes is not None and len(classes) != logits.shape[1]:
         raise ValueError(f"classes has {len(classes)} labels for {logits.shape[1]} columns.")
+    return gap_between(fairn.burden(logits, codes), sensitive_features, weights, attributes)
+
+
+def gap_between(
+    burdens: torch.Tensor,
+    sensitive_features: Any,
+    weights: torch.Tensor | None,
+    attributes: str = "intersection",
+) -> float:
+    """Sum over the pairs of groups of the difference of their mean burdens (FaiR-N, Eq. 1)."""
     encoder = GroupEncoder(attributes)
-    sensitive_features = as_frame(sensitive_features, len(logits))
+    sensitive_features = as_frame(sensitive_features, len(burdens))
     if weights is not None:  # weight zero is the same as absence
         rows = weights > 0
-        logits, weights = logits[rows], weights[rows]
+        burdens, weights = burdens[rows], weights[rows]
         sensitive_features = sensitive_features[rows.numpy()]
     groups = torch.from_numpy(encoder.encode(sensitive_features))
     contrasts = group_contrasts(encoder.attribute_of)
-    gap, _ = fairn.recourse_gap(fairn.burden(logits, codes), groups, weights, contrasts)
-    return float(gap)
+    return float(fairn.recourse_gap(burdens, groups, weights, contrasts)[0])
 
 
 def burdens(decision: Any, *, unfavorable: Any = None, classes: Any = None) -> np.ndarray:
@@ -183,11 +192,14 @@ def _as_logits(decision: Any, sample_weight: Any) -> tuple[torch.Tensor, torch.T
         decision = decision[:, 0]
     if decision.ndim == 1:
         decision = np.column_stack([np.zeros_like(decision), decision])
-    weights = None
-    if sample_weight is not None:
-        weights = torch.from_numpy(
-            _check_sample_weight(
-                sample_weight, decision, dtype=np.float64, ensure_non_negative=True, copy=True
-            )
-        )
-    return torch.tensor(decision), weights
+    return torch.tensor(decision), as_weights(sample_weight, decision)
+
+
+def as_weights(sample_weight: Any, rows: np.ndarray) -> torch.Tensor | None:
+    """Check weights of rows."""
+    if sample_weight is None:
+        return None
+    checked = _check_sample_weight(
+        sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
+    )
+    return torch.from_numpy(checked)

@@ -12,6 +12,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from .._estimators import binary_codes, decision_arguments, from_inside
 from ..sensitive import as_frame, select_sensitive
+from .burden import burden_gap
 from .individual import largest_violation
 from .parity import decision_rationale_similarity, parity_score
 from .recourse import fairness_index, recourse_gap, robustness_index
@@ -23,6 +24,7 @@ __all__ = [
     "get_scorer",
     "get_scorer_names",
     "make_fairness_scorer",
+    "neg_burden_gap_scorer",
     "neg_individual_fairness_violation_scorer",
     "neg_parity_score_scorer",
     "neg_prediction_sensitivity_scorer",
@@ -46,9 +48,9 @@ class FairnessScorer:
         Shown by ``repr``.
     sign : {1, -1}
         -1 turns a gap into a score.
-    response : {"decision", "predict", "codes", "estimator", "columns"}
+    response : {"decision", "predict", "codes", "estimator", "people", "columns"}
         What the metric is given: decision values; labels and predictions; these as 0 and 1; the
-        estimator and the data; or these with ``sensitive_columns``.
+        estimator and the data; the estimator and X; or these with ``sensitive_columns``.
     sensitive_columns : str, int, list, slice or callable, default=None
         Columns of X that hold the sensitive features.
     needs_groups : bool, default=True
@@ -120,6 +122,10 @@ class FairnessScorer:
             kwargs["sensitive_features"] = sensitive_features
         if self.response == "estimator":
             value = self.metric(estimator, X, y, **kwargs)
+        elif self.response == "people":
+            if self.sensitive_columns is not None:
+                kwargs = {"sensitive_columns": self.sensitive_columns} | kwargs
+            value = self.metric(estimator, X, **kwargs)
         elif self.response == "columns":
             kwargs["sensitive_columns"] = self._columns(estimator, sensitive_features)
             value = self.metric(estimator, X, **{"aggregate": "mean"} | kwargs)
@@ -208,6 +214,7 @@ _METRICS = {
     "recourse_gap": (recourse_gap, -1, "decision", True),
     "fairness_index": (fairness_index, 1, "decision", True),
     "robustness_index": (robustness_index, 1, "decision", False),
+    "burden_gap": (burden_gap, -1, "people", True),
     "parity_score": (parity_score, -1, "estimator", True),
     "decision_rationale_similarity": (decision_rationale_similarity, 1, "estimator", True),
     "individual_fairness_violation": (largest_violation, -1, "estimator", False),
@@ -283,6 +290,7 @@ def make_fairness_scorer(
     return FairnessScorer(function, name, sign, response, sensitive_columns, needs_groups, kwargs)
 
 
+neg_burden_gap_scorer = make_fairness_scorer("burden_gap")
 neg_individual_fairness_violation_scorer = make_fairness_scorer("individual_fairness_violation")
 neg_parity_score_scorer = make_fairness_scorer("parity_score")
 neg_prediction_sensitivity_scorer = make_fairness_scorer("prediction_sensitivity")

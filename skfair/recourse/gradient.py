@@ -8,8 +8,8 @@ from .decisions import Decisions
 from .linear import cheapest_change
 from .profiles import Profiles
 
-BEYOND = 1.05  # of the margin, so that rounding does not leave a profile on the wrong side
 LEAST = 1e-4  # log-odds by which an accepted profile is to be accepted
+BEYOND, FURTHER = 1.05, 1.1  # how far to aim beyond the boundary; its growth until one is accepted
 SLOWER, SLOWEST = 0.8, 0.05  # step towards the linearised boundary, after each that failed
 
 
@@ -53,7 +53,7 @@ def search(
         Whether it is accepted.
     """
     p, own = len(profiles.numbers), profiles.own[rows]
-    at, pace = starts.copy(), np.ones(len(rows))
+    at, pace, beyond = starts.copy(), np.ones(len(rows)), np.full(len(rows), BEYOND)
     best, nearest = own.copy(), np.full(len(rows), np.inf)
     for _ in range(max_iter):
         margin, slope = decisions.margin_and_slope(at, rows)
@@ -62,7 +62,9 @@ def search(
         best[better], nearest[better] = at[better], distance[better]
         back = profiles.features(own) - profiles.features(at)
         at_own = margin + (slope * back).sum(axis=1)  # what the linearisation says of the own one
-        goal = cheapest_change(profiles, rows, slope, BEYOND * np.maximum(LEAST - at_own, 0), kind)
+        beyond = np.where(np.isinf(nearest), beyond * FURTHER, BEYOND)
+        needed = beyond * np.maximum(LEAST - at_own, 0)
+        goal = cheapest_change(profiles, rows, slope, needed, kind)
         pace = np.where(better, 1.0, np.maximum(pace * SLOWER, SLOWEST))
         step = goal.copy()
         step[:, :p] = at[:, :p] + pace[:, None] * (goal[:, :p] - at[:, :p])
