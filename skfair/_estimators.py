@@ -24,7 +24,8 @@ def take_apart(estimator: Any) -> tuple[Any, Pipeline | None]:
     before : Pipeline or None
         Turns what ``estimator`` takes into what ``final`` takes.
     """
-    check_is_fitted(estimator)
+    if not hasattr(estimator, "classes_"):
+        check_is_fitted(estimator)
     if hasattr(estimator, "best_estimator_"):
         return take_apart(estimator.best_estimator_)
     if not hasattr(estimator, "steps"):

@@ -125,7 +125,7 @@ class FairnessScorer:
         elif self.response == "people":
             if self.sensitive_columns is not None:
                 kwargs = {"sensitive_columns": self.sensitive_columns} | kwargs
-            value = self.metric(estimator, X, **kwargs)
+            value = self.metric(estimator, X, **{"random_state": 0} | kwargs)
         elif self.response == "columns":
             kwargs["sensitive_columns"] = self._columns(estimator, sensitive_features)
             value = self.metric(estimator, X, **{"aggregate": "mean"} | kwargs)

@@ -211,7 +211,8 @@ def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any)
     sensitive = [] if sensitive_columns is None else column_positions(X, sensitive_columns)
     if actionable is None:
         return [i for i in range(X.shape[1]) if i not in sensitive]
-    columns = sorted(set(column_positions(X, actionable, "actionable")))
+    empty = isinstance(actionable, (list, tuple)) and not actionable
+    columns = [] if empty else sorted(set(column_positions(X, actionable, "actionable")))
     if both := sorted(set(columns) & set(sensitive)):
         raise ValueError(f"actionable names the sensitive column(s) at {both}, which never change.")
     return columns

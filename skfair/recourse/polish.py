@@ -10,7 +10,7 @@ from .decisions import Decisions
 from .profiles import Profiles
 
 HALVINGS = 12
-PASSES = 2
+PASSES = 8
 
 
 def polish(
@@ -41,7 +41,7 @@ def polish(
         Accepted profiles, at most as far away.
     """
     values, own = values.copy(), profiles.own[rows]
-    far = distance(values, rows)
+    far = np.array(distance(values, rows))
 
     def offer(who: np.ndarray, candidate: np.ndarray) -> np.ndarray:
         """Take the candidate where it is accepted and nearer."""
@@ -51,7 +51,8 @@ def polish(
         values[who[good]], far[who[good]] = candidate[good], length[good]
         return good
 
-    for _ in range(PASSES):
+    for passed in range(PASSES):
+        differed = values != own
         for column in range(values.shape[1]):
             who = np.flatnonzero((values[:, column] != own[:, column]) & ~np.isnan(own[:, column]))
             candidate = values[who]
@@ -67,4 +68,6 @@ def polish(
                 candidate[:, column] = own[who, column] + middle * step
                 good = offer(who, profiles.permitted(candidate, rows[who]))
                 near, reach = np.where(good, near, middle), np.where(good, middle, reach)
+        if passed and (differed == (values != own)).all():
+            break
     return values

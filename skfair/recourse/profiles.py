@@ -248,7 +248,8 @@ class Profiles:
         return [self.X.columns[i] if self.is_frame else int(i) for i in columns]
 
     def _positions(self, columns: Any, parameter: str) -> list[int]:
-        return column_positions(self.X, columns, parameter)
+        columns = [columns] if isinstance(columns, str) else columns
+        return column_positions(self.X, columns, parameter) if len(columns) else []
 
     def _numbers_named(self, name: Any, parameter: str) -> list[int]:
         positions = self._positions([name], parameter)
