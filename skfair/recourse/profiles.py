@@ -13,6 +13,7 @@ from sklearn.utils import _safe_indexing
 
 from ..sensitive import column_positions
 
+ROUNDING = 1e-9  # of a column's scale: no change
 DIRECTIONS = {"increase": 1, "decrease": -1}
 
 
@@ -149,7 +150,8 @@ class Profiles:
         own = self.own[rows]
         numbers = np.clip(values[:, :p], self.lower[rows], self.upper[rows])
         numbers = np.where(self.whole, self._rounded(numbers, rows), numbers)
-        numbers = np.where(np.isnan(numbers), own[:, :p], numbers)
+        same = np.abs(numbers - own[:, :p]) <= ROUNDING * self.scale
+        numbers = np.where(same | np.isnan(numbers), own[:, :p], numbers)
         codes = values[:, p:].astype(int)
         if codes.size:
             may = np.take_along_axis(self.allowed[rows], self.starts - p + np.maximum(codes, 0), 1)
