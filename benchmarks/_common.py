@@ -139,6 +139,13 @@ def summarise(rows: list[dict], by: Sequence[str]) -> pd.DataFrame:
     return table.drop(columns="constant sd").reset_index()
 
 
+def beside(table: pd.DataFrame, paper: dict, by: list[str], names: list[str]) -> pd.DataFrame:
+    """Put the paper's figures behind ours."""
+    keys = table[by].agg(tuple, axis=1) if len(by) > 1 else table[by[0]]
+    printed = pd.DataFrame([paper.get(key, (np.nan,) * len(names)) for key in keys])
+    return table.join(printed.set_axis([f"paper {name}" for name in names], axis=1))
+
+
 def report(name: str, table: pd.DataFrame, title: str, settings: dict[str, Any]) -> None:
     """Print the table and write it, with the settings in front, to ``results/NAME.csv``."""
     shown = table[[c for c in table.columns if not c.endswith(" sd")]]

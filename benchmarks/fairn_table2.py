@@ -24,6 +24,7 @@ from ._common import (
     Part,
     adult,
     arguments,
+    beside,
     encode,
     german,
     measures,
@@ -160,13 +161,6 @@ def score(model: FaiRNClassifier, train: Part, test: Part) -> dict:
         _, seconds = timed(lambda: model.fit(train.X, train.y, sensitive_features=train.sensitive))
     row = measures(test, model.predict(test.X), model.decision_function(test.X))
     return row | {"seconds": seconds}
-
-
-def beside(table: pd.DataFrame, paper: dict, by: list[str], names: list[str]) -> pd.DataFrame:
-    """Put the paper's figures behind ours."""
-    keys = table[by].agg(tuple, axis=1) if len(by) > 1 else table[by[0]]
-    printed = pd.DataFrame([paper.get(key, (np.nan,) * len(names)) for key in keys])
-    return table.join(printed.set_axis([f"paper {name}" for name in names], axis=1))
 
 
 def main() -> None:
