@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import suppress
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -200,6 +201,33 @@ def decision_rationale_similarity(
     pairs = aligned_pairs(problem.shares.shape[1], None)
     layers = np.array([float(alignment(cost, pairs.to(cost))) for cost in _taylor_costs(problem)])
     return (float(layers.sum()), layers) if return_layers else float(layers.sum())
+
+
+def resampled_differences(
+    estimator: Any, X: Any, y: Any, *, sensitive_features: Any, counts: np.ndarray
+) -> np.ndarray:
+    """What :func:`parity_score` adds up, with signs, for resamples of the rows.
+
+    Parameters
+    ----------
+    estimator, X, y, sensitive_features
+        As in :func:`parity_score`; all rows have sensitive features.
+    counts : ndarray of shape (n_resamples, n_samples)
+        How often each resample has each row.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n_pairs * n_weights)
+        Differences in c_k between the groups of each pair.
+    """
+    problem = _pose(estimator, X, y, sensitive_features, None, None, None, most=PRECISE)
+    n_groups = problem.shares.shape[1]
+    resampled = problem.shares[:, None] * torch.as_tensor(counts.T).to(problem.shares)[:, :, None]
+    resampled = (resampled / resampled.sum(0)).flatten(1)  # every resample brings its own groups
+    costs = torch.cat(exact_costs(replace(problem, shares=resampled)), dim=1)
+    costs = costs.view(len(counts), n_groups, -1)
+    contrasts = group_contrasts([0] * n_groups).to(costs)
+    return (contrasts @ costs).flatten(1).cpu().numpy()
 
 
 # -- from an estimator to tensors -------------------------------------------------------------

@@ -1,0 +1,82 @@
+"""Figures of the report, as SVG in the page's own colours."""
+
+from __future__ import annotations
+
+import io
+import re
+from html import escape
+
+import numpy as np
+import pandas as pd
+from sklearn.utils._optional_dependencies import check_matplotlib_support
+
+from ..displays._base import PALETTE
+
+INK = "#010203"  # stands for the colour of the text around
+MARKERS = ("o", "s")
+
+
+def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
+    """Values with their confidence intervals, a line for every group.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        With ``group``, ``model``, ``value``, ``lower`` and ``upper``.
+    label : str
+        Of the axis.
+    says : str
+        What the figure shows, for those who do not see it.
+
+    Returns
+    -------
+    str
+        An ``svg`` element.
+    """
+    check_matplotlib_support("AuditReport.to_html")
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    groups, models = rows["group"].unique(), rows["model"].unique()
+    style = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": f"{label}-{len(rows)}",
+        "font.family": "sans-serif",
+        "font.size": 10,
+        **dict.fromkeys(
+            ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+        ),
+    }
+    with rc_context(style):
+        figure = Figure(figsize=(5.4, 0.9 + 0.42 * len(groups)), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.subplots()
+        for k, model in enumerate(models):
+            part = rows[rows["model"] == model].set_index("group").reindex(groups)
+            at = np.arange(len(groups)) + (k - (len(models) - 1) / 2) * 0.26
+            reach = np.abs(part[["lower", "upper"]].to_numpy().T - part["value"].to_numpy())
+            axes.errorbar(
+                part["value"],
+                at,
+                xerr=np.nan_to_num(reach),
+                fmt=MARKERS[k % len(MARKERS)],
+                color=PALETTE[(0, 5)[k % 2]],
+                capsize=3,
+                label=model,
+            )
+        axes.set_yticks(range(len(groups)), groups)
+        axes.set(xlabel=label, ylim=(len(groups) - 0.5, -0.5))
+        axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
+        axes.spines[["top", "right"]].set_visible(False)
+        if len(models) > 1:
+            axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    salt = re.sub(r"\W+", "-", label)  # ids must differ from those of the other figures
+    svg = re.sub(r'id="([^"]+)"', rf'id="{salt}-\1"', svg)
+    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{salt}-", svg)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(says)}"', 1)

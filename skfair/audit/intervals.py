@@ -1,0 +1,181 @@
+"""Bootstrap confidence intervals of group values and of the gaps between groups.
+
+A gap is a norm of the differences between groups, so it is never below zero and larger, on average,
+in a sample than in the population; the usual percentile interval of such a statistic misses a gap
+of zero every time. Here the lower end is the gap minus what the norm of the sampling error rarely
+exceeds (a norm of a sum is at most the sum of the norms), and the upper end is that of the signed
+differences.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import binomtest
+
+CHUNK = 2**23  # numbers drawn together
+
+
+class Interval(NamedTuple):
+    """A value and its confidence interval."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+class Ratios(NamedTuple):
+    """Ratios of sums over people, in each group and for everybody.
+
+    Arrays are of shape (n_groups + 1,) and (n_resamples, n_groups + 1); everybody is last.
+    """
+
+    value: np.ndarray
+    resampled: np.ndarray
+    hits: np.ndarray  # numerators, if these are counts, else NaN
+    cases: np.ndarray
+
+    def interval(self, group: int, level: float) -> Interval:
+        """Percentile interval; the exact one of Clopper and Pearson for none or all of a count."""
+        value, draws = self.value[group], self.resampled[:, group]
+        hits, cases = self.hits[group], self.cases[group]
+        if hits in (0, cases) and cases > 0:
+            exact = binomtest(int(hits), int(cases)).proportion_ci(level)
+            return Interval(value, exact.low, exact.high)
+        if np.isnan(value):
+            return Interval(value, np.nan, np.nan)
+        return Interval(value, *np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2]))
+
+    def gap(self, how: str, level: float) -> Interval:
+        """Of the groups that have a value: "sum" over pairs of |difference|, or the "max"."""
+        known = np.flatnonzero(~np.isnan(self.value[:-1]))
+        if len(known) < 2:
+            return Interval(np.nan, np.nan, np.nan)
+        first, second = np.triu_indices(len(known), 1)
+        value, draws = self.value[known], self.resampled[:, known]
+        return gap_interval(
+            value[first] - value[second], draws[:, first] - draws[:, second], how, level
+        )
+
+
+def gap_interval(
+    differences: np.ndarray, resampled: np.ndarray, how: str, level: float
+) -> Interval:
+    """Confidence interval of a norm of differences.
+
+    Parameters
+    ----------
+    differences : ndarray of shape (n_differences,)
+        As observed.
+    resampled : ndarray of shape (n_resamples, n_differences)
+        In each resample; resamples with NaN are left out.
+    how : {"sum", "max"}
+        Norm.
+    level : float in (0, 1)
+        Confidence level.
+
+    Returns
+    -------
+    Interval
+        The norm and its interval.
+    """
+    resampled = resampled[~np.isnan(resampled).any(axis=1)]
+    sizes = np.abs(differences)
+    norm = np.sum if how == "sum" else np.max
+    value = float(norm(sizes))
+    if not len(resampled):
+        return Interval(value, np.nan, np.nan)
+    tail = (1 + level) / 2
+    error = np.quantile(norm(np.abs(resampled - differences), axis=1), tail)
+    signed = resampled * np.sign(differences)
+    signed = signed.sum(axis=1) if how == "sum" else signed[:, sizes.argmax()]
+    upper = max(value, np.quantile(signed, tail))
+    if value == 0:  # no sign to go by
+        upper = max(upper, error)
+    return Interval(value, max(0.0, value - error), float(upper))
+
+
+class Resamples:
+    """Bootstrap resamples of people, drawn within each group.
+
+    Parameters
+    ----------
+    codes : int ndarray of shape (n,)
+        Group of each person; those below zero are in no group, but count among everybody.
+    n_groups : int
+        Number of groups.
+    n_resamples : int
+        Number of resamples.
+    rng : numpy.random.Generator
+        Source of chance.
+    """
+
+    def __init__(
+        self, codes: np.ndarray, n_groups: int, n_resamples: int, rng: np.random.Generator
+    ) -> None:
+        strata = [np.flatnonzero(codes == group) for group in range(n_groups)]
+        self.strata = [*strata, np.flatnonzero(codes < 0)]
+        self.n_resamples, self.rng = n_resamples, rng
+
+    def ratios(self, tops: np.ndarray, bottoms: np.ndarray) -> list[Ratios]:
+        """Sums of ``tops`` over sums of ``bottoms``.
+
+        Parameters
+        ----------
+        tops, bottoms : ndarray of shape (n, n_ratios)
+            What each person adds.
+
+        Returns
+        -------
+        list of Ratios
+            One for each column.
+        """
+        data, n_ratios = np.concatenate([tops, bottoms], axis=1), tops.shape[1]
+        sums = np.array([data[rows].sum(axis=0) for rows in self.strata])
+        drawn = np.array([self._sums(data[rows]) for rows in self.strata])
+        sums = np.append(sums[:-1], [sums.sum(axis=0)], axis=0)
+        drawn = np.append(drawn[:-1], [drawn.sum(axis=0)], axis=0).transpose(1, 0, 2)
+        values, resampled = (
+            np.divide(
+                a[..., :n_ratios],
+                a[..., n_ratios:],
+                out=np.full(a[..., n_ratios:].shape, np.nan),
+                where=a[..., n_ratios:] > 0,
+            )
+            for a in (sums, drawn)
+        )
+        counts = np.isin(data, (0, 1)).all(axis=0)
+        counts = counts[:n_ratios] & counts[n_ratios:]
+        hits = np.where(counts, sums[:, :n_ratios], np.nan)
+        return [
+            Ratios(values[:, k], resampled[:, :, k], hits[:, k], sums[:, n_ratios + k])
+            for k in range(n_ratios)
+        ]
+
+    def counts(self) -> np.ndarray:
+        """How often each resample has each person, (n_resamples, n)."""
+        counts = np.zeros((self.n_resamples, sum(map(len, self.strata))))
+        for rows in self.strata:
+            for row in counts:
+                if len(rows):
+                    drawn = self.rng.integers(len(rows), size=len(rows))
+                    row[rows] = np.bincount(drawn, minlength=len(rows))
+        return counts
+
+    def _sums(self, data: np.ndarray) -> np.ndarray:
+        """Sums of resampled rows, (n_resamples, n_columns)."""
+        sums = np.zeros((self.n_resamples, data.shape[1]))
+        n = len(data)
+        if not n:
+            return sums
+        distinct, size = np.unique(data, axis=0, return_counts=True)
+        if len(distinct) < n / 4:  # many alike: draw how many of each
+            return self.rng.multinomial(n, size / n, size=self.n_resamples) @ distinct
+        step = max(1, CHUNK // n)
+        for start in range(0, self.n_resamples, step):
+            some = slice(start, min(start + step, self.n_resamples))
+            drawn = self.rng.integers(n, size=(some.stop - some.start, n))
+            for k, rows in enumerate(drawn, start):
+                sums[k] = np.bincount(rows, minlength=n) @ data
+        return sums

@@ -1,0 +1,377 @@
+"""What the report measures: each section as rows, or a line that says why not."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from fairlearn.metrics import MetricFrame, false_positive_rate, selection_rate, true_positive_rate
+from sklearn.metrics import accuracy_score
+from sklearn.utils import _safe_indexing
+
+from .._estimators import decision_values, from_inside, take_apart
+from ..labels import unfavorable_codes
+from ..metrics.generalization import _read
+from ..metrics.parity import resampled_differences
+from ..metrics.recourse import burdens
+from ..metrics.sensitivity import prediction_sensitivity
+from ..metrics.subgroups import subgroup_report
+from ..recourse import counterfactuals
+from ..sensitive import GroupEncoder, as_frame
+from .intervals import Interval, Resamples, gap_interval
+
+EVERYBODY, GAP = "everybody", "gap"
+PARITY_ROWS, PARITY_RESAMPLES = 1000, 100
+MOST_SENSITIVE, LARGEST_SUBGROUPS, COLUMNS_SHOWN = 10, 10, 8
+
+# measure -> (fairlearn's or scikit-learn's metric, who counts, what is counted)
+RATES: dict[str, tuple[Callable, Callable, Callable]] = {
+    "accuracy": (accuracy_score, lambda y, p: y >= 0, lambda y, p: y == p),
+    "selection rate": (selection_rate, lambda y, p: y >= 0, lambda y, p: p == 1),
+    "true positive rate": (true_positive_rate, lambda y, p: y == 1, lambda y, p: p == 1),
+    "false positive rate": (false_positive_rate, lambda y, p: y == 0, lambda y, p: p == 1),
+}
+RATE_MEANS = {
+    "accuracy": "Of 100 decisions about {group}, {n} agree with the data.",
+    "selection rate": "Of 100 people in {group}, {n} are accepted.",
+    "true positive rate": "Of 100 in {group} whose outcome was favourable, {n} are accepted.",
+    "false positive rate": "Of 100 in {group} whose outcome was not favourable, {n} are accepted.",
+}
+
+
+class NotComputed(Exception):
+    """A section that has no figures, and why."""
+
+
+@dataclass
+class Audited:
+    """A classifier and the people it is audited on.
+
+    ``accepted`` and ``favourable`` are 1 for acceptance, as predicted and in the data.
+    """
+
+    name: str
+    estimator: Any
+    X: Any
+    y: np.ndarray
+    frame: pd.DataFrame
+    unfavorable: Any
+    level: float
+    n_resamples: int
+    seed: int
+    y_pred: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.encoder = GroupEncoder()
+        self.codes = self.encoder.encode(self.frame)[:, 0]
+        self.groups = [
+            " & ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in self.encoder.labels
+        ]
+        if len(self.groups) < 2:
+            raise ValueError(f"sensitive_features has one group only, {self.groups}.")
+        classes = getattr(self.estimator, "classes_", None)
+        self.classes = np.unique(self.y) if classes is None else np.asarray(classes)
+        if unknown := sorted(set(self.y.tolist()) - set(self.classes.tolist()), key=str):
+            raise ValueError(
+                f"y has labels {unknown} that the {self.name} does not know; it knows "
+                f"{self.classes.tolist()}."
+            )
+        if self.unfavorable is None:
+            self.unfavorable = from_inside(self.estimator, "unfavorable")
+        codes = unfavorable_codes(self.unfavorable, self.classes)
+        self.refusing = self.classes[list(codes)]
+        self.y_pred = np.asarray(self.predict(self.X, self.frame)).ravel()
+        self.accepted = (~np.isin(self.y_pred, self.refusing)).astype(int)
+        self.favourable = (~np.isin(self.y, self.refusing)).astype(int)
+
+    # -- what can be asked ---------------------------------------------------------------------
+
+    def predict(self, X: Any, frame: pd.DataFrame) -> Any:
+        """Predictions, with the groups and a seed where ``predict`` takes them."""
+        known = inspect.signature(self.estimator.predict).parameters
+        given = {"sensitive_features": frame, "random_state": self.seed}
+        return self.estimator.predict(X, **{k: v for k, v in given.items() if k in known})
+
+    def check_alone(self) -> None:
+        """Raise if a decision is not a function of a person's row alone."""
+        known = inspect.signature(self.estimator.predict).parameters
+        kind = type(self.estimator).__name__
+        if "sensitive_features" in known:
+            raise NotComputed(f"{kind} needs to be told everybody's group to decide.")
+        if "random_state" in known:
+            raise NotComputed(f"{kind} decides at random.")
+
+    def resamples(self, rows: np.ndarray | None = None, n: int | None = None) -> Resamples:
+        """Resamples of these people, the same ones each time."""
+        codes = self.codes if rows is None else self.codes[rows]
+        rng = np.random.default_rng(self.seed)
+        return Resamples(codes, len(self.groups), n or self.n_resamples, rng)
+
+    def members(self, k: int) -> str:
+        """Name of the k-th group in a sentence."""
+        return f"group {self.groups[k]}" if k < len(self.groups) else EVERYBODY
+
+    def row(self, section: str, measure: str, group: Hashable, found: Interval, says: str) -> dict:
+        """A row of the report's frame."""
+        return {
+            "section": section,
+            "measure": measure,
+            "group": str(group),
+            "model": self.name,
+            "value": float(found.value),
+            "lower": float(found.lower),
+            "upper": float(found.upper),
+            "meaning": says,
+        }
+
+
+def group_rates(audited: Audited) -> Iterator[dict]:
+    """Accuracy, selection and error rates of each group, and their greatest difference."""
+    y, p = audited.favourable, audited.accepted
+    yield from _rates("Group metrics", audited, y, p, audited.codes, audited.resamples())
+
+
+def _rates(
+    section: str,
+    audited: Audited,
+    y: np.ndarray,
+    p: np.ndarray,
+    codes: np.ndarray,
+    resamples: Resamples,
+    suffix: str = "",
+) -> Iterator[dict]:
+    cases = np.column_stack([who(y, p) for _, who, _ in RATES.values()]).astype(float)
+    hits = cases * np.column_stack([what(y, p) for *_, what in RATES.values()])
+    known = codes >= 0
+    frame = MetricFrame(
+        metrics={name: metric for name, (metric, *_) in RATES.items()},
+        y_true=y[known],
+        y_pred=p[known],
+        sensitive_features=codes[known],
+    )
+    for name, ratios in zip(RATES, resamples.ratios(hits, cases), strict=True):
+        for k in range(len(audited.groups) + 1):
+            found = ratios.interval(k, audited.level)
+            if k < len(audited.groups) and not np.isnan(found.value):
+                found = found._replace(value=frame.by_group[name].loc[k])
+            says = RATE_MEANS[name].format(group=audited.members(k), n=_of_100(found.value))
+            if np.isnan(found.value):
+                says = f"Nobody in {audited.members(k)} counts for this rate."
+            group = EVERYBODY if k == len(audited.groups) else audited.groups[k]
+            yield audited.row(section, name + suffix, group, found, says)
+        found = ratios.gap("max", audited.level)
+        says = f"The groups differ by up to {100 * found.value:.1f} percentage points."
+        yield audited.row(section, name + suffix, GAP, found, says)
+
+
+def recourse_in_logits(audited: Audited) -> Iterator[dict]:
+    """Recourse gap (FaiR-N, Eq. 1)."""
+    audited.check_alone()
+    try:
+        decision = decision_values(audited.estimator, audited.X)
+    except ValueError as error:
+        raise NotComputed(str(error)) from error
+    told = {"classes": audited.classes, "unfavorable": audited.refusing}
+    distance = burdens(decision, **told)
+    yield from _means(
+        "Recourse, as the model counts",
+        "distance to acceptance",
+        audited,
+        distance,
+        audited.resamples(),
+        "{group} is on average {value:.2f} away from acceptance (log-odds; 0 for the accepted).",
+        "Mean distances to acceptance differ by {value:.2f} between groups (all pairs added).",
+    )
+
+
+def recourse_in_inputs(audited: Audited, people: np.ndarray, settings: dict) -> Iterator[dict]:
+    """Burden (FaiR-N, Table 3), for whom nothing is found, and what would have to change."""
+    audited.check_alone()
+    section = "Recourse, as people see it"
+    X = _safe_indexing(audited.X, people)
+    try:
+        found = counterfactuals(audited.estimator, X, **settings)
+    except (ValueError, TypeError) as error:
+        raise NotComputed(str(error)) from error
+    distance = np.zeros(len(people))
+    distance[found.refused] = found.distance
+    reached = np.isfinite(distance)
+    yield from _means(
+        section,
+        "burden",
+        audited,
+        distance[reached],
+        audited.resamples(people[reached]),
+        "{group} would have to change by {value:.2f} on average to be accepted (0 for the "
+        "accepted; 1 is a typical deviation of a number, or one category).",
+        "Mean changes needed differ by {value:.2f} between groups (all pairs added).",
+    )
+    refused = np.isin(np.arange(len(people)), found.refused).astype(float)[:, None]
+    lost = (~reached).astype(float)[:, None]
+    (ratios,) = audited.resamples(people).ratios(lost, refused)
+    for k in range(len(audited.groups) + 1):
+        part = ratios.interval(k, audited.level)
+        says = (
+            f"For {_of_100(part.value)} of 100 refused in {audited.members(k)}, no way was found."
+        )
+        if np.isnan(part.value):
+            says = f"Nobody in {audited.members(k)} is refused."
+        group = EVERYBODY if k == len(audited.groups) else audited.groups[k]
+        yield audited.row(section, "no way found", group, part, says)
+    changed = np.zeros((len(people), found.changed.shape[1]))
+    changed[found.refused] = found.changed.to_numpy() & found.valid[:, None]
+    order = np.argsort(-changed.sum(axis=0), kind="stable")[:COLUMNS_SHOWN]
+    order = order[changed[:, order].any(axis=0)]
+    helped = np.repeat(refused - lost, len(order), axis=1)
+    for column, part in zip(
+        order, audited.resamples(people).ratios(changed[:, order], helped), strict=True
+    ):
+        name = found.changed.columns[column]
+        value = part.interval(len(audited.groups), audited.level)
+        says = f"In {_of_100(value.value)} of 100 answers found, {name} changes."
+        yield audited.row(section, f"change of {name}", EVERYBODY, value, says)
+
+
+def _means(
+    section: str,
+    measure: str,
+    audited: Audited,
+    values: np.ndarray,
+    resamples: Resamples,
+    of_group: str,
+    of_gap: str,
+) -> Iterator[dict]:
+    """Group means of a number that everybody has, and the gap summed over pairs."""
+    values = np.asarray(values, dtype=float)[:, None]
+    (ratios,) = resamples.ratios(values, np.ones_like(values))
+    for k in range(len(audited.groups) + 1):
+        found = ratios.interval(k, audited.level)
+        who = audited.members(k)
+        says = of_group.format(group=who[0].upper() + who[1:], value=found.value)
+        group = EVERYBODY if k == len(audited.groups) else audited.groups[k]
+        yield audited.row(section, measure, group, found, says)
+    found = ratios.gap("sum", audited.level)
+    yield audited.row(section, measure, GAP, found, of_gap.format(value=found.value))
+
+
+def parity(audited: Audited, people: np.ndarray) -> Iterator[dict]:
+    """Parameter parity score (FAIRER, Eq. 4), on some people."""
+    rows = people[audited.codes[people] >= 0][:PARITY_ROWS]
+    resamples = audited.resamples(rows, PARITY_RESAMPLES)
+    counts = np.append(np.ones((1, len(rows))), resamples.counts(), axis=0)
+    try:
+        if not hasattr(take_apart(audited.estimator)[0], "module_"):
+            raise TypeError
+        differences = resampled_differences(
+            audited.estimator,
+            _safe_indexing(audited.X, rows),
+            audited.y[rows],
+            sensitive_features=audited.frame.iloc[rows],
+            counts=counts,
+        )
+    except TypeError as error:
+        kind = type(audited.estimator).__name__
+        raise NotComputed(f"{kind} is not a neural network of skfair or skorch.") from error
+    except ValueError as error:
+        raise NotComputed(str(error)) from error
+    found = gap_interval(differences[0], differences[1:], "sum", audited.level)
+    says = (
+        f"Added over all weights, the groups differ by {found.value:.2g} in what removing a weight "
+        "does to their loss; 0 would be decisions made for the same reasons."
+    )
+    yield audited.row("Reasons inside the network", "parity score", GAP, found, says)
+
+
+def sensitivity(audited: Audited, columns: Any) -> Iterator[dict]:
+    """What predictions change by if the attribute alone were another, and for whom most."""
+    audited.check_alone()
+    section = "Dependence on the attribute itself"
+    if columns is None:
+        raise NotComputed("X has no columns named like the sensitive features.")
+    try:
+        values = prediction_sensitivity(
+            audited.estimator, audited.X, sensitive_columns=columns, method="flip"
+        )
+    except ValueError as error:
+        raise NotComputed(str(error)) from error
+    yield from _means(
+        section,
+        "prediction sensitivity",
+        audited,
+        values,
+        audited.resamples(),
+        "If only the attribute were another, probabilities in {group} would change by {value:.3f} "
+        "on average.",
+        "This differs by {value:.3f} between groups (all pairs added).",
+    )
+    index = getattr(audited.X, "index", np.arange(len(values)))
+    for row in np.argsort(-values, kind="stable")[:MOST_SENSITIVE]:
+        member = audited.codes[row]
+        of = audited.groups[member] if member >= 0 else "group unknown"
+        decided = "accepted" if audited.accepted[row] else "refused"
+        says = (
+            f"This person ({of}, {decided}) would get a probability that differs by "
+            f"{values[row]:.3f} if only the attribute were another."
+        )
+        alone = Interval(values[row], np.nan, np.nan)
+        yield audited.row(section, "most sensitive people", f"row {index[row]}", alone, says)
+
+
+def subgroups(audited: Audited) -> Iterator[dict]:
+    """Subgroups whose selection rate or accuracy deviates most (Kearns et al. 2018)."""
+    section = "Subgroups"
+    for metric in ("selection_rate", "accuracy"):
+        try:
+            table = subgroup_report(
+                audited.favourable,
+                audited.accepted,
+                sensitive_features=audited.frame,
+                metric=metric,
+                pos_label=1 if metric == "selection_rate" else None,
+                confidence_level=audited.level,
+                random_state=audited.seed,
+            )
+        except ValueError as error:
+            raise NotComputed(str(error)) from error
+        measure = metric.replace("_", " ")
+        for group in table.head(LARGEST_SUBGROUPS).itertuples():
+            verdict = "beyond chance" if group.significant else "which chance may explain"
+            says = (
+                f"{group.size} people; {100 * abs(group.deviation):.1f} percentage points "
+                f"{'above' if group.deviation > 0 else 'below'} everybody, {verdict}."
+            )
+            found = Interval(group.value, group.lower, group.upper)
+            yield audited.row(section, measure, group.group, found, says)
+
+
+def generalization(audited: Audited, splits: dict) -> Iterator[dict]:
+    """Gaps of the group metrics on each split."""
+    for name, data in splits.items():
+        split = _read(name, data, None)
+        frame = as_frame(split.sensitive_features)
+        codes = _codes(audited.encoder.labels, frame)
+        p = ~np.isin(np.asarray(audited.predict(split.X, frame)).ravel(), audited.refusing)
+        y = (~np.isin(split.y, audited.refusing)).astype(int)
+        rng = np.random.default_rng(audited.seed)
+        resamples = Resamples(codes, len(audited.groups), audited.n_resamples, rng)
+        rows = _rates("Generalisation", audited, y, p.astype(int), codes, resamples, f", {name}")
+        yield from (row for row in rows if row["group"] == GAP)
+
+
+def _codes(labels: list, frame: pd.DataFrame) -> np.ndarray:
+    """Groups as they are numbered elsewhere; -1 for any other."""
+    encoder = GroupEncoder()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        codes = encoder.encode(frame)[:, 0]
+    known = [labels.index(label) if label in labels else -1 for label in encoder.labels]
+    return np.where(codes >= 0, np.array([*known, -1])[codes], -1)
+
+
+def _of_100(share: float) -> str:
+    return "-" if np.isnan(share) else f"{100 * share:.1f}".removesuffix(".0")
