@@ -233,11 +233,13 @@ def _table(rows: pd.DataFrame, about: Any, by: str, caption: str) -> str:
         )
         marked = ' class="gap"' if key == GAP else ""
         lines.append(
-            f'<tr role="row"{marked}><th scope="row" role="rowheader">{escape(str(key))}</th>{cells}'
+            f'<tr role="row"{marked}><th scope="row" role="rowheader">{escape(str(key))}</th>'
+            f"{cells}"
             f'<td role="cell" class="says">{says}</td></tr>'
         )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}"><table role="table">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        '<table role="table">'
         f'<caption>{escape(caption)}</caption><thead role="rowgroup"><tr role="row">'
         f'<th scope="col" role="columnheader">{by}</th>{head}'
         '<th scope="col" role="columnheader">What it says</th></tr></thead>'
