@@ -218,7 +218,9 @@ def dice(epochs: int, people: dict[str, int]) -> pd.DataFrame:
             if answer is None or not len(answer):
                 continue
             row = text.read(answer.iloc[[0]])
-            kept = (text.write(row)[fixed].to_numpy() == text.write(X.iloc[[i]])[fixed]).all(None)
+            kept = (
+                text.write(row)[fixed].to_numpy() == text.write(X.iloc[[i]])[fixed].to_numpy()
+            ).all()
             if kept and model.predict(row)[0] == 1:
                 values = profiles.encode(row)
                 lengths[i] = profiles.distance(values, profiles.own[[i]], "mad_l1")[0]

@@ -2,9 +2,10 @@
 
 A gap is a norm of the differences between groups, so it is never below zero and larger, on average,
 in a sample than in the population; the usual percentile interval of such a statistic misses a gap
-of zero every time. Here the lower end is the gap minus what the norm of the sampling error rarely
-exceeds (a norm of a sum is at most the sum of the norms), and the upper end is that of the signed
-differences.
+of zero every time. Here the lower end is the gap minus what the norm of the sampling error exceeds
+in 5 % of resamples (a norm of a sum is at most the sum of the norms), and the upper end is the
+97.5 % quantile of the differences with their observed signs. For two groups that is the absolute
+value of the usual interval of the difference.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def gap_interval(
     if not len(resampled):
         return Interval(value, np.nan, np.nan)
     tail = (1 + level) / 2
-    error = np.quantile(norm(np.abs(resampled - differences), axis=1), tail)
+    error = np.quantile(norm(np.abs(resampled - differences), axis=1), level)
     signed = resampled * np.sign(differences)
     signed = signed.sum(axis=1) if how == "sum" else signed[:, sizes.argmax()]
     upper = max(value, np.quantile(signed, tail))

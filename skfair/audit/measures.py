@@ -72,8 +72,6 @@ class Audited:
         self.groups = [
             " & ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in self.encoder.labels
         ]
-        if len(self.groups) < 2:
-            raise ValueError(f"sensitive_features has one group only, {self.groups}.")
         classes = getattr(self.estimator, "classes_", None)
         self.classes = np.unique(self.y) if classes is None else np.asarray(classes)
         if unknown := sorted(set(self.y.tolist()) - set(self.classes.tolist()), key=str):

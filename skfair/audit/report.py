@@ -152,10 +152,10 @@ class AuditReport:
         What a classifier does not allow to be computed is left out, and the report says why.
 
         Intervals come from resampling people within their groups (percentile method). Those of
-        gaps, which cannot be negative, have as lower end the gap minus the 97.5 % quantile of the
-        same norm of the resampling error, and as upper end the quantile of the signed differences:
-        they hold a gap of zero as often as they should. Subgroups and rates without a case, or
-        without a counter-example, have exact intervals (Clopper-Pearson).
+        gaps, which cannot be negative, have as lower end the gap minus the 95 % quantile of the
+        same norm of the resampling error, and as upper end the 97.5 % quantile of the differences
+        with their observed signs: they hold a gap of zero as often as any other. Subgroups, and
+        rates of 0 or 1, have exact intervals (Clopper-Pearson).
         """
         X = X if hasattr(X, "shape") else np.asarray(X)
         y, frame = np.asarray(y).ravel(), as_frame(sensitive_features, X.shape[0])

@@ -74,12 +74,10 @@ def burden(
     distances, frame, weights = _distances(estimator, X, sensitive_features, sample_weight, kwargs)
     encoder = GroupEncoder()
     codes = encoder.encode(frame)[:, 0]
-    means = {}
-    for code, group in enumerate(encoder.labels):
-        rows = codes == code
-        means[group] = np.average(
-            distances[rows], weights=None if weights is None else weights[rows]
-        )
+    means = {
+        group: np.average(distances[codes == code], weights=weights[codes == code])
+        for code, group in enumerate(encoder.labels)
+    }
     return pd.Series(means, name="burden", dtype=np.float64)
 
 
@@ -126,8 +124,7 @@ def burden_gap(
     True
     """
     distances, frame, weights = _distances(estimator, X, sensitive_features, sample_weight, kwargs)
-    weights = None if weights is None else torch.from_numpy(weights)
-    return gap_between(torch.from_numpy(distances), frame, weights, attributes)
+    return gap_between(torch.from_numpy(distances), frame, torch.from_numpy(weights), attributes)
 
 
 def input_distances(estimator: Any, X: Any, **kwargs: Any) -> np.ndarray:
@@ -146,21 +143,28 @@ def sensitive_columns_of(X: Any, frame: pd.DataFrame) -> list[str] | None:
 
 def _distances(
     estimator: Any, X: Any, sensitive_features: Any, sample_weight: Any, kwargs: dict
-) -> tuple[np.ndarray, pd.DataFrame, np.ndarray | None]:
+) -> tuple[np.ndarray, pd.DataFrame, np.ndarray]:
     """Distances, sensitive features and weights of those for whom something is found."""
     X = X if hasattr(X, "shape") else np.asarray(X)
     frame = as_frame(sensitive_features, X.shape[0])
-    kwargs = {"sensitive_columns": sensitive_columns_of(X, frame)} | kwargs
     weights = as_weights(sample_weight, np.zeros(X.shape[0]))
+    weights = np.ones(X.shape[0]) if weights is None else weights.numpy()
+    kwargs = {"sensitive_columns": sensitive_columns_of(X, frame)} | kwargs
     distances = input_distances(estimator, X, **kwargs)
     found = np.isfinite(distances)
     if not found.all():
+        advice = "allow more changes, raise max_iter, or pass reference= with accepted people."
+        columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
+        of_group = pd.Series(found[weights > 0]).groupby([c[weights > 0] for c in columns]).any()
+        if not of_group.all():
+            group = of_group.index[~of_group][0]
+            raise ValueError(f"No accepted profile was found for anybody of {group!r}: {advice}")
+        lost, refused = int((~found).sum()), int((distances > 0).sum())
         warnings.warn(
-            f"No accepted profile was found for {int((~found).sum())} of "
-            f"{int((distances > 0).sum())} refused people, who are left out of the burden: allow "
-            "more changes, raise max_iter, or pass reference= with accepted people.",
+            f"No accepted profile was found for {lost} of {refused} refused people, who are left "
+            f"out of the burden: {advice}",
             UserWarning,
             stacklevel=3,
         )
-    weights = None if weights is None else weights.numpy()[found]
-    return distances[found], frame[found], weights
+    kept = found & (weights > 0)
+    return distances[kept], frame[kept], weights[kept]

@@ -17,20 +17,13 @@ from .._estimators import from_inside
 from .._random import own_generator
 from ..labels import unfavorable_codes
 from ..sensitive import column_positions
-from . import genetic, gradient
 from .decisions import Decisions
-from .linear import cheapest_change
-from .polish import polish
 from .profiles import Profiles
+from .search import Distance, Search
 
 __all__ = ["counterfactuals"]
 
-PEOPLE = 2048  # searched for together
-DONORS = 1000  # accepted people whose profiles are starts
-STARTS = 4  # of the gradient search, apart from the own profile
-MARGINS = (1e-9, 1e-6, 1e-4, 2e-3)  # by which the boundary of a linear decision is passed
-
-Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
+DONORS, SCOUTS = 1000, 200  # accepted people whose profiles are starts; refused ones who find some
 
 
 @validate_params(
@@ -176,15 +169,26 @@ def counterfactuals(
     rng = own_generator(random_state)
     refusing = np.asarray(estimator.classes_)[list(codes)]
     refused = np.flatnonzero(np.isin(estimator.predict(X), refusing))
-    people = _safe_indexing(X, refused)
-    constraints = (columns, categorical, integer, bounds, monotone)
-    profiles = Profiles(people, reference, *constraints)
-    values, found = profiles.own.copy(), np.zeros(len(refused), dtype=bool)
     kind = distance if isinstance(distance, str) else None
-    if len(refused) and columns:
+    constraints = (columns, categorical, integer, bounds, monotone)
+
+    def pose(rows: Any) -> Search:
+        profiles = Profiles(rows, reference, *constraints)
         decisions = Decisions(estimator, profiles, codes, rng)
-        search = _Search(decisions, profiles, kind, distance, reference, max_iter, rng, verbose)
-        values, found = search(method)
+        lengths = _lengths(profiles, kind, distance)
+        return Search(decisions, profiles, lengths, kind, max_iter, rng)
+
+    people = _safe_indexing(X, refused)
+    if len(refused) and columns:
+        search = pose(people)
+        search.check(method)
+        with tqdm(disable=not verbose, desc="counterfactuals", unit="step") as progress:
+            donors = _donors(search, pose, reference, method, progress)
+            values, found = search(method, search.profiles.encode(donors), progress)
+        profiles = search.profiles
+    else:
+        profiles = Profiles(people, reference, *constraints)
+        values, found = profiles.own, np.zeros(len(refused), dtype=bool)
     everyone = np.arange(len(refused))
     lengths = _lengths(profiles, kind, distance)
     names = X.columns if hasattr(X, "iloc") else range(X.shape[1])
@@ -235,126 +239,22 @@ def _lengths(profiles: Profiles, kind: str | None, distance: Any) -> Distance:
     return lengths
 
 
-class _Search:
-    """All people, some at a time, by the methods that suit."""
+def _donors(search: Search, pose: Callable, reference: Any, method: str, progress: Any) -> Any:
+    """Accepted profiles to start from, whoever is searched for.
 
-    def __init__(
-        self,
-        decisions: Decisions,
-        profiles: Profiles,
-        kind: str | None,
-        distance: Any,
-        reference: Any,
-        max_iter: int,
-        rng: np.random.RandomState,
-        verbose: int,
-    ) -> None:
-        self.decisions, self.profiles, self.kind = decisions, profiles, kind
-        self.lengths = _lengths(profiles, kind, distance)
-        self.max_iter, self.rng, self.verbose = max_iter, rng, verbose
-        some = rng.permutation(len(reference))
-        accepts = ~np.isin(
-            decisions.estimator.predict(_safe_indexing(reference, some)), decisions.refusing
-        )
-        self.donors = profiles.reference[some[accepts][:DONORS]]
-
-    def __call__(self, method: str) -> tuple[np.ndarray, np.ndarray]:
-        decisions, n = self.decisions, len(self.profiles.own)
-        can = decisions.linear is not None or decisions.differentiable
-        if method == "gradient" and not (can and self.kind):
-            raise ValueError(
-                "method='gradient' needs distance='mad_l1' or 'l2', and a network of skfair or "
-                "skorch, or a linear model, after steps that scale numbers and encode categories "
-                "column by column; use 'genetic' or 'auto' for "
-                f"{type(decisions.estimator).__name__}."
-            )
-        by_gradient = can and self.kind is not None and method != "genetic"
-        values, found = self.profiles.own.copy(), np.zeros(n, dtype=bool)
-        with tqdm(disable=not self.verbose, desc="counterfactuals", unit="step") as progress:
-            for start in range(0, n, PEOPLE):
-                rows = np.arange(start, min(start + PEOPLE, n))
-                if by_gradient and decisions.linear is not None:
-                    self._keep(rows, self._project(rows), values, found)
-                rows = rows[~found[rows]]
-                if by_gradient and decisions.differentiable and len(rows):
-                    self._keep(rows, self._descend(rows, progress), values, found)
-                rows = rows[~found[rows]]
-                if method != "gradient" and len(rows):
-                    self._keep(rows, self._evolve(rows, progress), values, found)
-        return values, found
-
-    def _keep(
-        self, rows: np.ndarray, candidate: np.ndarray, values: np.ndarray, found: np.ndarray
-    ) -> None:
-        """Keep what the estimator itself accepts."""
-        accepted = self.decisions.accepts(candidate, rows)
-        values[rows[accepted]], found[rows[accepted]] = candidate[accepted], True
-
-    def _project(self, rows: np.ndarray) -> np.ndarray:
-        """Nearest points on the other side of a linear boundary."""
-        linear, profiles = self.decisions.linear, self.profiles
-        slopes = np.broadcast_to(linear.matrix[:, 0], (len(rows), profiles.width))
-        values, left = profiles.own[rows], np.arange(len(rows))
-        for margin in MARGINS:
-            who = rows[left]
-            needed = -linear.own[who, 0] * (1 + margin) + 1e-12
-            values[left] = cheapest_change(profiles, who, slopes[left], needed, self.kind)
-            left = left[~self.decisions.accepts(values[left], who)]
-            if not len(left):
-                break
-        return values
-
-    def _descend(self, rows: np.ndarray, progress: Any) -> np.ndarray:
-        own = self.profiles.own[rows][:, None]
-        starts = np.concatenate([own, self._nearest_donors(rows, STARTS)], axis=1)
-        k, who = starts.shape[1], np.repeat(rows, starts.shape[1])
-        values, found = gradient.search(
-            self.decisions,
-            self.profiles,
-            who,
-            starts.reshape(-1, starts.shape[2]),
-            self.kind,
-            self.max_iter,
-            progress,
-        )
-        # a donor's profile is itself an answer
-        flat = starts.reshape(-1, starts.shape[2])
-        missing = ~found
-        found[missing] = self.decisions.likely_accepts(flat[missing], who[missing])
-        values = np.where((missing & found)[:, None], flat, values)
-        values[found] = polish(
-            self.decisions, self.profiles, who[found], values[found], self.lengths
-        )
-        length = np.where(found, self.lengths(values, who), np.inf).reshape(-1, k)
-        best = length.argmin(axis=1)
-        return values.reshape(len(rows), k, -1)[np.arange(len(rows)), best]
-
-    def _evolve(self, rows: np.ndarray, progress: Any) -> np.ndarray:
-        starts = self._nearest_donors(rows, genetic.POPULATION)
-        values, found = genetic.search(
-            self.decisions,
-            self.profiles,
-            rows,
-            starts,
-            self.lengths,
-            self.max_iter,
-            self.rng,
-            progress,
-        )
-        values[found] = polish(
-            self.decisions, self.profiles, rows[found], values[found], self.lengths
-        )
-        return values
-
-    def _nearest_donors(self, rows: np.ndarray, k: int) -> np.ndarray:
-        """Profiles of the nearest accepted people, as far as permitted, (n, k, n_values)."""
-        profiles, own = self.profiles, self.profiles.own[rows]
-        k = min(k, len(self.donors))
-        if not k:
-            return np.empty((len(rows), 0, own.shape[1]))
-        nearest = np.empty((len(rows), k), dtype=int)
-        for part in np.array_split(np.arange(len(rows)), max(1, len(rows) // 128)):
-            far = profiles.distance(self.donors, own[part][:, None], self.kind or "mad_l1")
-            nearest[part] = np.argpartition(far, k - 1, axis=1)[:, :k]
-        flat = self.donors[nearest].reshape(-1, own.shape[1])
-        return profiles.permitted(flat, np.repeat(rows, k)).reshape(len(rows), k, -1)
+    These are people of the reference who are accepted and, for the gradient search, what some who
+    are not would have to be: profiles close to the boundary.
+    """
+    decisions, some = search.decisions, search.rng.permutation(reference.shape[0])
+    refuses = np.isin(
+        decisions.estimator.predict(_safe_indexing(reference, some)), decisions.refusing
+    )
+    donors = _safe_indexing(reference, some[~refuses][:DONORS])
+    scouts = some[refuses][:SCOUTS]
+    if not search.descends(method) or not len(scouts):
+        return donors
+    scouting = pose(_safe_indexing(reference, scouts))
+    values, found = scouting("gradient", scouting.profiles.encode(donors), progress)
+    rows = np.flatnonzero(found)
+    answers = scouting.profiles.table(values[rows], rows)
+    return (pd.concat if hasattr(donors, "iloc") else np.concatenate)([donors, answers])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .profiles import Profiles
@@ -9,9 +11,16 @@ from .profiles import Profiles
 FILLED = 1e-12  # share of what is needed that may be left open for rounding
 FEWER = range(-1, 6)  # whole steps by which the last number changed is taken back
 
+# What numbers have to gain, (n,) -> their steps (n, p), and what stays open (n,).
+Change = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+
 
 def cheapest_change(
-    profiles: Profiles, rows: np.ndarray, slopes: np.ndarray, needed: np.ndarray, kind: str
+    profiles: Profiles,
+    rows: np.ndarray,
+    slopes: np.ndarray,
+    needed: np.ndarray,
+    kind: str,
 ) -> np.ndarray:
     """The nearest profiles that gain at least what is needed, exact for numbers and categories.
 
@@ -45,7 +54,8 @@ def cheapest_change(
     room = np.where(per_unit == 0, 0.0, np.nan_to_num(room, posinf=np.inf))
     codes, gains = _best_categories(profiles, rows, slopes)
     order = np.argsort(-gains, axis=1, kind="stable")
-    change = _change_by_l2 if kind == "l2" else _change_by_l1
+    ways = _change_by_l2 if kind == "l2" else _change_by_l1
+    change = ways(np.abs(per_unit), room, profiles.scale, profiles.whole)
 
     best = np.full(len(rows), np.inf)
     least_open = np.full(len(rows), np.inf)
@@ -53,7 +63,7 @@ def cheapest_change(
     for k in range(gains.shape[1] + 1):
         taken = order[:, :k]
         rest = needed - np.take_along_axis(gains, taken, axis=1).sum(axis=1)
-        steps, left = change(np.abs(per_unit), room, rest, profiles.scale, profiles.whole)
+        steps, left = change(rest)
         candidate = own.copy()
         candidate[:, :p] += np.sign(per_unit) * steps
         switched = np.zeros_like(gains, dtype=bool)
@@ -87,19 +97,24 @@ def _best_categories(
 
 
 def _change_by_l1(
-    gain: np.ndarray, room: np.ndarray, rest: np.ndarray, scale: np.ndarray, whole: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Steps (n, p) of least total length, in units of ``scale``; and what stays open, (n,)."""
+    gain: np.ndarray, room: np.ndarray, scale: np.ndarray, whole: np.ndarray
+) -> Change:
+    """Steps (n, p) of least total length, in units of ``scale``: the best column first."""
     order = np.argsort(-gain * scale, axis=1, kind="stable")
+    back = np.argsort(order, axis=1)
     gain, room = (np.take_along_axis(values, order, axis=1) for values in (gain, room))
     most = np.where(gain > 0, gain * np.where(gain > 0, room, 0), 0)
     before = np.cumsum(np.insert(most, 0, 0, axis=1), axis=1)[:, :-1]
-    filled = np.clip(rest[:, None] - before, 0, most)
-    steps = np.divide(filled, gain, out=np.zeros_like(gain), where=gain > 0)
-    if whole.any():
-        steps = _whole_steps(steps, gain, room, rest, scale[order], whole[order])
-    left = np.maximum(rest - (gain * steps).sum(axis=1), 0)
-    return np.take_along_axis(steps, np.argsort(order, axis=1), axis=1), left
+
+    def change(rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        filled = np.clip(rest[:, None] - before, 0, most)
+        steps = np.divide(filled, gain, out=np.zeros_like(gain), where=gain > 0)
+        if whole.any():
+            steps = _whole_steps(steps, gain, room, rest, scale[order], whole[order])
+        left = np.maximum(rest - (gain * steps).sum(axis=1), 0)
+        return np.take_along_axis(steps, back, axis=1), left
+
+    return change
 
 
 def _whole_steps(
@@ -135,9 +150,9 @@ def _whole_steps(
 
 
 def _change_by_l2(
-    gain: np.ndarray, room: np.ndarray, rest: np.ndarray, scale: np.ndarray, whole: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Steps (n, p) of least Euclidean length, min(room, t gain); and what stays open, (n,)."""
+    gain: np.ndarray, room: np.ndarray, scale: np.ndarray, whole: np.ndarray
+) -> Change:
+    """Steps (n, p) of least Euclidean length: min(room, t gain), with one t for a person."""
     useful = gain > 0
     ends = np.divide(room, gain, out=np.full_like(gain, np.inf), where=useful)  # t of a full step
     order = np.argsort(ends, axis=1, kind="stable")
@@ -145,17 +160,23 @@ def _change_by_l2(
     full = np.where(np.isfinite(e) & (g > 0), g * g * np.where(np.isfinite(e), e, 0), 0)
     squares = np.cumsum((g * g)[:, ::-1], axis=1)[:, ::-1]  # of those not yet at their end
     before = np.cumsum(full, axis=1) - full
-    t = np.divide(rest[:, None] - before, squares, out=np.full_like(g, np.inf), where=squares > 0)
-    fits = t <= e
-    first = fits.argmax(axis=1)[:, None]
-    t = np.where(fits.any(axis=1), np.take_along_axis(t, first, axis=1)[:, 0], np.inf)
-    t = np.maximum(t, 0)[:, None]
-    with np.errstate(invalid="ignore"):
-        steps = np.where(useful, np.minimum(room, np.nan_to_num(t * gain, posinf=np.inf)), 0)
-    steps = np.where(np.isfinite(steps), steps, 0)
-    if whole.any():
-        steps = _round_up(steps, gain, room, rest, whole)
-    return steps, np.maximum(rest - (gain * steps).sum(axis=1), 0)
+
+    def change(rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        t = np.divide(
+            rest[:, None] - before, squares, out=np.full_like(g, np.inf), where=squares > 0
+        )
+        fits = t <= e
+        first = fits.argmax(axis=1)[:, None]
+        t = np.where(fits.any(axis=1), np.take_along_axis(t, first, axis=1)[:, 0], np.inf)
+        t = np.maximum(t, 0)[:, None]
+        with np.errstate(invalid="ignore"):
+            steps = np.where(useful, np.minimum(room, np.nan_to_num(t * gain, posinf=np.inf)), 0)
+        steps = np.where(np.isfinite(steps), steps, 0)
+        if whole.any():
+            steps = _round_up(steps, gain, room, rest, whole)
+        return steps, np.maximum(rest - (gain * steps).sum(axis=1), 0)
+
+    return change
 
 
 def _round_up(

@@ -1,0 +1,393 @@
+"""The report says what the metrics say, for any classifier, or why it cannot."""
+
+import json
+import re
+from html.parser import HTMLParser
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from fairlearn.metrics import MetricFrame, selection_rate, true_positive_rate
+from fairlearn.postprocessing import ThresholdOptimizer
+from fairlearn.reductions import DemographicParity, ExponentiatedGradient
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from skfair import FaiRNClassifier
+from skfair.audit import AuditReport
+from skfair.datasets import make_biased_classification
+from skfair.metrics import (
+    burden,
+    burden_gap,
+    fairness_generalization,
+    parity_score,
+    prediction_sensitivity,
+    recourse_gap,
+    subgroup_report,
+)
+
+pytest.importorskip("matplotlib")
+
+
+def pipeline(classifier):
+    encode = make_column_transformer(
+        (OneHotEncoder(sparse_output=False), ["group"]), (StandardScaler(), ["a", "b", "c"])
+    )
+    return make_pipeline(encode, classifier)
+
+
+@pytest.fixture(scope="module")
+def people():
+    X, y, group = make_biased_classification(
+        700, n_features=3, n_informative=3, recourse_gap=1.0, random_state=0
+    )
+    return pd.DataFrame(X, columns=["a", "b", "c"]).assign(group=group), y, group
+
+
+@pytest.fixture(scope="module")
+def network(people):
+    X, y, group = people
+    model = pipeline(FaiRNClassifier(hidden_layer_sizes=(6,), max_epochs=8, random_state=0))
+    return model.fit(X, y, fairnclassifier__sensitive_features=group)
+
+
+@pytest.fixture(scope="module")
+def forest(people):
+    model = pipeline(RandomForestClassifier(8, max_depth=4, random_state=0))
+    return model.fit(*people[:2])
+
+
+@pytest.fixture(scope="module")
+def report(people, network, forest):
+    X, y, group = people
+    half = len(y) // 2
+    return AuditReport.from_estimator(
+        network,
+        X,
+        y,
+        sensitive_features=X[["group"]],
+        baseline=forest,
+        names=("network", "forest <old>"),
+        splits={
+            "first": (X[:half], y[:half], X[["group"]][:half]),
+            "second": (X[half:], y[half:], X[["group"]][half:]),
+        },
+        n_resamples=100,
+        random_state=0,
+    )
+
+
+def value(report, section, measure, group, model="network"):
+    frame = report.to_frame()
+    rows = frame[
+        (frame.section.str.startswith(section))
+        & (frame.measure == measure)
+        & (frame.group == group)
+        & (frame.model == model)
+    ]
+    assert len(rows) == 1
+    return rows["value"].iloc[0]
+
+
+class TestFigures:
+    def test_group_metrics_are_fairlearns(self, report, people, network):
+        X, y, group = people
+        frame = MetricFrame(
+            metrics={"selection rate": selection_rate, "true positive rate": true_positive_rate},
+            y_true=y,
+            y_pred=network.predict(X),
+            sensitive_features=group,
+        )
+        for measure in ("selection rate", "true positive rate"):
+            for member in ("a", "b"):
+                expected = frame.by_group.loc[member, measure]
+                assert value(report, "Group", measure, member) == pytest.approx(expected)
+            expected = frame.difference()[measure]
+            assert value(report, "Group", measure, "gap") == pytest.approx(expected)
+            expected = frame.overall[measure]
+            assert value(report, "Group", measure, "everybody") == pytest.approx(expected)
+
+    def test_recourse_is_that_of_the_metrics(self, report, people, network):
+        X, _, group = people
+        d = network.decision_function(X)
+        expected = recourse_gap(d, sensitive_features=group)
+        found = value(report, "Recourse, as the model", "distance to acceptance", "gap")
+        assert found == pytest.approx(expected)
+        settings = {"bounds": "observed", "sensitive_columns": ["group"], "random_state": 1}
+        means = burden(network, X, sensitive_features=group, **settings)
+        section = "Recourse, as people"
+        for member in ("a", "b"):  # the search has another seed
+            assert value(report, section, "burden", member) == pytest.approx(
+                means[member], rel=0.01
+            )
+        expected = burden_gap(network, X, sensitive_features=group, **settings)
+        assert value(report, section, "burden", "gap") == pytest.approx(expected, rel=0.05)
+        assert value(report, section, "no way found", "everybody") == 0
+
+    def test_reasons_and_sensitivity_are_those_of_the_metrics(self, report, people, network):
+        X, y, group = people
+        expected = parity_score(network, X, y, sensitive_features=group)
+        assert value(report, "Reasons", "parity score", "gap") == pytest.approx(expected)
+        of_all = prediction_sensitivity(network, X, sensitive_columns="group", method="flip")
+        found = value(report, "Dependence", "prediction sensitivity", "everybody")
+        assert found == pytest.approx(of_all.mean())
+        frame = report.to_frame()
+        most = frame[(frame.measure == "most sensitive people") & (frame.model == "network")]
+        np.testing.assert_allclose(most["value"], np.sort(of_all)[::-1][:10])
+        assert most["group"].iloc[0] == f"row {X.index[of_all.argmax()]}"
+
+    def test_subgroups_and_splits_are_those_of_the_metrics(self, report, people, network):
+        X, y, group = people
+        table = subgroup_report(
+            y, network.predict(X), sensitive_features=X[["group"]], metric="selection_rate"
+        )
+        for row in table.itertuples():
+            assert value(report, "Subgroups", "selection rate", row.group) == pytest.approx(
+                row.value
+            )
+        half = len(y) // 2
+        splits = {
+            "first": (X[:half], y[:half], group[:half]),
+            "second": (X[half:], y[half:], group[half:]),
+        }
+        table = fairness_generalization(network, splits, ["accuracy", "selection_rate"])
+        for split, metric in [("first", "accuracy"), ("second", "selection_rate")]:
+            measure = f"{metric.replace('_', ' ')}, {split}"
+            found = value(report, "Generalisation", measure, "gap")
+            assert found == pytest.approx(table.loc[metric, (split, "gap")])
+
+    def test_every_figure_is_in_its_interval_and_has_a_sentence(self, report):
+        frame = report.to_frame()
+        has = frame["lower"].notna()
+        assert has[frame["measure"] != "most sensitive people"].all()
+        assert (frame["lower"] <= frame["value"] + 1e-12)[has].all()
+        assert (frame["value"] <= frame["upper"] + 1e-12)[has].all()
+        assert frame["meaning"].str.endswith(".").all()
+        assert not frame["meaning"].str.contains("nan|None").any()
+
+    def test_names_of_groups_do_not_matter(self, people, network):
+        X, y, _ = people
+        settings = {"n_resamples": 20, "random_state": 0, "max_people": 50}
+        one, other = (
+            AuditReport.from_estimator(network, X, y, sensitive_features=features, **settings)
+            for features in (X[["group"]], X[["group"]].replace({"a": "x", "b": "y"}))
+        )
+        np.testing.assert_allclose(one.frame["value"], other.frame["value"])
+
+    def test_a_seed_gives_the_same_and_global_state_is_left_alone(self, people, forest):
+        X, y, group = people
+        before = np.random.get_state()[1].copy()
+        settings = {"sensitive_features": group, "n_resamples": 20, "max_people": 40}
+        one, other = (
+            AuditReport.from_estimator(forest, X, y, random_state=5, **settings) for _ in range(2)
+        )
+        pd.testing.assert_frame_equal(one.frame, other.frame)
+        assert (np.random.get_state()[1] == before).all()
+
+
+@pytest.mark.slow
+def test_intervals_of_all_gaps_hold_the_truth():
+    """The whole report, 100 times: the truth is that of many people."""
+    X, y, group = make_biased_classification(
+        60_000, n_features=3, n_informative=3, recourse_gap=0.8, random_state=0
+    )
+    model = LogisticRegression().fit(X[:2000], y[:2000])
+    settings = {"n_resamples": 150, "random_state": 0}
+    whole = AuditReport.from_estimator(model, X, y, sensitive_features=group, **settings)
+
+    def gaps(report):
+        frame = report.to_frame()
+        return frame[(frame["group"] == "gap")].set_index("measure")
+
+    truth, hits = gaps(whole)["value"], 0
+    distances = burden(model, X, sensitive_features=group, bounds="observed")
+    truth["burden"] = abs(distances["a"] - distances["b"])
+    for start in range(2000, 2000 + 100 * 400, 400):
+        some = slice(start, start + 400)
+        found = gaps(
+            AuditReport.from_estimator(
+                model, X[some], y[some], sensitive_features=group[some], **settings
+            )
+        )
+        hits = hits + ((found["lower"] <= truth) & (truth <= found["upper"]))
+    assert hits.between(88, 100).all(), hits.to_dict()
+    assert 0.92 < hits.mean() / 100 < 0.99
+
+
+class TestAnyClassifier:
+    def test_random_forest(self, report):
+        assert report.not_computed == {
+            ("Reasons inside the network", "forest <old>"): (
+                "Pipeline is not a neural network of skfair or skorch."
+            )
+        }
+        assert value(report, "Recourse, as people", "burden", "a", "forest <old>") > 0
+
+    def test_threshold_optimizer(self, people):
+        X, y, group = people
+        numbers = X[["a", "b", "c"]]
+        model = ThresholdOptimizer(
+            estimator=LogisticRegression(), predict_method="predict_proba", prefit=False
+        ).fit(numbers, y, sensitive_features=group)
+        report = AuditReport.from_estimator(
+            model, numbers, y, sensitive_features=group, n_resamples=20, random_state=0
+        )
+        assert set(report.to_frame()["section"]) == {"Group metrics", "Subgroups"}
+        lost = [s for s in report.about.sections if s not in set(report.to_frame()["section"])]
+        assert {section for section, _ in report.not_computed} == set(lost)
+        for reason in report.not_computed.values():
+            assert "\n" not in reason
+        page = report.to_html()
+        assert page.count("Not computed for model: ThresholdOptimizer needs to be told") == 3
+
+    def test_randomised_reduction(self, people):
+        X, y, group = people
+        numbers = X[["a", "b", "c"]]
+        model = ExponentiatedGradient(LogisticRegression(), DemographicParity(), max_iter=5)
+        model.fit(numbers, y, sensitive_features=group)
+        report = AuditReport.from_estimator(
+            model, numbers, y, sensitive_features=group, n_resamples=20, random_state=0
+        )
+        reasons = set(report.not_computed.values())
+        assert "ExponentiatedGradient decides at random." in reasons
+
+    def test_several_classes_and_unknown_groups(self, people):
+        X, _, group = people
+        y = np.digitize(X["a"] + X["b"], [-0.7, 0.7])
+        model = pipeline(LogisticRegression()).fit(X, y)
+        group = pd.Series(group, dtype=object)
+        group[::10] = None
+        with pytest.warns(UserWarning, match="missing"):
+            report = AuditReport.from_estimator(
+                model,
+                X,
+                y,
+                sensitive_features=group,
+                unfavorable=[0, 1],
+                n_resamples=20,
+                random_state=0,
+            )
+        accepted = model.predict(X) == 2
+        assert value(report, "Group", "selection rate", "everybody", "model") == accepted.mean()
+        assert report.about.without_group == 70
+        assert sum(report.about.groups.values()) == 630
+
+
+class Page(HTMLParser):
+    """What is on a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.cells, self.tags, self.links, self.ids, self.stack = [], [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append(tag)
+        self.links += [attrs[k] for k in ("src", "href", "xlink:href") if k in attrs]
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        if tag == "td" and "data-value" in attrs:
+            self.cells.append([attrs, ""])
+            self.stack.append("td")
+
+    def handle_endtag(self, tag):
+        if tag == "td" and self.stack:
+            self.stack.pop()
+
+    def handle_data(self, data):
+        if self.stack:
+            self.cells[-1][1] += data
+
+
+class TestPage:
+    def test_numbers_are_those_of_the_frame(self, report):
+        page, frame = Page(report.to_html()), report.to_frame()
+        shown = [
+            tuple(
+                json.loads(attrs[f"data-{k}"].replace("nan", "NaN"))
+                for k in ("value", "lower", "upper")
+            )
+            for attrs, _ in page.cells
+        ]
+        expected = frame[["value", "lower", "upper"]].apply(tuple, axis=1).tolist()
+        assert {str(t) for t in shown} == {str(t) for t in expected}
+        gaps = (frame["group"] == "gap").sum()
+        assert len(shown) == len(frame) + gaps  # gaps are shown twice
+        for attrs, text in page.cells:
+            numbers = [float(n) for n in re.findall(r"[-\d.]+(?:e-?\d+)?", text)]
+            exact = [float(attrs[f"data-{k}"]) for k in ("value", "lower", "upper")]
+            exact = [n for n in exact if not np.isnan(n)]
+            np.testing.assert_allclose(numbers, exact, rtol=0.06, atol=5.1e-4)
+
+    def test_it_is_one_file_without_scripts_and_requests(self, report):
+        text = report.to_html()
+        page = Page(text)
+        assert "script" not in page.tags
+        assert all(link.startswith(("#", "data:,")) for link in page.links)
+        assert not re.search(r"@import|url\((?!#|'#)", text)
+        assert len(text.encode()) < 3_000_000
+        assert len(set(page.ids)) == len(page.ids)
+
+    def test_it_says_what_it_does_not_show_and_warns(self, report):
+        text = report.to_html()
+        assert "What this does not show" in text
+        assert "not suitable as an automatic test" in text
+        assert "scientific veneer" in text
+
+    def test_names_are_escaped(self, report):
+        assert "forest &lt;old&gt;" in report.to_html()
+        assert "<old>" not in report.to_html()
+
+    def test_a_file_is_whole_or_not_there(self, report, tmp_path, monkeypatch):
+        path = tmp_path / "report.html"
+        assert report.to_html(path) == path.read_text(encoding="utf-8")
+        path.write_text("before")
+        monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+        with pytest.raises(OSError, match="no space"):
+            report.to_html(path)
+        assert path.read_text() == "before"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_notebooks_show_a_part_of_a_page(self, report):
+        part = report._repr_html_()
+        assert "<html" not in part and "<h1>" in part
+        assert repr(report).startswith("AuditReport(network, forest <old>: ")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sensitive_features": ["a"] * 700}, "only one group"),
+        ({"sensitive_features": ["a"] * 3}, "one row per sample"),
+        ({"y": np.zeros(3)}, "X and y must have the same length, got 700 and 3"),
+        ({"y": np.repeat([0, 7], 350)}, r"labels \[7\] that the model does not know"),
+        ({"confidence_level": 1.5}, "'confidence_level' parameter"),
+        ({"n_resamples": 0}, "'n_resamples' parameter"),
+        ({"max_people": 0}, "'max_people' parameter"),
+        ({"unfavorable": "no"}, "unfavorable='no' must name"),
+        ({"names": ("x", "x"), "baseline": "forest"}, "two different names"),
+    ],
+)
+def test_errors_name_the_parameter(change, message, people, forest):
+    X, y, group = people
+    change = change | ({"baseline": forest} if "baseline" in change else {})
+    arguments = {"sensitive_features": group, "y": y} | change
+    with pytest.raises(ValueError, match=message):
+        AuditReport.from_estimator(forest, X, arguments.pop("y"), **arguments)
+
+
+def test_pairs_of_groups_are_added(people, network):
+    X, y, _ = people
+    thirds = np.arange(len(y)) % 3
+    report = AuditReport.from_estimator(
+        network, X, y, sensitive_features=thirds, n_resamples=20, random_state=0, max_people=20
+    )
+    d = np.maximum(-network.decision_function(X), 0)
+    means = [d[thirds == k].mean() for k in range(3)]
+    expected = sum(abs(a - b) for a, b in combinations(means, 2))
+    found = value(report, "Recourse, as the model", "distance to acceptance", "gap", "model")
+    assert found == pytest.approx(expected)
