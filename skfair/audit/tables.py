@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def read_table(path: Path) -> pd.DataFrame:
         )
     except EmptyDataError as error:
         raise BadTable(f"{path} is empty.") from error
-    except (ParserError, UnicodeDecodeError, OSError) as error:
+    except (ParserError, UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
         raise BadTable(f"{path} cannot be read as CSV: {error}".rstrip() + ".") from error
     table.columns = [str(name).strip() for name in table.columns]
     if not len(table):
@@ -80,7 +81,7 @@ def _judge(path: Path) -> tuple[str, str]:
                 return encoding, handles.handle.read(SAMPLE)
         except UnicodeDecodeError:
             continue
-        except OSError as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise BadTable(f"{path} cannot be read: {error}.") from error
     raise AssertionError("every byte is Latin-1")
 

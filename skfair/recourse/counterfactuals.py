@@ -178,13 +178,14 @@ def counterfactuals(
         lengths = _lengths(profiles, kind, distance)
         return Search(decisions, profiles, lengths, kind, max_iter, rng)
 
-    people = _safe_indexing(X, refused)
+    people, order = _safe_indexing(X, refused), rng.permutation(reference.shape[0])
     if len(refused) and columns:
         search = pose(people)
         search.check(method)
         with tqdm(disable=not verbose, desc="counterfactuals", unit="step") as progress:
-            donors = _donors(search, pose, reference, method, progress)
-            values, found = search(method, search.profiles.encode(donors), progress)
+            pools = _donors(search, pose, _safe_indexing(reference, order), method, progress)
+            donors = [search.profiles.encode(pool) for pool in pools]
+            values, found = search(method, donors, progress)
         profiles = search.profiles
     else:
         profiles = Profiles(people, reference, *constraints)
@@ -239,22 +240,18 @@ def _lengths(profiles: Profiles, kind: str | None, distance: Any) -> Distance:
     return lengths
 
 
-def _donors(search: Search, pose: Callable, reference: Any, method: str, progress: Any) -> Any:
+def _donors(search: Search, pose: Callable, reference: Any, method: str, progress: Any) -> list:
     """Accepted profiles to start from, whoever is searched for.
 
     These are people of the reference who are accepted and, for the gradient search, what some who
     are not would have to be: profiles close to the boundary.
     """
-    decisions, some = search.decisions, search.rng.permutation(reference.shape[0])
-    refuses = np.isin(
-        decisions.estimator.predict(_safe_indexing(reference, some)), decisions.refusing
-    )
-    donors = _safe_indexing(reference, some[~refuses][:DONORS])
-    scouts = some[refuses][:SCOUTS]
+    refuses = np.isin(search.decisions.estimator.predict(reference), search.decisions.refusing)
+    accepted = _safe_indexing(reference, np.flatnonzero(~refuses)[:DONORS])
+    scouts = np.flatnonzero(refuses)[:SCOUTS]
     if not search.descends(method) or not len(scouts):
-        return donors
+        return [accepted]
     scouting = pose(_safe_indexing(reference, scouts))
-    values, found = scouting("gradient", scouting.profiles.encode(donors), progress)
+    values, found = scouting("gradient", [scouting.profiles.encode(accepted)], progress)
     rows = np.flatnonzero(found)
-    answers = scouting.profiles.table(values[rows], rows)
-    return (pd.concat if hasattr(donors, "iloc") else np.concatenate)([donors, answers])
+    return [accepted, scouting.profiles.table(values[rows], rows)]

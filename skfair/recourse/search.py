@@ -14,7 +14,7 @@ from .polish import polish
 from .profiles import Profiles
 
 PEOPLE = 2048  # searched for together
-STARTS = 5  # of the gradient search, apart from the own profile
+STARTS = 3  # of the gradient search from each array of donors
 MARGINS = (1e-9, 1e-6, 1e-4, 2e-3)  # by which the boundary of a linear decision is passed
 
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -70,7 +70,7 @@ class Search:
             )
 
     def __call__(
-        self, method: str, donors: np.ndarray, progress: Any
+        self, method: str, donors: list[np.ndarray], progress: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Search for everybody.
 
@@ -78,8 +78,8 @@ class Search:
         ----------
         method : {"auto", "gradient", "genetic"}
             As in :func:`~skfair.recourse.counterfactuals`.
-        donors : ndarray of shape (n_donors, n_values)
-            Accepted profiles, to start from.
+        donors : list of ndarray of shape (n_donors, n_values)
+            Accepted profiles, to start from; the gradient search takes some of each array.
         progress : tqdm
             Told of each step.
 
@@ -125,10 +125,11 @@ class Search:
                 break
         return values
 
-    def _descend(self, rows: np.ndarray, donors: np.ndarray, progress: Any) -> np.ndarray:
+    def _descend(self, rows: np.ndarray, donors: list, progress: Any) -> np.ndarray:
         """Best of what the gradient leads to from the own profile and the nearest donors."""
         own = self.profiles.own[rows][:, None]
-        starts = np.concatenate([own, self._nearest(donors, rows, STARTS)], axis=1)
+        nearest = [self._nearest(pool, rows, STARTS) for pool in donors]
+        starts = np.concatenate([own, *nearest], axis=1)
         n, k, width = starts.shape
         flat, who = starts.reshape(-1, width), np.repeat(rows, k)
         arguments = self.decisions, self.profiles, who, flat, self.kind, self.max_iter, progress
@@ -142,8 +143,8 @@ class Search:
         lengths = np.where(found, self.lengths(values, who), np.inf).reshape(n, k)
         return values.reshape(n, k, width)[np.arange(n), lengths.argmin(axis=1)]
 
-    def _evolve(self, rows: np.ndarray, donors: np.ndarray, progress: Any) -> np.ndarray:
-        starts = self._nearest(donors, rows, genetic.POPULATION)
+    def _evolve(self, rows: np.ndarray, donors: list, progress: Any) -> np.ndarray:
+        starts = self._nearest(np.concatenate(donors), rows, genetic.POPULATION)
         values, found = genetic.search(
             self.decisions,
             self.profiles,

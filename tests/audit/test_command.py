@@ -209,7 +209,7 @@ class TestErrors:
             ({"target": "void", "positive": "1"}, "column 'void' is empty"),
             ({"sensitive": ("void",)}, "--sensitive: column 'void' is empty"),
             ({"sensitive": ("one",)}, "only one group"),
-            ({"sensitive": ("wage",)}, "wage"),
+            ({"sensitive": ("wage",)}, "more than 50; merge rare groups or bin numbers"),
         ],
     )
     def test_columns(self, change, message, table, tmp_path, capsys):

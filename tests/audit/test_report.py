@@ -22,13 +22,13 @@ from skfair.audit import AuditReport
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     burden,
-    burden_gap,
     fairness_generalization,
     parity_score,
     prediction_sensitivity,
     recourse_gap,
     subgroup_report,
 )
+from skfair.recourse import counterfactuals
 
 pytest.importorskip("matplotlib")
 
@@ -117,16 +117,18 @@ class TestFigures:
         expected = recourse_gap(d, sensitive_features=group)
         found = value(report, "Recourse, as the model", "distance to acceptance", "gap")
         assert found == pytest.approx(expected)
-        settings = {"bounds": "observed", "sensitive_columns": ["group"], "random_state": 1}
-        means = burden(network, X, sensitive_features=group, **settings)
+        settings = {"bounds": "observed", "sensitive_columns": ["group"]}
+        settings["random_state"] = int(np.random.RandomState(0).randint(2**31 - 1))
+        with pytest.warns(UserWarning, match="left out of the burden"):
+            means = burden(network, X, sensitive_features=group, **settings)
         section = "Recourse, as people"
-        for member in ("a", "b"):  # the search has another seed
-            assert value(report, section, "burden", member) == pytest.approx(
-                means[member], rel=0.01
-            )
-        expected = burden_gap(network, X, sensitive_features=group, **settings)
-        assert value(report, section, "burden", "gap") == pytest.approx(expected, rel=0.05)
-        assert value(report, section, "no way found", "everybody") == 0
+        for member in ("a", "b"):
+            assert value(report, section, "burden", member) == pytest.approx(means[member])
+        gap = value(report, section, "burden", "gap")
+        assert gap == pytest.approx(abs(means["a"] - means["b"]))
+        refused = counterfactuals(network, X, **settings)
+        lost = value(report, section, "no way found", "everybody")
+        assert lost == pytest.approx(1 - refused.valid.mean())
 
     def test_reasons_and_sensitivity_are_those_of_the_metrics(self, report, people, network):
         X, y, group = people
@@ -191,7 +193,7 @@ class TestFigures:
 
 @pytest.mark.slow
 def test_intervals_of_all_gaps_hold_the_truth():
-    """The whole report, 100 times: the truth is that of many people."""
+    """The whole report, 60 times: the truth is that of many people."""
     X, y, group = make_biased_classification(
         60_000, n_features=3, n_informative=3, recourse_gap=0.8, random_state=0
     )
@@ -206,7 +208,7 @@ def test_intervals_of_all_gaps_hold_the_truth():
     truth, hits = gaps(whole)["value"], 0
     distances = burden(model, X, sensitive_features=group, bounds="observed")
     truth["burden"] = abs(distances["a"] - distances["b"])
-    for start in range(2000, 2000 + 100 * 400, 400):
+    for start in range(2000, 2000 + 60 * 400, 400):
         some = slice(start, start + 400)
         found = gaps(
             AuditReport.from_estimator(
@@ -214,8 +216,8 @@ def test_intervals_of_all_gaps_hold_the_truth():
             )
         )
         hits = hits + ((found["lower"] <= truth) & (truth <= found["upper"]))
-    assert hits.between(88, 100).all(), hits.to_dict()
-    assert 0.92 < hits.mean() / 100 < 0.99
+    assert (hits >= 51).all(), hits.to_dict()
+    assert 0.92 < hits.mean() / 60 < 0.99
 
 
 class TestAnyClassifier:
