@@ -17,6 +17,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .. import FaiRNClassifier
 from .._version import __version__
@@ -80,6 +81,10 @@ def audit(args: argparse.Namespace, say: Any) -> AuditReport:
     BadTable
         If the data, the model or the place of the report cannot be used.
     """
+    try:
+        check_matplotlib_support("python -m skfair audit")
+    except ImportError as error:
+        raise BadTable('figures need matplotlib: pip install "skfair-torch[plot]".') from error
     _check_place(args.out)
     say(f"reading {args.data}")
     table = read_table(args.data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,40 @@ class NotComputed(Exception):
 
 
 @dataclass
+class Groups:
+    """Groups of people: names, and the code of each person's, below zero for none.
+
+    ``suffix`` is added to the names of measures.
+    """
+
+    names: list[str]
+    codes: np.ndarray
+    labels: list
+    suffix: str = ""
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, suffix: str = "") -> Groups:
+        """Groups of every combination of attributes that occurs."""
+        encoder = GroupEncoder()
+        codes = encoder.encode(frame)[:, 0]
+        names = [
+            " & ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in encoder.labels
+        ]
+        return cls(names, codes, encoder.labels, suffix)
+
+    def __iter__(self) -> Iterator[tuple[int, str, str]]:
+        """Number, name and name in a sentence of each group, and of everybody."""
+        for k, name in enumerate(self.names):
+            yield k, name, f"group {name}"
+        yield len(self.names), EVERYBODY, EVERYBODY
+
+    def resamples(self, rows: np.ndarray, n_resamples: int, seed: int) -> Resamples:
+        """Resamples of the people in ``rows``, the same ones each time."""
+        rng = np.random.default_rng(seed)
+        return Resamples(self.codes[rows], len(self.names), n_resamples, rng)
+
+
+@dataclass
 class Audited:
     """A classifier and the people it is audited on.
 
@@ -67,11 +101,8 @@ class Audited:
     y_pred: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.encoder = GroupEncoder()
-        self.codes = self.encoder.encode(self.frame)[:, 0]
-        self.groups = [
-            " & ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in self.encoder.labels
-        ]
+        self.groups = Groups.of(self.frame)
+        self.everyone = np.arange(len(self.y))
         classes = getattr(self.estimator, "classes_", None)
         self.classes = np.unique(self.y) if classes is None else np.asarray(classes)
         if unknown := sorted(set(self.y.tolist()) - set(self.classes.tolist()), key=str):
@@ -104,15 +135,14 @@ class Audited:
         if "random_state" in known:
             raise NotComputed(f"{kind} decides at random.")
 
-    def resamples(self, rows: np.ndarray | None = None, n: int | None = None) -> Resamples:
-        """Resamples of these people, the same ones each time."""
-        codes = self.codes if rows is None else self.codes[rows]
-        rng = np.random.default_rng(self.seed)
-        return Resamples(codes, len(self.groups), n or self.n_resamples, rng)
-
-    def members(self, k: int) -> str:
-        """Name of the k-th group in a sentence."""
-        return f"group {self.groups[k]}" if k < len(self.groups) else EVERYBODY
+    def groupings(self) -> Iterator[Groups]:
+        """The groups of all attributes together, then those of each."""
+        yield self.groups
+        for name in self.frame.columns if self.frame.shape[1] > 1 else ():
+            if self.frame[name].nunique() > 1:
+                with warnings.catch_warnings():  # of missing values, which was said before
+                    warnings.simplefilter("ignore", UserWarning)
+                    yield Groups.of(self.frame[[name]], f" by {name}")
 
     def row(self, section: str, measure: str, group: Hashable, found: Interval, says: str) -> dict:
         """A row of the report's frame."""
@@ -131,40 +161,38 @@ class Audited:
 def group_rates(audited: Audited) -> Iterator[dict]:
     """Accuracy, selection and error rates of each group, and their greatest difference."""
     y, p = audited.favourable, audited.accepted
-    yield from _rates("Group metrics", audited, y, p, audited.codes, audited.resamples())
+    for groups in audited.groupings():
+        yield from _rates("Group metrics", audited, groups, y, p)
 
 
 def _rates(
-    section: str,
-    audited: Audited,
-    y: np.ndarray,
-    p: np.ndarray,
-    codes: np.ndarray,
-    resamples: Resamples,
-    suffix: str = "",
+    section: str, audited: Audited, groups: Groups, y: np.ndarray, p: np.ndarray
 ) -> Iterator[dict]:
     cases = np.column_stack([who(y, p) for _, who, _ in RATES.values()]).astype(float)
     hits = cases * np.column_stack([what(y, p) for *_, what in RATES.values()])
-    known = codes >= 0
+    known = groups.codes >= 0
     frame = MetricFrame(
         metrics={name: metric for name, (metric, *_) in RATES.items()},
         y_true=y[known],
         y_pred=p[known],
-        sensitive_features=codes[known],
+        sensitive_features=groups.codes[known],
     )
+    resamples = groups.resamples(np.arange(len(y)), audited.n_resamples, audited.seed)
     for name, ratios in zip(RATES, resamples.ratios(hits, cases), strict=True):
-        for k in range(len(audited.groups) + 1):
+        measure = name + groups.suffix
+        for k, group, who in groups:
             found = ratios.interval(k, audited.level)
-            if k < len(audited.groups) and not np.isnan(found.value):
+            if group != EVERYBODY and not np.isnan(found.value):
                 found = found._replace(value=frame.by_group[name].loc[k])
-            says = RATE_MEANS[name].format(group=audited.members(k), n=_of_100(found.value))
+            says = RATE_MEANS[name].format(group=who, n=_of_100(found.value))
             if np.isnan(found.value):
-                says = f"Nobody in {audited.members(k)} counts for this rate."
-            group = EVERYBODY if k == len(audited.groups) else audited.groups[k]
-            yield audited.row(section, name + suffix, group, found, says)
+                says = f"Nobody in {who} counts for this rate."
+            yield audited.row(section, measure, group, found, says)
         found = ratios.gap("max", audited.level)
         says = f"The groups differ by up to {100 * found.value:.1f} percentage points."
-        yield audited.row(section, name + suffix, GAP, found, says)
+        if np.isnan(found.value):
+            says = "Fewer than two groups have this rate."
+        yield audited.row(section, measure, GAP, found, says)
 
 
 def recourse_in_logits(audited: Audited) -> Iterator[dict]:
@@ -181,7 +209,7 @@ def recourse_in_logits(audited: Audited) -> Iterator[dict]:
         "distance to acceptance",
         audited,
         distance,
-        audited.resamples(),
+        audited.everyone,
         "{group} is on average {value:.2f} away from acceptance (log-odds; 0 for the accepted).",
         "Mean distances to acceptance differ by {value:.2f} between groups (all pairs added).",
     )
@@ -204,35 +232,31 @@ def recourse_in_inputs(audited: Audited, people: np.ndarray, settings: dict) -> 
         "burden",
         audited,
         distance[reached],
-        audited.resamples(people[reached]),
+        people[reached],
         "{group} would have to change by {value:.2f} on average to be accepted (0 for the "
         "accepted; 1 is a typical deviation of a number, or one category).",
         "Mean changes needed differ by {value:.2f} between groups (all pairs added).",
     )
     refused = np.isin(np.arange(len(people)), found.refused).astype(float)[:, None]
     lost = (~reached).astype(float)[:, None]
-    (ratios,) = audited.resamples(people).ratios(lost, refused)
-    for k in range(len(audited.groups) + 1):
+    resamples = audited.groups.resamples(people, audited.n_resamples, audited.seed)
+    (ratios,) = resamples.ratios(lost, refused)
+    for k, group, who in audited.groups:
         part = ratios.interval(k, audited.level)
-        says = (
-            f"For {_of_100(part.value)} of 100 refused in {audited.members(k)}, no way was found."
-        )
+        says = f"For {_of_100(part.value)} of 100 refused in {who}, no way was found."
         if np.isnan(part.value):
-            says = f"Nobody in {audited.members(k)} is refused."
-        group = EVERYBODY if k == len(audited.groups) else audited.groups[k]
+            says = f"Nobody in {who} is refused."
         yield audited.row(section, "no way found", group, part, says)
     changed = np.zeros((len(people), found.changed.shape[1]))
     changed[found.refused] = found.changed.to_numpy() & found.valid[:, None]
     order = np.argsort(-changed.sum(axis=0), kind="stable")[:COLUMNS_SHOWN]
     order = order[changed[:, order].any(axis=0)]
     helped = np.repeat(refused - lost, len(order), axis=1)
-    for column, part in zip(
-        order, audited.resamples(people).ratios(changed[:, order], helped), strict=True
-    ):
+    for column, ratios in zip(order, resamples.ratios(changed[:, order], helped), strict=True):
         name = found.changed.columns[column]
-        value = part.interval(len(audited.groups), audited.level)
-        says = f"In {_of_100(value.value)} of 100 answers found, {name} changes."
-        yield audited.row(section, f"change of {name}", EVERYBODY, value, says)
+        part = ratios.interval(len(audited.groups.names), audited.level)
+        says = f"In {_of_100(part.value)} of 100 answers found, {name} changes."
+        yield audited.row(section, f"change of {name}", EVERYBODY, part, says)
 
 
 def _means(
@@ -240,27 +264,32 @@ def _means(
     measure: str,
     audited: Audited,
     values: np.ndarray,
-    resamples: Resamples,
+    people: np.ndarray,
     of_group: str,
     of_gap: str,
 ) -> Iterator[dict]:
-    """Group means of a number that everybody has, and the gap summed over pairs."""
+    """Group means of a number that all these people have, and the gap summed over pairs."""
     values = np.asarray(values, dtype=float)[:, None]
-    (ratios,) = resamples.ratios(values, np.ones_like(values))
-    for k in range(len(audited.groups) + 1):
-        found = ratios.interval(k, audited.level)
-        who = audited.members(k)
-        says = of_group.format(group=who[0].upper() + who[1:], value=found.value)
-        group = EVERYBODY if k == len(audited.groups) else audited.groups[k]
-        yield audited.row(section, measure, group, found, says)
-    found = ratios.gap("sum", audited.level)
-    yield audited.row(section, measure, GAP, found, of_gap.format(value=found.value))
+    for groups in audited.groupings():
+        resamples = groups.resamples(people, audited.n_resamples, audited.seed)
+        (ratios,) = resamples.ratios(values, np.ones_like(values))
+        for k, group, who in groups:
+            found = ratios.interval(k, audited.level)
+            says = of_group.format(group=who[0].upper() + who[1:], value=found.value)
+            if np.isnan(found.value):
+                says = f"Nobody in {who} was looked at."
+            yield audited.row(section, measure + groups.suffix, group, found, says)
+        found = ratios.gap("sum", audited.level)
+        says = of_gap.format(value=found.value)
+        if np.isnan(found.value):
+            says = "Fewer than two groups have this figure."
+        yield audited.row(section, measure + groups.suffix, GAP, found, says)
 
 
 def parity(audited: Audited, people: np.ndarray) -> Iterator[dict]:
     """Parameter parity score (FAIRER, Eq. 4), on some people."""
-    rows = people[audited.codes[people] >= 0][:PARITY_ROWS]
-    resamples = audited.resamples(rows, PARITY_RESAMPLES)
+    rows = people[audited.groups.codes[people] >= 0][:PARITY_ROWS]
+    resamples = audited.groups.resamples(rows, PARITY_RESAMPLES, audited.seed)
     counts = np.append(np.ones((1, len(rows))), resamples.counts(), axis=0)
     try:
         if not hasattr(take_apart(audited.estimator)[0], "module_"):
@@ -302,15 +331,15 @@ def sensitivity(audited: Audited, columns: Any) -> Iterator[dict]:
         "prediction sensitivity",
         audited,
         values,
-        audited.resamples(),
+        audited.everyone,
         "If only the attribute were another, probabilities in {group} would change by {value:.3f} "
         "on average.",
         "This differs by {value:.3f} between groups (all pairs added).",
     )
     index = getattr(audited.X, "index", np.arange(len(values)))
     for row in np.argsort(-values, kind="stable")[:MOST_SENSITIVE]:
-        member = audited.codes[row]
-        of = audited.groups[member] if member >= 0 else "group unknown"
+        member = audited.groups.codes[row]
+        of = audited.groups.names[member] if member >= 0 else "group unknown"
         decided = "accepted" if audited.accepted[row] else "refused"
         says = (
             f"This person ({of}, {decided}) would get a probability that differs by "
@@ -352,12 +381,11 @@ def generalization(audited: Audited, splits: dict) -> Iterator[dict]:
     for name, data in splits.items():
         split = _read(name, data, None)
         frame = as_frame(split.sensitive_features)
-        codes = _codes(audited.encoder.labels, frame)
+        codes = _codes(audited.groups.labels, frame)
+        groups = replace(audited.groups, codes=codes, suffix=f", {name}")
         p = ~np.isin(np.asarray(audited.predict(split.X, frame)).ravel(), audited.refusing)
         y = (~np.isin(split.y, audited.refusing)).astype(int)
-        rng = np.random.default_rng(audited.seed)
-        resamples = Resamples(codes, len(audited.groups), audited.n_resamples, rng)
-        rows = _rates("Generalisation", audited, y, p.astype(int), codes, resamples, f", {name}")
+        rows = _rates("Generalisation", audited, groups, y, p.astype(int))
         yield from (row for row in rows if row["group"] == GAP)
 
 

@@ -88,7 +88,6 @@ STYLE = """
 .skfair .quiet { color: var(--quiet); }
 .skfair .scroll { overflow-x: auto; }
 .skfair table { border-collapse: collapse; width: 100%; font-size: .92rem; }
-.skfair caption { text-align: left; color: var(--quiet); padding: .3rem 0; }
 .skfair th, .skfair td { border-bottom: 1px solid var(--line); padding: .35rem .6rem;
   text-align: left; vertical-align: top; }
 .skfair td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -98,12 +97,12 @@ STYLE = """
 .skfair figure { margin: .6rem 0; }
 .skfair svg { max-width: 100%; height: auto; }
 @media (max-width: 40rem) {
-  .skfair table, .skfair tbody, .skfair caption { display: block; }
-  .skfair thead { position: absolute; width: 1px; height: 1px; overflow: hidden;
-    clip-path: inset(50%); }
+  .skfair table, .skfair tbody { display: block; }
+  .skfair thead { position: absolute; left: -9999px; }
   .skfair tr { display: block; border-bottom: 1px solid var(--line); padding: .5rem 0; }
   .skfair tbody th, .skfair td { display: block; border: 0; padding: .1rem .4rem; }
-  .skfair td.number { display: flex; justify-content: space-between; }
+  .skfair td.number { display: flex; flex-wrap: wrap; justify-content: space-between; }
+  .skfair .scroll { position: relative; }
   .skfair td.number::before { content: attr(data-model); color: var(--quiet); }
   .skfair td.says { min-width: 0; }
 }
@@ -183,7 +182,7 @@ def _head(about: Any) -> str:
 def _in_short(frame: pd.DataFrame, about: Any) -> str:
     """The gaps of all sections in one table."""
     gaps = frame[frame["group"] == GAP]
-    table = _table(gaps, about, by="measure", caption="Differences between groups, all sections")
+    table = _table(gaps, about, by="measure", label="Differences between groups, all sections")
     return (
         "<h2>In short</h2>\n"
         f"<p>Each figure comes with its {_percent(about.level)} confidence interval, in brackets: "
@@ -207,7 +206,7 @@ def _section(section: str, rows: pd.DataFrame, reasons: dict, about: Any) -> str
     return "\n".join(parts)
 
 
-def _table(rows: pd.DataFrame, about: Any, by: str, caption: str) -> str:
+def _table(rows: pd.DataFrame, about: Any, by: str, label: str) -> str:
     """A line for every group, or measure: its value in each model, and what that means."""
     models = [name for name in about.models if name in set(rows["model"])]
     if not models:
@@ -225,7 +224,7 @@ def _table(rows: pd.DataFrame, about: Any, by: str, caption: str) -> str:
             else '<td role="cell" class="number">–</td>'
             for name in models
         )
-        says = " ".join(
+        says = "<br>".join(
             (f"<strong>{escape(name)}:</strong> " if several else "")
             + escape(known.loc[name, "meaning"])
             for name in models
@@ -238,9 +237,9 @@ def _table(rows: pd.DataFrame, about: Any, by: str, caption: str) -> str:
             f'<td role="cell" class="says">{says}</td></tr>'
         )
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(caption)}">'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
         '<table role="table">'
-        f'<caption>{escape(caption)}</caption><thead role="rowgroup"><tr role="row">'
+        '<thead role="rowgroup"><tr role="row">'
         f'<th scope="col" role="columnheader">{by}</th>{head}'
         '<th scope="col" role="columnheader">What it says</th></tr></thead>'
         f'<tbody role="rowgroup">{"".join(lines)}</tbody></table></div>'

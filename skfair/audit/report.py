@@ -108,7 +108,8 @@ class AuditReport:
         y : array-like of shape (n_samples,)
             Their labels.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
-            Group membership; several attributes form a group for every combination that occurs.
+            Group membership; with several attributes every combination that occurs is a group, and
+            each attribute is reported by itself as well.
         baseline : classifier, default=None
             Another one for the same data, shown beside the first.
         splits : dict, default=None
@@ -196,12 +197,13 @@ class AuditReport:
                 rows += sections[section](audited)
             except NotComputed as error:
                 not_computed[section, audited.name] = " ".join(str(error).split())
+        codes = audits[0].groups.codes
         about = Bunch(
             title=title,
             models={a.name: _describe(a.estimator) for a in audits},
             n_people=len(y),
-            groups={g: int((audits[0].codes == k).sum()) for k, g in enumerate(audits[0].groups)},
-            without_group=int((audits[0].codes < 0).sum()),
+            groups={g: int((codes == k).sum()) for k, g in enumerate(audits[0].groups.names)},
+            without_group=int((codes < 0).sum()),
             refusing=[str(label) for label in audits[0].refusing],
             sections=list(sections),
             level=confidence_level,

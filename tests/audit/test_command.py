@@ -270,6 +270,14 @@ class TestErrors:
             assert out.read_text() == "the last report"
             assert sorted(p.name for p in tmp_path.iterdir()) == ["data.csv", "out.html"]
 
+    def test_matplotlib_is_missed_before_the_work(self, tmp_path, capsys, monkeypatch):
+        def absent(caller):
+            raise ImportError
+
+        monkeypatch.setattr(command, "check_matplotlib_support", absent)
+        assert run(tmp_path / "data.csv")[0] == 2
+        assert "skfair-torch[plot]" in capsys.readouterr().err
+
     def test_usage(self, capsys):
         for arguments in (["audit"], [], ["audit", "x.csv", "--test-size", "2"]):
             with pytest.raises(SystemExit) as stop:

@@ -1,0 +1,142 @@
+"""The page in a real browser: silent, accessible, readable on any screen and without scripts."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import RandomForestClassifier
+
+from skfair import FaiRNClassifier
+from skfair.audit import AuditReport
+from skfair.datasets import make_biased_classification
+
+pytest.importorskip("matplotlib")
+
+pytestmark = pytest.mark.browser
+SCREENS = {"phone": (360, 740), "desktop": (1280, 900)}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'"
+    )
+    pytest.importorskip("axe_playwright_python", reason="needs pip install -e '.[browser]'")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def report():
+    X, y, group = make_biased_classification(600, n_features=3, n_informative=3, random_state=0)
+    X = pd.DataFrame(X, columns=["a", "b", "c"]).assign(group=(group == "a") * 1.0)
+    model = FaiRNClassifier(hidden_layer_sizes=(6,), max_epochs=15, random_state=0)
+    model.fit(X, y, sensitive_features=group)
+    forest = RandomForestClassifier(5, max_depth=4, random_state=0).fit(X, y)
+    groups = pd.DataFrame({"group": group, "third": np.arange(600) % 3})
+    return AuditReport.from_estimator(
+        model,
+        X,
+        y,
+        sensitive_features=groups,
+        sensitive_columns="group",
+        baseline=forest,
+        names=("FaiR-N", "a forest & <its> name"),
+        splits={"first half": (X[:300], y[:300], groups[:300])},
+        n_resamples=50,
+        max_people=80,
+        random_state=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def path(report, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    report.to_html(path)
+    return path
+
+
+@pytest.fixture
+def opened(browser, path):
+    """Open the page in a new context; give it back with what it asked for and complained of."""
+    contexts = []
+
+    def open_(width=1280, height=900, **settings):
+        context = browser.new_context(viewport={"width": width, "height": height}, **settings)
+        contexts.append(context)
+        page, requests, complaints = context.new_page(), [], []
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda m: complaints.append(m.text) if m.type != "log" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path.as_uri())
+        page.wait_for_load_state("networkidle")
+        return page, requests, complaints
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+def test_it_asks_for_nothing_and_complains_of_nothing(opened, path):
+    _, requests, complaints = opened()
+    assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
+    assert complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_axe_finds_nothing_serious(screen, scheme, opened):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, *_ = opened(*SCREENS[screen], color_scheme=scheme)
+    found = Axe().run(page).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert serious == [], [(v["id"], v["nodes"][0]["html"]) for v in serious]
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_nothing_is_wider_than_the_screen(screen, opened):
+    page, *_ = opened(*SCREENS[screen])
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= SCREENS[screen][0]
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth + 1)"
+        ".length"
+    )
+    assert wide == 0  # no table has to be moved sideways to be read
+
+
+def test_it_reads_without_scripts_and_its_numbers_are_those_of_the_frame(opened, report):
+    page, *_ = opened(java_script_enabled=False)
+    text = page.inner_text("body")
+    assert "What this does not show" in text and "Read with caution" in text
+    frame = report.to_frame()
+    for sentence in frame["meaning"].sample(40, random_state=0):
+        assert sentence in text
+    cells = page.locator("td[data-value]")
+    exact = [float(c.get_attribute("data-value")) for c in cells.all()]
+    assert set(exact) == set(frame["value"].tolist())
+
+
+def test_colours_follow_the_reader(opened):
+    backgrounds = {}
+    for scheme in ("light", "dark"):
+        page, *_ = opened(color_scheme=scheme)
+        backgrounds[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        ink = page.evaluate("getComputedStyle(document.querySelector('svg text')).fill")
+        assert ink == page.evaluate("getComputedStyle(document.querySelector('h1')).color")
+    assert backgrounds["dark"] == "rgb(20, 24, 29)" != backgrounds["light"]
+
+
+def test_it_prints(opened):
+    page, *_ = opened()
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 0, 0)"
+    assert page.pdf(format="A4")[:4] == b"%PDF"
