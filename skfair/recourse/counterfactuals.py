@@ -23,6 +23,7 @@ from .search import Distance, Search
 
 __all__ = ["counterfactuals"]
 
+ASKED = 20_000  # people of the reference among whom the following are looked for
 DONORS, SCOUTS = 1000, 200  # accepted people whose profiles are starts; refused ones who find some
 
 
@@ -178,7 +179,7 @@ def counterfactuals(
         lengths = _lengths(profiles, kind, distance)
         return Search(decisions, profiles, lengths, kind, max_iter, rng)
 
-    people, order = _safe_indexing(X, refused), rng.permutation(reference.shape[0])
+    people, order = _safe_indexing(X, refused), rng.permutation(reference.shape[0])[:ASKED]
     if len(refused) and columns:
         search = pose(people)
         search.check(method)

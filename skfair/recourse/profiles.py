@@ -329,9 +329,8 @@ def _column(X: Any, column: int) -> Any:
 
 
 def _numbers(column: Any) -> np.ndarray:
-    return pd.to_numeric(pd.Series(np.asarray(column, dtype=object))).to_numpy(
-        np.float64, na_value=np.nan
-    )
+    column = pd.Series(column)
+    return pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
 
 
 def _levels(X: Any, reference: Any, block: list[int]) -> np.ndarray:

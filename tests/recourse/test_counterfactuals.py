@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, StandardSca
 from sklearn.svm import LinearSVC
 
 from skfair import FaiRNClassifier
+from skfair.datasets import fetch_adult
 from skfair.recourse import counterfactuals
 
 PLAIN = {"lambda_fairness": 0.0, "lambda_robustness": 0.0, "max_epochs": 15, "random_state": 0}
@@ -474,3 +475,40 @@ def test_gradient_needs_something_to_differentiate(forest, people):
         counterfactuals(forest, people[0], method="gradient")
     with pytest.raises(TypeError, match="bounds must be a dict"):
         counterfactuals(forest, people[0], bounds=[(0, 1)])
+
+
+@pytest.mark.slow
+def test_refused_applicants_of_adult(shared_data):
+    """Raw table, text and missing values; sex, race and age never change."""
+    data = fetch_adult(data_home=shared_data)
+    X, y = data.data, (data.target == ">50K").to_numpy(int)
+    numbers = X.select_dtypes("number").columns.tolist()
+    words = [name for name in X.columns if name not in numbers]
+    encode = make_column_transformer(
+        (StandardScaler(), numbers),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), words),
+    )
+    network = FaiRNClassifier(max_epochs=3, batch_size=1024, random_state=0)
+    model = make_pipeline(encode, network)
+    model.fit(X[:20_000], y[:20_000], fairnclassifier__sensitive_features=X["sex"][:20_000])
+    people = X[32_561:]
+    people = people[model.predict(people) == 0][:400]
+    fixed = ["sex", "race", "age"]
+    found = counterfactuals(
+        model,
+        people,
+        sensitive_columns=fixed,
+        bounds="observed",
+        reference=X[:5000],
+        random_state=0,
+    )
+    assert found.valid.mean() >= 0.99
+    after = found.counterfactuals
+    assert (model.predict(after[found.valid]) == 1).all()
+    pd.testing.assert_frame_equal(after[fixed], people[fixed])
+    assert (after.dtypes == people.dtypes).all()
+    low = np.minimum(X[numbers][:5000].min(), people[numbers])
+    high = np.maximum(X[numbers][:5000].max(), people[numbers])
+    assert ((after[numbers] >= low) & (after[numbers] <= high)).all(axis=None)
+    for name in words:
+        assert after[name].dropna().isin(X[name].dropna().unique()).all()
