@@ -31,8 +31,8 @@ def burden(
     X : DataFrame or array-like of shape (n_samples, n_features)
         People, as the estimator takes them.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
-        Group membership. Columns of X of the same name never change; other sensitive columns must
-        be named by ``sensitive_columns=``.
+        Group membership. Columns of X of the same name (a text) never change; other sensitive
+        columns must be named by ``sensitive_columns=``.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights in the means.
     **kwargs : dict
@@ -155,7 +155,11 @@ def _distances(
     if not found.all():
         advice = "allow more changes, raise max_iter, or pass reference= with accepted people."
         columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
-        of_group = pd.Series(found[weights > 0]).groupby([c[weights > 0] for c in columns]).any()
+        of_group = (
+            pd.Series(found[weights > 0])
+            .groupby([c[weights > 0] for c in columns], observed=True)
+            .any()
+        )
         if not of_group.all():
             group = of_group.index[~of_group][0]
             raise ValueError(f"No accepted profile was found for anybody of {group!r}: {advice}")

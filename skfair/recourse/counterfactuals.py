@@ -13,7 +13,7 @@ from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from tqdm.auto import tqdm
 
-from .._estimators import from_inside
+from .._estimators import from_inside, take_apart
 from .._random import own_generator
 from ..labels import unfavorable_codes
 from ..sensitive import column_positions
@@ -192,12 +192,14 @@ def counterfactuals(
         profiles = Profiles(people, reference, *constraints)
         values, found = profiles.own, np.zeros(len(refused), dtype=bool)
     everyone = np.arange(len(refused))
-    lengths = _lengths(profiles, kind, distance)
+    lengths = np.full(len(refused), np.inf)
+    if found.any():
+        lengths[found] = _lengths(profiles, kind, distance)(values[found], everyone[found])
     names = X.columns if hasattr(X, "iloc") else range(X.shape[1])
     return Bunch(
         refused=refused,
         counterfactuals=profiles.table(values, everyone),
-        distance=np.where(found, lengths(values, everyone), np.inf),
+        distance=lengths,
         valid=found,
         changed=pd.DataFrame(profiles.changed(values, everyone), columns=names),
     )
@@ -213,7 +215,7 @@ def _as_table(X: Any, parameter: str) -> Any:
 def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any) -> list[int]:
     """Positions of the columns that may change."""
     if sensitive_columns is None:
-        sensitive_columns = from_inside(estimator, "sensitive_columns")
+        sensitive_columns = _told(estimator, X)
     sensitive = [] if sensitive_columns is None else column_positions(X, sensitive_columns)
     if actionable is None:
         return [i for i in range(X.shape[1]) if i not in sensitive]
@@ -224,6 +226,23 @@ def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any)
     return columns
 
 
+def _told(estimator: Any, X: Any) -> Any:
+    """The sensitive columns of a network, if these are columns of X."""
+    columns = from_inside(estimator, "sensitive_columns")
+    if columns is None or take_apart(estimator)[1] is None:
+        return columns
+    wanted = [columns] if isinstance(columns, str) else columns
+    names = list(getattr(X, "columns", ()))
+    if isinstance(wanted, (list, tuple)) and all(
+        isinstance(name, str) and name in names for name in wanted
+    ):
+        return list(wanted)
+    raise ValueError(
+        f"The network's sensitive_columns={columns!r} are columns of what the steps before it make "
+        "of X; pass sensitive_columns= to say which columns of X never change."
+    )
+
+
 def _lengths(profiles: Profiles, kind: str | None, distance: Any) -> Distance:
     """Distance of values (m, n_values) of people (m,) from their own."""
     if kind is not None:
@@ -232,9 +251,10 @@ def _lengths(profiles: Profiles, kind: str | None, distance: Any) -> Distance:
     def lengths(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         tables = profiles.table(profiles.own[rows], rows), profiles.table(values, rows)
         found = np.asarray(distance(*tables), dtype=np.float64)
-        if found.shape != (len(rows),):
+        if found.shape != (len(rows),) or np.isnan(found).any():
             raise ValueError(
-                f"distance must return an array of shape ({len(rows)},), got {found.shape}."
+                f"distance must return an array of shape ({len(rows)},) without NaN, got "
+                f"{found.shape}{' with NaN' * bool(np.isnan(found).any())}."
             )
         return found
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .._estimators import decision_values, take_apart
 from .._networks import is_differentiable, network_of, rows_seen
+from .linear import cheapest_change
 from .profiles import Profiles
 
 CHECKED = 200  # rows on which a map that was taken for affine is compared
@@ -67,6 +68,9 @@ class Affine:
         mixed = profiles.reference[rng.randint(len(profiles.reference), size=CHECKED)]
         for j in range(mixed.shape[1]):
             mixed[:, j] = rng.permutation(mixed[:, j])
+        p = len(profiles.numbers)  # own numbers, too, but others than there are
+        mixed[::2, :p] = profiles.own[rows[::2], :p]
+        mixed[::2, :p] += 2 * profiles.scale * rng.standard_normal((CHECKED // 2, p))
         mixed = profiles.permitted(np.where(np.isnan(mixed), profiles.own[rows], mixed), rows)
         expected = np.asarray(function(profiles.table(mixed, rows)), dtype=np.float64)
         error = np.abs(found(profiles, mixed, rows) - expected.reshape(len(rows), -1))
@@ -153,17 +157,43 @@ class Decisions:
                 profiles,
                 rng,
             )
-        self.differentiable = self.inputs is not None
+        self.differentiable = self.inputs is not None and self._can_be_asked()
 
     def _linear(self, rng: np.random.RandomState) -> Affine | None:
         """Decision values towards acceptance, if they are affine."""
         sign = 1 if self.unfavorable == [0] else -1
+
+        def towards(X: Any) -> np.ndarray:
+            return sign * decision_values(self.estimator, X)
+
         try:
-            return Affine.of(
-                lambda X: sign * decision_values(self.estimator, X), self.profiles, rng
-            )
+            found = Affine.of(towards, self.profiles, rng)
         except ValueError:  # no decision values at all
             return None
+        if found is None or not self._decides_at_zero(found):
+            return None
+        return found
+
+    def _decides_at_zero(self, linear: Affine) -> bool:
+        """Whether it accepts just beyond zero, and not before: there are other thresholds."""
+        rows = np.arange(len(self.profiles.own))[:CHECKED]
+        slopes = np.broadcast_to(linear.matrix[:, 0], (len(rows), self.profiles.width))
+        for share in (0.98, 1.02):
+            needed = -share * linear.own[rows, 0]
+            values = cheapest_change(self.profiles, rows, slopes, needed, "l2")
+            reached = linear(self.profiles, values, rows)[:, 0]
+            near = np.abs(reached / linear.own[rows, 0]) < 0.05
+            if (self.accepts(values[near], rows[near]) != ((reached > 0)[near])).any():
+                return False
+        return True
+
+    def _can_be_asked(self) -> bool:
+        """Whether the module takes floating-point numbers; some take integers only."""
+        try:
+            self.margin_and_slope(self.profiles.own[:1], np.zeros(1, dtype=int))
+        except RuntimeError:
+            return False
+        return True
 
     def accepts(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Whether the classifier accepts, by its own ``predict``."""

@@ -64,7 +64,8 @@ def search(
         at_own = margin + (slope * back).sum(axis=1)  # what the linearisation says of the own one
         beyond = np.where(np.isinf(nearest), beyond * FURTHER, BEYOND)
         needed = beyond * np.maximum(LEAST - at_own, 0)
-        goal = cheapest_change(profiles, rows, slope, needed, kind)
+        whole = kind == "mad_l1"  # under l2 it takes long, and rounding comes anyway
+        goal = cheapest_change(profiles, rows, slope, needed, kind, whole)
         pace = np.where(better, 1.0, np.maximum(pace * SLOWER, SLOWEST))
         step = goal.copy()
         step[:, :p] = at[:, :p] + pace[:, None] * (goal[:, :p] - at[:, :p])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 
 from .profiles import Profiles
 
 FILLED = 1e-12  # share of what is needed that may be left open for rounding
+MOST_ROUNDED = 4  # whole columns whose roundings are all tried, under l2
 FEWER = range(-1, 6)  # whole steps by which the last number changed is taken back
 
 # What numbers have to gain, (n,) -> their steps (n, p), and what stays open (n,).
@@ -21,6 +23,7 @@ def cheapest_change(
     slopes: np.ndarray,
     needed: np.ndarray,
     kind: str,
+    whole: bool = True,
 ) -> np.ndarray:
     """The nearest profiles that gain at least what is needed, exact for numbers and categories.
 
@@ -40,6 +43,8 @@ def cheapest_change(
         What has to be gained; where that is nothing, or cannot be had, as much as possible changes.
     kind : {"mad_l1", "l2"}
         Distance.
+    whole : bool, default=True
+        Whether whole numbers move by whole steps.
 
     Returns
     -------
@@ -55,7 +60,7 @@ def cheapest_change(
     codes, gains = _best_categories(profiles, rows, slopes)
     order = np.argsort(-gains, axis=1, kind="stable")
     ways = _change_by_l2 if kind == "l2" else _change_by_l1
-    change = ways(np.abs(per_unit), room, profiles.scale, profiles.whole)
+    change = ways(np.abs(per_unit), room, profiles.scale, profiles.whole & whole)
 
     best = np.full(len(rows), np.inf)
     least_open = np.full(len(rows), np.inf)
@@ -182,18 +187,30 @@ def _change_by_l2(
 def _round_up(
     steps: np.ndarray, gain: np.ndarray, room: np.ndarray, rest: np.ndarray, whole: np.ndarray
 ) -> np.ndarray:
-    """Round whole numbers down, then one after the other up, as long as something is open."""
-    steps = np.where(whole, np.floor(steps + FILLED), steps)
-    for j in np.flatnonzero(whole):
-        open_ = rest - (gain * steps).sum(axis=1)
-        up = (open_ > FILLED * np.abs(rest)) & (steps[:, j] + 1 <= room[:, j]) & (gain[:, j] > 0)
-        steps[:, j] += up
-    open_ = np.maximum(rest - (gain * steps).sum(axis=1), 0)[:, None]
-    more = np.divide(open_, gain, out=np.full_like(gain, np.inf), where=gain > 0)
-    more = np.where(whole, np.ceil(more - FILLED), more)
-    more = np.where((steps + more <= room) & (open_ > 0), more, np.inf)
-    filler = more.argmin(axis=1)
-    everyone = np.arange(len(steps))
-    more = more[everyone, filler]
-    steps[everyone, filler] += np.where(np.isfinite(more), more, 0)
-    return steps
+    """Make steps whole, one column after the other, and let the others make up for it.
+
+    Each column is tried rounded down and up; what is then nearest to the person, all in all, stays.
+    With a further number that need not be whole nothing is left open.
+    """
+    best, cheapest = steps, np.full(len(steps), np.inf)
+    columns = np.flatnonzero(whole)
+    for offsets in product((0.0, 1.0, -1.0, 2.0), repeat=min(len(columns), MOST_ROUNDED)):
+        trial = steps.copy()
+        trial[:, columns] = np.ceil(steps[:, columns] - FILLED)
+        some = columns[: len(offsets)]
+        trial[:, some] = np.clip(trial[:, some] - offsets, 0, np.floor(room[:, some]))
+        trial = np.minimum(trial, np.where(whole, np.floor(room + FILLED), room))
+        open_ = np.maximum(rest - (gain * np.where(whole, trial, 0)).sum(axis=1), 0)
+        if not whole.all():  # the rest by the other numbers, in proportion to their gain
+            free = np.where(whole, 0, gain)
+            norm = (free**2).sum(axis=1)
+            t = np.divide(open_, norm, out=np.zeros_like(open_), where=norm > 0)
+            trial = np.where(whole, trial, np.minimum(room, t[:, None] * gain))
+        left = np.maximum(rest - (gain * trial).sum(axis=1), 0)
+        cost = np.where(left <= FILLED * np.abs(rest), (trial**2).sum(axis=1), np.inf)
+        better = cost < cheapest
+        best = np.where(better[:, None], trial, best)
+        cheapest = np.where(better, cost, cheapest)
+    lost = np.isinf(cheapest)
+    best[lost] = np.where(whole, np.floor(room[lost] + FILLED), room[lost]) if lost.any() else 0
+    return np.where(np.isfinite(best), best, np.ceil(steps))

@@ -45,6 +45,8 @@ def polish(
 
     def offer(who: np.ndarray, candidate: np.ndarray) -> np.ndarray:
         """Take the candidate where it is accepted and nearer."""
+        if not len(who):
+            return np.zeros(0, dtype=bool)
         length = distance(candidate, rows[who])
         good = length < far[who]
         good[good] = decisions.likely_accepts(candidate[good], rows[who][good])

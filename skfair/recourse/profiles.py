@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ class Profiles:
         monotone: Any,
     ) -> None:
         self.X, self.is_frame = X, hasattr(X, "iloc")
+        reference = _as_in(X, reference)
         self.n_columns = X.shape[1]
         blocks = _blocks(X, reference, actionable, categorical)
         in_blocks = {column for block in blocks for column in block}
@@ -86,7 +88,9 @@ class Profiles:
     def table(self, values: np.ndarray, rows: np.ndarray) -> Any:
         """The people in ``rows`` with other values."""
         if not self.is_frame:
-            kind = np.result_type(self.X.dtype, float) if not self.whole.all() else self.X.dtype
+            kind = self.X.dtype  # integers become floats where numbers need not be whole
+            kind = object if kind.kind in "SU" else kind
+            kind = np.float64 if kind.kind in "iub" and not self.whole.all() else kind
             table = self.X[rows].astype(kind)
             for j, column in enumerate(self.numbers):
                 table[:, column] = values[:, j]
@@ -159,13 +163,12 @@ class Profiles:
         return np.concatenate([numbers, codes], axis=1)
 
     def _rounded(self, numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """A whole number within the bounds, or what they had before."""
-        lower, upper = self.lower[rows], self.upper[rows]
-        rounded = np.rint(numbers)
-        rounded = np.where(rounded < lower, np.ceil(lower), rounded)
-        rounded = np.where(rounded > upper, np.floor(upper), rounded)
-        unchanged = numbers == self.own[rows][:, : len(self.numbers)]
-        return np.where(unchanged | (rounded < lower), numbers, rounded)
+        """Whole steps from what they have, within the bounds."""
+        own = self.own[rows][:, : len(self.numbers)]
+        steps = np.rint(numbers - own)
+        return own + np.clip(
+            steps, np.ceil(self.lower[rows] - own), np.floor(self.upper[rows] - own)
+        )
 
     def _limits(self, bounds: Any) -> tuple[np.ndarray, np.ndarray]:
         """Smallest and largest number of each person, (n, n_numbers)."""
@@ -250,7 +253,7 @@ class Profiles:
         return [self.X.columns[i] if self.is_frame else int(i) for i in columns]
 
     def _positions(self, columns: Any, parameter: str) -> list[int]:
-        columns = [columns] if isinstance(columns, str) else columns
+        columns = [columns] if isinstance(columns, (str, Integral)) else columns
         return column_positions(self.X, columns, parameter) if len(columns) else []
 
     def _numbers_named(self, name: Any, parameter: str) -> list[int]:
@@ -260,13 +263,23 @@ class Profiles:
         return [self.numbers.index(p) for p in positions if p in self.numbers]
 
 
+def _as_in(X: Any, reference: Any) -> Any:
+    """The reference with the pandas categories, and their order, of X."""
+    if not hasattr(X, "iloc") or not hasattr(reference, "iloc"):
+        return reference
+    kinds = {i: kind for i, kind in enumerate(X.dtypes) if isinstance(kind, pd.CategoricalDtype)}
+    reference = reference.copy(deep=False)
+    for i, kind in kinds.items():
+        reference.isetitem(i, reference.iloc[:, i].astype(kind))
+    return reference
+
+
 def _blocks(X: Any, reference: Any, actionable: list[int], categorical: Any) -> list[list[int]]:
     """Positions of the column, or 0/1 columns, of each category."""
     if categorical is None:
         words = [i for i in actionable if not _is_number(X, i)]
-        return [[i] for i in words] + _one_hot_runs(
-            reference, [i for i in actionable if i not in words]
-        )
+        others = [i for i in range(X.shape[1]) if i not in words and _is_number(X, i)]
+        return [[i] for i in words] + _one_hot_runs((X, reference), others)
     if isinstance(categorical, str) or not isinstance(
         categorical, (list, tuple, np.ndarray, pd.Index)
     ):
@@ -275,7 +288,7 @@ def _blocks(X: Any, reference: Any, actionable: list[int], categorical: Any) -> 
     for entry in categorical:
         positions = column_positions(X, entry if _is_list(entry) else [entry], "categorical")
         blocks.append(sorted(positions))
-        if len(positions) > 1 and not _is_one_hot(reference, positions):
+        if len(positions) > 1 and not all(_is_one_hot(t, positions) for t in (X, reference)):
             raise ValueError(
                 f"categorical: {entry!r} stands for several columns, which must be 0 or 1, one of "
                 "them 1 in every row; columns that each hold categories are named one by one."
@@ -300,16 +313,17 @@ def _is_number(X: Any, column: int) -> bool:
     return is_numeric_dtype(kind)
 
 
-def _one_hot_runs(X: Any, columns: list[int]) -> list[list[int]]:
+def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:
     """Adjacent 0/1 columns of which every row has one together; any other 0/1 column alone."""
-    binary = [i for i in columns if np.isin(_numbers(_column(X, i)), (0, 1)).all()]
+    values = {i: np.concatenate([_numbers(_column(X, i)) for X in tables]) for i in columns}
+    binary = [i for i in columns if np.isin(values[i], (0, 1)).all()]
     runs, k = [], 0
     while k < len(binary):
-        total, run = np.zeros(len(X)), []
+        total, run = 0.0, []
         for i in binary[k:]:
             if run and i != run[-1] + 1:
                 break
-            total = total + _numbers(_column(X, i))
+            total = total + values[i]
             run.append(i)
             if (total >= 1).all() or (total > 1).any():
                 break

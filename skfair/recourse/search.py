@@ -144,7 +144,9 @@ class Search:
         return values.reshape(n, k, width)[np.arange(n), lengths.argmin(axis=1)]
 
     def _evolve(self, rows: np.ndarray, donors: list, progress: Any) -> np.ndarray:
-        starts = self._nearest(np.concatenate(donors), rows, genetic.POPULATION)
+        own = self.profiles.own[rows][:, None]
+        nearest = self._nearest(np.concatenate(donors), rows, genetic.POPULATION)
+        starts = np.concatenate([own, nearest], axis=1)
         values, found = genetic.search(
             self.decisions,
             self.profiles,
@@ -163,9 +165,9 @@ class Search:
     def _nearest(self, donors: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
         """The profiles nearest to each person, as far as permitted, (n, k, n_values)."""
         profiles, own = self.profiles, self.profiles.own[rows]
+        if not len(donors):
+            return own[:, None]
         k = min(k, len(donors))
-        if not k:
-            return np.empty((len(rows), 0, own.shape[1]))
         nearest = np.empty((len(rows), k), dtype=int)
         for part in np.array_split(np.arange(len(rows)), max(1, len(rows) // 128)):
             far = profiles.distance(donors[None], own[part][:, None], self.kind or "mad_l1")

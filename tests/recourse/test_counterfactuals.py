@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import median_abs_deviation
 from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import FixedThresholdClassifier
@@ -182,18 +184,20 @@ class TestLinear:
                 lengths = rest / np.abs(w * scale).max() + moved
             assert length == pytest.approx(lengths.min(), rel=1e-3)
 
-    def test_whole_numbers_equal_brute_force(self):
+    @pytest.mark.parametrize("distance", ["mad_l1", "l2"])
+    def test_whole_numbers_equal_brute_force(self, distance):
         rng = np.random.default_rng(5)
         X = rng.integers(0, 12, size=(80, 3))
         model = LogisticRegression().fit(X, X @ [1.0, 0.8, 0.5] + rng.normal(size=80) > 14)
-        found = counterfactuals(model, X, random_state=0)
+        found = counterfactuals(model, X, distance=distance, random_state=0)
         assert found.counterfactuals.dtype == X.dtype
         steps = np.array(list(itertools.product(range(-2, 25), repeat=3)))
         scale = median_abs_deviation(X)
         lengths = np.abs(steps / scale).sum(axis=1)
+        lengths = np.linalg.norm(steps, axis=1) if distance == "l2" else lengths
         exact = np.array([lengths[model.predict(X[i] + steps)].min() for i in found.refused])
         assert found.valid.all()
-        np.testing.assert_allclose(found.distance, exact, rtol=1e-9)
+        np.testing.assert_allclose(found.distance, exact, rtol=0.01)
 
 
 class TestSearch:
@@ -363,6 +367,78 @@ class TestSearch:
 
 
 class TestColumns:
+    def test_a_number_makes_up_for_whole_ones(self):
+        """The linear answer when rounding alone would go too far."""
+        X = np.array([[0.0, 0.0], [3.0, 3.0], [-1.0, 0.3], [2.0, 1.5]])
+        model = LogisticRegression().fit(X, [0, 1, 0, 1])
+        model.coef_, model.intercept_ = np.array([[1.0, 1.0]]), np.array([-0.01])
+        found = counterfactuals(model, X, integer=[0], distance="l2")
+        assert found.distance[0] == pytest.approx(0.01, rel=1e-3)
+
+    def test_single_precision_stays(self, numbers):
+        X, y = numbers
+        model = LogisticRegression().fit(X.astype(np.float32), y)
+        found = counterfactuals(model, X.astype(np.float32))
+        assert found.counterfactuals.dtype == np.float32 and found.valid.all()
+
+    def test_a_reference_with_other_categories(self, people):
+        """The order of categories is that of X; what X cannot hold is no answer."""
+        X, y = people
+        model = pipeline(LogisticRegression()).fit(X, y)
+        backwards = (
+            X["school"].astype(object).astype(pd.CategoricalDtype(["high", "middle", "low"]))
+        )
+        for other in (X["school"].astype(object), backwards):
+            found = counterfactuals(
+                model,
+                X,
+                reference=X.assign(school=other),
+                sensitive_columns="sex",
+                monotone={"school": "decrease"},
+                distance="l2",
+            )
+            before = X["school"].iloc[found.refused]
+            assert (found.counterfactuals["school"] <= before).all()
+            assert not found.counterfactuals["school"].isna().any()
+
+    def test_parts_of_a_one_hot_block_do_not_change_alone(self):
+        rng = np.random.default_rng(0)
+        race = rng.integers(0, 3, 200)
+        X = pd.DataFrame(np.eye(3)[race], columns=["race_a", "race_b", "race_c"])
+        X["v"] = rng.normal(size=200)
+        model = LogisticRegression().fit(X, X["v"] + (race == 0) > 0.3)
+        found = counterfactuals(model, X, sensitive_columns="race_c")
+        assert found.changed.iloc[:, :3].to_numpy().sum() == 0
+        rows = X.assign(race_a=1.0)  # no longer one-hot: each column by itself
+        rows = counterfactuals(model, rows, reference=X, actionable=["v"])
+        assert (rows.counterfactuals["race_a"] == 1).all()
+
+    def test_one_person_alone_and_a_model_that_refuses_everybody(self, numbers):
+        X, y = numbers
+        forest = RandomForestClassifier(5, random_state=0).fit(X, y)
+        refused = X[forest.predict(X) == 0]
+        assert len(counterfactuals(forest, refused, random_state=0, max_iter=5).valid)
+        one = counterfactuals(forest, refused[:1], reference=X, random_state=0)
+        assert one.valid.all()
+        nobody = DummyClassifier(strategy="constant", constant=0).fit(X, y)
+        found = counterfactuals(nobody, X[:10], reference=X, random_state=0, max_iter=3)
+        assert not found.valid.any() and np.isinf(found.distance).all()
+
+    def test_another_threshold_is_not_taken_for_the_boundary(self, numbers):
+        X, y = numbers
+        base = LogisticRegression().fit(X, y)
+        model = FixedThresholdClassifier(FrozenEstimator(base), threshold=0.2).fit(X, y)
+        found = counterfactuals(model, X, distance="l2", random_state=0, max_iter=60)
+        logit = np.log(0.2 / 0.8)
+        exact = (logit - base.decision_function(X[found.refused])) / np.linalg.norm(base.coef_)
+        assert np.median(found.distance / exact) < 1.2
+
+    def test_positions_after_the_encoder_must_be_said_again(self, people):
+        X, y = people
+        model = pipeline(FaiRNClassifier(sensitive_columns=[0, 1], **PLAIN)).fit(X, y)
+        with pytest.raises(ValueError, match="pass sensitive_columns="):
+            counterfactuals(model, X)
+
     def test_one_hot_columns_stay_one_hot(self, people):
         X, y = people
         encoded = OneHotEncoder(sparse_output=False).fit_transform(X[["job", "school"]])
@@ -507,8 +583,8 @@ def test_refused_applicants_of_adult(shared_data):
     assert (model.predict(after[found.valid]) == 1).all()
     pd.testing.assert_frame_equal(after[fixed], people[fixed])
     assert (after.dtypes == people.dtypes).all()
-    low = np.minimum(X[numbers][:5000].min(), people[numbers])
-    high = np.maximum(X[numbers][:5000].max(), people[numbers])
-    assert ((after[numbers] >= low) & (after[numbers] <= high)).all(axis=None)
+    low = np.minimum(X[numbers][:5000].min().to_numpy(), people[numbers].to_numpy())
+    high = np.maximum(X[numbers][:5000].max().to_numpy(), people[numbers].to_numpy())
+    assert ((after[numbers] >= low) & (after[numbers] <= high)).to_numpy().all()
     for name in words:
         assert after[name].dropna().isin(X[name].dropna().unique()).all()
