@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import is_clusterer, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
@@ -53,8 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         audit(args, say)
     except BadTable as error:
-        print(f"{parser.prog} audit: error: {error}", file=sys.stderr)
+        print(f"{parser.prog} audit: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except Exception as error:
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"{parser.prog} audit: failed: {told}; nothing was written", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"{parser.prog} audit: interrupted; nothing was written", file=sys.stderr)
         return 1
@@ -85,7 +90,7 @@ def audit(args: argparse.Namespace, say: Any) -> AuditReport:
         check_matplotlib_support("python -m skfair audit")
     except ImportError as error:
         raise BadTable('figures need matplotlib: pip install "skfair-torch[plot]".') from error
-    _check_place(args.out)
+    _check_place(args)
     say(f"reading {args.data}")
     table = read_table(args.data)
     say(f"{len(table):,} rows, {table.shape[1]} columns")
@@ -232,16 +237,7 @@ def _given(
         if lacking := [str(name) for name in names if name not in X.columns]:
             raise BadTable(f"the model needs the columns {lacking}, which {args.data} lacks.")
         X = X[list(names)]
-    y, refused = _outcomes(table[args.target], args)
-    classes = np.asarray(getattr(model, "classes_", np.unique(y)))
-    if not set(y.tolist()) <= set(classes.tolist()):
-        if set(classes.tolist()) == {0, 1}:  # True and False are among these
-            y, refused = (y != refused).astype(classes.dtype), classes[0]
-        else:
-            raise BadTable(
-                f"the model decides between {classes.tolist()}, column {args.target!r} has "
-                f"{pd.unique(y).tolist()}."
-            )
+    y, refused = _in_the_models_words(model, table[args.target], args, say)
     rows = np.arange(len(y))
     if len(y) > MOST_AUDITED:
         rows = np.sort(np.random.default_rng(args.seed).permutation(rows)[:MOST_AUDITED])
@@ -255,6 +251,30 @@ def _given(
         unfavorable=refused,
         names=(args.model.name, "baseline"),
         **settings,
+    )
+
+
+def _in_the_models_words(
+    model: Any, column: pd.Series, args: argparse.Namespace, say: Any
+) -> tuple[np.ndarray, Any]:
+    """Outcomes as the model has them, and those that are not the favourable one."""
+    y, refused = _outcomes(column, args)
+    if not hasattr(model, "classes_"):
+        return y, refused
+    classes = np.asarray(model.classes_)
+    same = np.array([_equals(column, str(label).strip()) for label in classes])
+    if not same.any(axis=0).all() and classes.dtype == bool:
+        same = np.array([_equals(column, str(int(label))) for label in classes])
+    if same.any(axis=0).all():
+        y = classes[same.argmax(axis=0)]
+        favourable = _equals(column, args.positive)
+        return y, [label for label in classes.tolist() if label not in set(y[favourable].tolist())]
+    if set(classes.tolist()) == {0, 1}:  # True and False are among these
+        say(f"note: the model decides between 0 and 1; 1 is taken for {args.positive!r}")
+        return (y != refused).astype(classes.dtype), [classes.tolist()[0]]
+    raise BadTable(
+        f"the model decides between {classes.tolist()}, column {args.target!r} has "
+        f"{pd.unique(column).tolist()[:10]}."
     )
 
 
@@ -272,9 +292,14 @@ def _load(path: Path, say: Any) -> Any:
         raise
     except Exception as error:  # whatever the code within does
         raise BadTable(f"{path} cannot be opened as a model: {error}.") from error
-    if not hasattr(model, "predict"):
-        raise BadTable(f"{path} holds a {type(model).__name__}, which is not a classifier.")
+    if isinstance(model, type) or not hasattr(model, "predict") or not _may_classify(model):
+        raise BadTable(f"{path} holds a {type(model).__name__}, which is not a fitted classifier.")
     return model
+
+
+def _may_classify(model: Any) -> bool:
+    """Whether it is a classifier, or does not say: fairlearn's do not."""
+    return hasattr(model, "classes_") or not (is_regressor(model) or is_clusterer(model))
 
 
 def _load_skops(path: Path) -> Any:
@@ -314,8 +339,10 @@ def _without_gaps(table: pd.DataFrame, args: argparse.Namespace, say: Any) -> pd
     if not known.all():
         say(f"note: {int((~known).sum()):,} rows without {args.target!r} are left out")
     empty = [c for c in table.columns if c not in args.ignore and table[c].isna().all()]
+    args.sensitive = list(dict.fromkeys(args.sensitive))
     if unusable := [c for c in empty if c in args.sensitive]:
         raise BadTable(f"--sensitive: column {unusable[0]!r} is empty.")
+    empty = empty if args.model is None else []  # a model may ask for them
     return table[known].drop(columns=empty).reset_index(drop=True)
 
 
@@ -341,6 +368,7 @@ def _outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, 
 
 def _equals(column: pd.Series, text: str) -> np.ndarray:
     """Where a column has what was typed, be it text or a number."""
+    text = text.strip()
     same = column.astype(str).str.strip() == text
     try:
         return (same | (pd.to_numeric(column, errors="coerce") == float(text))).to_numpy()
@@ -348,10 +376,16 @@ def _equals(column: pd.Series, text: str) -> np.ndarray:
         return same.to_numpy()
 
 
-def _check_place(path: Path) -> None:
+def _check_place(args: argparse.Namespace) -> None:
     """Fail before the work is done, not after."""
+    path = args.out
     if path.is_dir():
         raise BadTable(f"--out: {path} is a folder; name a file in it.")
+    if path.exists() and not path.is_file():
+        raise BadTable(f"--out: {path} is not a file.")
+    for other in (args.data, args.model):
+        if other is not None and other.exists() and path.exists() and path.samefile(other):
+            raise BadTable(f"--out: {path} is what the report is about; name another file.")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
@@ -389,7 +423,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"must be between 0 and 1, got {text}")
     return value

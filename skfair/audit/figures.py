@@ -63,10 +63,10 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
                 fmt=MARKERS[k % len(MARKERS)],
                 color=PALETTE[(0, 5)[k % 2]],
                 capsize=3,
-                label=model,
+                label=_literal(str(model)),
             )
-        axes.set_yticks(range(len(groups)), groups)
-        axes.set(xlabel=label, ylim=(len(groups) - 0.5, -0.5))
+        axes.set_yticks(range(len(groups)), map(_literal, groups))
+        axes.set(xlabel=_literal(label), ylim=(len(groups) - 0.5, -0.5))
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
         axes.spines[["top", "right"]].set_visible(False)
         if len(models) > 1:
@@ -80,3 +80,8 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
     svg = re.sub(r'id="([^"]+)"', rf'id="{salt}-\1"', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{salt}-", svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(says)}"', 1)
+
+
+def _literal(text: str) -> str:
+    """Text in which dollars are dollars, not the beginning of mathematics."""
+    return text.replace("$", r"\$")

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 CHUNK = 2**23  # numbers drawn together
+SMALL = 30  # cases up to which a group is too small to know its own spread
 
 
 class Interval(NamedTuple):
@@ -46,7 +47,12 @@ class Ratios(NamedTuple):
             return Interval(value, exact.low, exact.high)
         if np.isnan(value):
             return Interval(value, np.nan, np.nan)
-        return Interval(value, *np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2]))
+        lower, upper = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
+        return Interval(value, min(value, max(0.0, lower)), max(value, self._most(upper)))
+
+    def _most(self, upper: float) -> float:
+        """Shares are at most one."""
+        return upper if np.isnan(self.hits).all() else min(1.0, upper)
 
     def gap(self, how: str, level: float) -> Interval:
         """Of the groups that have a value: "sum" over pairs of |difference|, or the "max"."""
@@ -55,9 +61,12 @@ class Ratios(NamedTuple):
             return Interval(np.nan, np.nan, np.nan)
         first, second = np.triu_indices(len(known), 1)
         value, draws = self.value[known], self.resampled[:, known]
-        return gap_interval(
+        found = gap_interval(
             value[first] - value[second], draws[:, first] - draws[:, second], how, level
         )
+        if how == "max":
+            found = found._replace(upper=max(found.value, self._most(found.upper)))
+        return found
 
 
 def gap_interval(
@@ -149,10 +158,48 @@ class Resamples:
         counts = np.isin(data, (0, 1)).all(axis=0)
         counts = counts[:n_ratios] & counts[n_ratios:]
         hits = np.where(counts, sums[:, :n_ratios], np.nan)
+        resampled[:, :-1] = self._as_uncertain(tops, bottoms, values[:-1], resampled[:, :-1])
         return [
             Ratios(values[:, k], resampled[:, :, k], hits[:, k], sums[:, n_ratios + k])
             for k in range(n_ratios)
         ]
+
+    def _as_uncertain(
+        self, tops: np.ndarray, bottoms: np.ndarray, values: np.ndarray, resampled: np.ndarray
+    ) -> np.ndarray:
+        """Spread the resampled values of small groups as far as people differ in general.
+
+        Few people are alike by chance, and one person always is: resampling alone would be sure of
+        a group of one. Up to ``SMALL`` cases the spread within a group counts at least as much as
+        that within all groups; the more cases, the less that matters.
+        """
+        resampled = resampled.copy()
+        groups = self.strata[:-1]
+        cases = np.array([bottoms[rows].sum(axis=0) for rows in groups])
+        squares = np.array(
+            [
+                ((tops[rows] - np.nan_to_num(value) * bottoms[rows]) ** 2).sum(axis=0)
+                for rows, value in zip(groups, values, strict=True)
+            ]
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            within = squares / cases
+            overall = squares.sum(axis=0) / cases.sum(axis=0)
+            share = np.minimum(1, SMALL / cases)
+            wanted = np.maximum(within, share * overall + (1 - share) * within)
+            wanted *= cases / np.maximum(cases - 1, 1)
+            stretch = np.sqrt(wanted / within)
+        normal = self.rng.standard_normal(resampled.shape)
+        for g, k in np.argwhere(cases > 0):
+            if within[g, k] > 0:
+                resampled[:, g, k] = values[g, k] + stretch[g, k] * (
+                    resampled[:, g, k] - values[g, k]
+                )
+            elif wanted[g, k] > 0:
+                resampled[:, g, k] = values[g, k] + normal[:, g, k] * np.sqrt(
+                    wanted[g, k] / cases[g, k]
+                )
+        return resampled
 
     def counts(self) -> np.ndarray:
         """How often each resample has each person, (n_resamples, n)."""

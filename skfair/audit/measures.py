@@ -68,13 +68,17 @@ class Groups:
         names = [
             " & ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in encoder.labels
         ]
+        taken = {EVERYBODY, GAP}
+        for k, name in enumerate(names):  # as different from each other as the groups are
+            names[k] = name if name not in taken else f"{name} ({k + 1})"
+            taken.add(names[k])
         return cls(names, codes, encoder.labels, suffix)
 
     def __iter__(self) -> Iterator[tuple[int, str, str]]:
         """Number, name and name in a sentence of each group, and of everybody."""
         for k, name in enumerate(self.names):
             yield k, name, f"group {name}"
-        yield len(self.names), EVERYBODY, EVERYBODY
+        yield len(self.names), EVERYBODY, "all groups together"
 
     def resamples(self, rows: np.ndarray, n_resamples: int, seed: int) -> Resamples:
         """Resamples of the people in ``rows``, the same ones each time."""
@@ -120,20 +124,28 @@ class Audited:
 
     # -- what can be asked ---------------------------------------------------------------------
 
+    def _takes(self) -> set[str]:
+        """Parameters of ``predict``, which pipelines hand on to their last step."""
+        final = self.estimator
+        while hasattr(final, "steps"):
+            final = final.steps[-1][1]
+        return set(inspect.signature(final.predict).parameters)
+
     def predict(self, X: Any, frame: pd.DataFrame) -> Any:
         """Predictions, with the groups and a seed where ``predict`` takes them."""
-        known = inspect.signature(self.estimator.predict).parameters
+        known = self._takes()
         given = {"sensitive_features": frame, "random_state": self.seed}
         return self.estimator.predict(X, **{k: v for k, v in given.items() if k in known})
 
     def check_alone(self) -> None:
         """Raise if a decision is not a function of a person's row alone."""
-        known = inspect.signature(self.estimator.predict).parameters
-        kind = type(self.estimator).__name__
+        known, kind = self._takes(), type(self.estimator).__name__
         if "sensitive_features" in known:
             raise NotComputed(f"{kind} needs to be told everybody's group to decide.")
         if "random_state" in known:
             raise NotComputed(f"{kind} decides at random.")
+        if not hasattr(self.estimator, "classes_"):
+            raise NotComputed(f"{kind} does not name its classes (classes_).")
 
     def groupings(self) -> Iterator[Groups]:
         """The groups of all attributes together, then those of each."""
@@ -210,7 +222,7 @@ def recourse_in_logits(audited: Audited) -> Iterator[dict]:
         audited,
         distance,
         audited.everyone,
-        "{group} is on average {value:.2f} away from acceptance (log-odds; 0 for the accepted).",
+        "Members of {group} are on average {value:.2f} away from acceptance (0 for the accepted).",
         "Mean distances to acceptance differ by {value:.2f} between groups (all pairs added).",
     )
 
@@ -221,7 +233,8 @@ def recourse_in_inputs(audited: Audited, people: np.ndarray, settings: dict) -> 
     section = "Recourse, as people see it"
     X = _safe_indexing(audited.X, people)
     try:
-        found = counterfactuals(audited.estimator, X, **settings)
+        refusing = {"unfavorable": list(audited.refusing)}
+        found = counterfactuals(audited.estimator, X, **refusing | settings)
     except (ValueError, TypeError) as error:
         raise NotComputed(str(error)) from error
     distance = np.zeros(len(people))
@@ -233,8 +246,10 @@ def recourse_in_inputs(audited: Audited, people: np.ndarray, settings: dict) -> 
         audited,
         distance[reached],
         people[reached],
-        "{group} would have to change by {value:.2f} on average to be accepted (0 for the "
-        "accepted; 1 is a typical deviation of a number, or one category).",
+        "Members of {group} would have to change by {value:.2f} on average to be accepted (0 for "
+        "the accepted; 1 is a typical deviation of a number, or one category)."
+        + " Those for whom no way was found are left out."
+        * (not reached.all()),
         "Mean changes needed differ by {value:.2f} between groups (all pairs added).",
     )
     refused = np.isin(np.arange(len(people)), found.refused).astype(float)[:, None]
@@ -275,9 +290,11 @@ def _means(
         (ratios,) = resamples.ratios(values, np.ones_like(values))
         for k, group, who in groups:
             found = ratios.interval(k, audited.level)
-            says = of_group.format(group=who[0].upper() + who[1:], value=found.value)
+            says = of_group.format(group=who, value=found.value)
             if np.isnan(found.value):
-                says = f"Nobody in {who} was looked at."
+                says = (
+                    f"There is no figure for {who}: nobody was among those searched for, or found."
+                )
             yield audited.row(section, measure + groups.suffix, group, found, says)
         found = ratios.gap("sum", audited.level)
         says = of_gap.format(value=found.value)
@@ -336,7 +353,8 @@ def sensitivity(audited: Audited, columns: Any) -> Iterator[dict]:
         "on average.",
         "This differs by {value:.3f} between groups (all pairs added).",
     )
-    index = getattr(audited.X, "index", np.arange(len(values)))
+    index = getattr(audited.X, "index", None)
+    index = index if index is not None and index.is_unique else np.arange(len(values))
     for row in np.argsort(-values, kind="stable")[:MOST_SENSITIVE]:
         member = audited.groups.codes[row]
         of = audited.groups.names[member] if member >= 0 else "group unknown"
@@ -381,9 +399,14 @@ def generalization(audited: Audited, splits: dict) -> Iterator[dict]:
     for name, data in splits.items():
         split = _read(name, data, None)
         frame = as_frame(split.sensitive_features)
-        codes = _codes(audited.groups.labels, frame)
+        try:
+            codes = _codes(audited.groups.labels, frame)
+            if unknown := sorted(set(split.y.tolist()) - set(audited.classes.tolist()), key=str):
+                raise ValueError(f"its labels {unknown} are unknown")
+            p = ~np.isin(np.asarray(audited.predict(split.X, frame)).ravel(), audited.refusing)
+        except ValueError as error:
+            raise NotComputed(f"split {name!r}: {error}") from error
         groups = replace(audited.groups, codes=codes, suffix=f", {name}")
-        p = ~np.isin(np.asarray(audited.predict(split.X, frame)).ravel(), audited.refusing)
         y = (~np.isin(split.y, audited.refusing)).astype(int)
         rows = _rates("Generalisation", audited, groups, y, p.astype(int))
         yield from (row for row in rows if row["group"] == GAP)

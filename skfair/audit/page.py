@@ -19,8 +19,9 @@ ABOUT = {
         "model, and equal rates can hide different treatment of people who are alike."
     ),
     "Recourse, as the model counts": (
-        "How far the refused are from acceptance, in the model's own units (log-odds), averaged "
-        "over all members of a group with 0 for the accepted (FaiR-N, Eq. 1). It is quick and "
+        "How far the refused are from acceptance, in the model's own units (log-odds for a "
+        "network), averaged over all members of a group with 0 for the accepted (FaiR-N, Eq. 1). "
+        "It is quick and "
         "exact, but a unit means nothing outside the model."
     ),
     "Recourse, as people see it": (
@@ -35,7 +36,7 @@ ABOUT = {
         "Comparable only between networks of the same shape on the same data."
     ),
     "Dependence on the attribute itself": (
-        "What the probability of acceptance would change by if only the sensitive entry were "
+        "What the model's probability would change by if only the sensitive entry were "
         "another (prediction sensitivity). Zero does not mean that the attribute plays no role: it"
         " can act through other entries that go with it."
     ),

@@ -1,6 +1,7 @@
 """The command: any CSV, clear errors, nothing half-written."""
 
 import gzip
+import re
 import subprocess
 import sys
 
@@ -79,6 +80,19 @@ class TestTables:
         table.to_csv(path, index=False)
         assert read_table(path).shape == table.shape
 
+    def test_what_spreadsheets_write(self, table, tmp_path):
+        path = tmp_path / "data.csv"
+        table.to_csv(path, index=False, encoding="utf-16", sep="\t")
+        pd.testing.assert_frame_equal(read_table(path), table, check_dtype=False)
+        path.write_text("a;b\n40;None\n39,5;x\n1.234,25;x\n")
+        found = read_table(path)
+        assert found["a"].tolist() == [40, 39.5, 1234.25]
+        assert found["b"].tolist() == ["None", "x", "x"]  # a word
+        path.write_text("a,b\n1,x,\n2,y,\n")  # a separator too many at each end
+        assert read_table(path).to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
+        path.write_text("a,b\nrow1,1,x\nrow2,2,y\n")  # names of rows without a header
+        assert read_table(path).to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
+
 
 class TestTraining:
     def test_it_compares_a_plain_and_a_fair_network(self, table, tmp_path, capsys):
@@ -148,6 +162,24 @@ class TestModels:
             "network": fair.fit(X, table["paid"], fairnclassifier__sensitive_features=table["sex"]),
         }
 
+    def test_a_model_of_numbers_is_taken_at_its_word(self, table, tmp_path, capsys):
+        """0 may be the favourable outcome, as of an offence."""
+        X, y = table[["wage", "hours"]], (table["paid"] == "yes").astype(int)
+        for offset in (0, 1):  # classes 0 and 1; 1 and 2
+            model = LogisticRegression().fit(X, y + offset)
+            joblib.dump(model, tmp_path / "model.joblib")
+            rows = table.assign(paid=y + offset)
+            rows.to_csv(tmp_path / "data.csv", index=False)
+            args = ("--model", str(tmp_path / "model.joblib"))
+            code, out = run(tmp_path / "data.csv", *args, positive=str(offset))
+            assert code == 0
+            page = out.read_text(encoding="utf-8")
+            assert f"Refused means: predicted {1 + offset}." in page
+            accuracy = 100 * model.score(X, y + offset)
+            assert re.search(
+                rf"Of 100 decisions about all groups together, {accuracy:.1f}"[:-2], page
+            )
+
     @pytest.mark.parametrize("name", ["text", "codes"])
     def test_a_joblib_file_is_audited_with_a_warning(self, name, fitted, table, tmp_path, capsys):
         joblib.dump(fitted[name], tmp_path / "model.joblib")
@@ -188,7 +220,7 @@ class TestModels:
         assert {
             "absent": "there is no model file",
             "not a model": "cannot be opened as a model",
-            "no classifier": "holds a list, which is not a classifier",
+            "no classifier": "holds a list, which is not a fitted classifier",
             "columns": "needs the columns ['wage']",
             "labels": "decides between ['no', 'yes'], column 'paid' has",
         }[problem] in said
@@ -269,6 +301,29 @@ class TestErrors:
             assert run(path, out=out)[0] == code
             assert out.read_text() == "the last report"
             assert sorted(p.name for p in tmp_path.iterdir()) == ["data.csv", "out.html"]
+
+    def test_the_data_are_not_overwritten(self, table, tmp_path, capsys):
+        path = tmp_path / "data.csv"
+        table.to_csv(path, index=False)
+        before = path.read_bytes()
+        assert run(path, out=path)[0] == 2
+        assert "is what the report is about" in capsys.readouterr().err
+        assert path.read_bytes() == before
+
+    def test_columns_of_one_name(self, tmp_path, capsys):
+        path = tmp_path / "data.csv"
+        path.write_text("sex,sex ,paid\nm,m,yes\nf,f,no\n")
+        assert run(path)[0] == 2
+        assert "more than one column named 'sex'" in capsys.readouterr().err
+
+    def test_what_nobody_foresaw_is_one_line_too(self, table, tmp_path, capsys, monkeypatch):
+        path = tmp_path / "data.csv"
+        table.to_csv(path, index=False)
+        monkeypatch.setattr(command, "_compare", lambda *_: {}["key"])
+        code, out = run(path)
+        said = capsys.readouterr().err
+        assert code == 1 and not out.exists()
+        assert said.count("\n") == 1 and "failed: KeyError" in said
 
     def test_matplotlib_is_missed_before_the_work(self, tmp_path, capsys, monkeypatch):
         def absent(caller):

@@ -53,6 +53,15 @@ def test_gaps_of_distances(means):
     assert 0.9 <= found <= 0.99
 
 
+@pytest.mark.parametrize(
+    ("sizes", "rate"), [((300, 1), 0.5), ((300, 2), 0.5), ((300, 20), 0.1), ((300, 100, 20), 0.1)]
+)
+def test_a_handful_of_people_is_no_evidence_of_a_gap(sizes, rate):
+    """Resampling one person gives that person again and again, which is not certainty."""
+    found = coverage(lambda rng, codes: rng.random(len(codes)) < rate, 0.0, "max", sizes)
+    assert found >= 0.9
+
+
 def test_the_plain_percentile_interval_would_miss_a_gap_of_zero():
     """Why there is a module for it."""
     rng = np.random.default_rng(0)

@@ -12,6 +12,7 @@ from fairlearn.metrics import MetricFrame, selection_rate, true_positive_rate
 from fairlearn.postprocessing import ThresholdOptimizer
 from fairlearn.reductions import DemographicParity, ExponentiatedGradient
 from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -277,6 +278,90 @@ class TestAnyClassifier:
         assert value(report, "Group", "selection rate", "everybody", "model") == accepted.mean()
         assert report.about.without_group == 70
         assert sum(report.about.groups.values()) == 630
+
+
+class TestOddities:
+    def test_burden_is_that_of_the_class_that_refuses(self, people, forest):
+        X, y, group = people
+        for refused in (0, 1):
+            report = AuditReport.from_estimator(
+                forest,
+                X,
+                y,
+                sensitive_features=group,
+                sensitive_columns="group",
+                unfavorable=refused,
+                recourse={"max_iter": 5},
+                n_resamples=10,
+                random_state=0,
+            )
+            settings = {"bounds": "observed", "sensitive_columns": "group", "max_iter": 5}
+            settings["random_state"] = int(np.random.RandomState(0).randint(2**31 - 1))
+            found = counterfactuals(forest, X, unfavorable=refused, **settings)
+            assert (forest.predict(found.counterfactuals[found.valid]) == 1 - refused).all()
+            expected = found.distance[found.valid].sum() / (len(y) - (~found.valid).sum())
+            burden_ = value(report, "Recourse, as people", "burden", "everybody", "model")
+            assert burden_ == pytest.approx(expected)
+
+    @pytest.mark.parametrize("constant", [0, 1])
+    def test_a_model_that_accepts_nobody_or_everybody(self, constant, people):
+        X, y, group = people
+        model = DummyClassifier(strategy="constant", constant=constant).fit(X, y)
+        report = AuditReport.from_estimator(
+            model,
+            X,
+            y,
+            sensitive_features=group,
+            recourse={"max_iter": 2},
+            max_people=20,
+            n_resamples=10,
+            random_state=0,
+        )
+        assert value(report, "Group", "selection rate", "a", "model") == constant
+        sentences = " ".join(report.to_frame()["meaning"])
+        assert "nan" not in sentences and "looked at" not in sentences
+        assert report.to_html()
+
+    def test_names_and_indices_that_are_not_made_for_a_page(self, people, forest):
+        X, y, group = people
+        names = pd.Series(np.array(["gap", "$5_$", "everybody"])[np.arange(len(y)) % 3])
+        report = AuditReport.from_estimator(
+            forest,
+            pd.concat([X[:350], X[:350]]),
+            np.tile(y[:350], 2),
+            sensitive_features=names,
+            sensitive_columns="group",
+            names=("$y_$", "other"),
+            recourse={"max_iter": 2},
+            max_people=20,
+            n_resamples=10,
+            random_state=0,
+        )
+        assert set(report.about.groups) == {"$5_$", "everybody (2)", "gap (3)"}
+        assert "$5_$" in report.to_html()
+
+    @pytest.mark.parametrize("problem", ["one group", "no rows", "other labels"])
+    def test_a_split_that_says_nothing_is_named(self, problem, people, forest):
+        X, y, group = people
+        split = (X, y, group)
+        if problem == "one group":
+            split = (X[group == "a"], y[group == "a"], group[group == "a"])
+        elif problem == "no rows":
+            split = (X[:0], y[:0], group[:0])
+        else:
+            split = (X, y + 1, group)
+        report = AuditReport.from_estimator(
+            forest,
+            X,
+            y,
+            sensitive_features=group,
+            splits={"odd": split},
+            recourse={"max_iter": 2},
+            max_people=20,
+            n_resamples=10,
+            random_state=0,
+        )
+        assert report.not_computed["Generalisation", "model"].startswith("split 'odd': ")
 
 
 class Page(HTMLParser):
