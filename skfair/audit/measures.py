@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing
 
 from .._estimators import decision_values, from_inside, take_apart
 from ..labels import unfavorable_codes
-from ..metrics.generalization import _read
+from ..metrics.generalization import read_split
 from ..metrics.parity import resampled_differences
 from ..metrics.recourse import burdens
 from ..metrics.sensitivity import prediction_sensitivity
@@ -397,7 +397,7 @@ def subgroups(audited: Audited) -> Iterator[dict]:
 def generalization(audited: Audited, splits: dict) -> Iterator[dict]:
     """Gaps of the group metrics on each split."""
     for name, data in splits.items():
-        split = _read(name, data, None)
+        split = read_split(name, data, None)
         frame = as_frame(split.sensitive_features)
         try:
             codes = _codes(audited.groups.labels, frame)

@@ -131,7 +131,7 @@ def fairness_generalization(
     for parameter, value in (("splits", splits), ("metrics", functions), ("estimator", models)):
         if not value:
             raise ValueError(f"{parameter} must not be empty, got {value!r}.")
-    data = {name: _read(name, split, sensitive_columns) for name, split in splits.items()}
+    data = {name: read_split(name, split, sensitive_columns) for name, split in splits.items()}
     members, groups, missing = _members(data)
 
     values = np.full((len(models), len(functions), len(data), len(groups)), np.nan)
@@ -176,7 +176,7 @@ class _Split(NamedTuple):
     sample_weight: np.ndarray | None
 
 
-def _read(name: Hashable, data: Any, sensitive_columns: Any) -> _Split:
+def read_split(name: Hashable, data: Any, sensitive_columns: Any) -> _Split:
     """One split as arrays of equal length, without the rows of weight zero."""
     if isinstance(data, Mapping):
         X, y = data.get("X", data.get("data")), data.get("y", data.get("target"))
