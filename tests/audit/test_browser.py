@@ -40,7 +40,7 @@ def report():
     model = FaiRNClassifier(hidden_layer_sizes=(6,), max_epochs=15, random_state=0)
     model.fit(X, y, sensitive_features=group)
     forest = RandomForestClassifier(5, max_depth=4, random_state=0).fit(X, y)
-    groups = pd.DataFrame({"group": group, "third": np.arange(600) % 3})
+    groups = pd.DataFrame({"group": group, "half": np.arange(600) % 2})
     return AuditReport.from_estimator(
         model,
         X,

