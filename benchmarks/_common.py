@@ -14,8 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from fairlearn.adversarial import AdversarialFairnessClassifier
 from fairlearn.metrics import MetricFrame, false_positive_rate, true_positive_rate
+from fairlearn.postprocessing import ThresholdOptimizer
+from fairlearn.reductions import EqualizedOdds, ExponentiatedGradient
 from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -98,6 +102,29 @@ def split(X: Any, y: np.ndarray, groups: Any, test_size: Any, seed: int) -> tupl
     """Training and test part, stratified by label."""
     rows = train_test_split(np.arange(len(y)), test_size=test_size, stratify=y, random_state=seed)
     return tuple(Part(X.iloc[r], y[r], groups.iloc[r]) for r in rows)
+
+
+def equalized_odds_peers(seed: int, epochs: int) -> dict[str, Any]:
+    """Fairlearn's methods for equalized odds, not yet fitted."""
+    return {
+        "ExponentiatedGradient": ExponentiatedGradient(
+            LogisticRegression(max_iter=1000), EqualizedOdds()
+        ),
+        "ThresholdOptimizer": ThresholdOptimizer(
+            estimator=LogisticRegression(max_iter=1000),
+            constraints="equalized_odds",
+            predict_method="predict_proba",
+        ),
+        "adversarial": AdversarialFairnessClassifier(
+            backend="torch",
+            predictor_model=[30, "relu", 30, "relu"],
+            adversary_model=[8, "relu"],
+            constraints="equalized_odds",
+            batch_size=1024,
+            epochs=min(epochs, 30),
+            random_state=seed,
+        ),
+    }
 
 
 def measures(test: Part, y_pred: np.ndarray, decision: np.ndarray | None = None) -> dict:

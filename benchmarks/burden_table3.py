@@ -17,11 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from fairlearn.adversarial import AdversarialFairnessClassifier
-from fairlearn.postprocessing import ThresholdOptimizer
-from fairlearn.reductions import EqualizedOdds, ExponentiatedGradient
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skfair import FaiRNClassifier
@@ -34,6 +30,7 @@ from ._common import (
     adult,
     arguments,
     beside,
+    equalized_odds_peers,
     measures,
     report,
     summarise,
@@ -106,37 +103,15 @@ def methods(seed: int, epochs: int) -> Iterator[tuple[str, Callable[[Part], Any]
 
         return fit
 
-    yield (
-        "ExponentiatedGradient",
-        peer(
-            ExponentiatedGradient(LogisticRegression(max_iter=1000), EqualizedOdds()),
-            lambda model, rows, sex: model._pmf_predict(rows)[:, 1],
-        ),
-    )
-    yield (
-        "ThresholdOptimizer",
-        peer(
-            ThresholdOptimizer(
-                estimator=LogisticRegression(max_iter=1000),
-                constraints="equalized_odds",
-                predict_method="predict_proba",
-            ),
-            lambda model, rows, sex: model._pmf_predict(rows, sensitive_features=sex)[:, 1],
-        ),
-    )
-    adversarial = AdversarialFairnessClassifier(
-        backend="torch",
-        predictor_model=[30, "relu", 30, "relu"],
-        adversary_model=[8, "relu"],
-        constraints="equalized_odds",
-        batch_size=1024,
-        epochs=min(epochs, 30),
-        random_state=seed,
-    )
-    yield (
-        "adversarial",
-        peer(adversarial, lambda model, rows, sex: model.predict(rows.astype(np.float32))),
-    )
+    answers = {
+        "ExponentiatedGradient": lambda model, rows, sex: model._pmf_predict(rows)[:, 1],
+        "ThresholdOptimizer": lambda model, rows, sex: model._pmf_predict(
+            rows, sensitive_features=sex
+        )[:, 1],
+        "adversarial": lambda model, rows, sex: model.predict(rows.astype(np.float32)),
+    }
+    for name, model in equalized_odds_peers(seed, epochs).items():
+        yield name, peer(model, answers[name])
 
 
 def table_3(seeds: int, epochs: int, people: int) -> pd.DataFrame:

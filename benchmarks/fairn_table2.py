@@ -13,10 +13,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
-from fairlearn.adversarial import AdversarialFairnessClassifier
-from fairlearn.postprocessing import ThresholdOptimizer
-from fairlearn.reductions import EqualizedOdds, ExponentiatedGradient
-from sklearn.linear_model import LogisticRegression
 
 from skfair import FaiRNClassifier
 
@@ -26,6 +22,7 @@ from ._common import (
     arguments,
     beside,
     encode,
+    equalized_odds_peers,
     german,
     measures,
     meps,
@@ -119,33 +116,23 @@ def methods(seed: int, epochs: int) -> Iterator[tuple[str, Callable[[Part, Part]
             model = FaiRNClassifier(**network, **params)
             yield f"{name}, {layers} layers", lambda a, b, model=model: score(model, a, b)
 
+    peers = equalized_odds_peers(seed, epochs)
+
     def reduction(train: Part, test: Part) -> dict:
-        model = ExponentiatedGradient(LogisticRegression(max_iter=1000), EqualizedOdds())
+        model = peers["ExponentiatedGradient"]
         _, seconds = timed(lambda: model.fit(train.X, train.y, sensitive_features=train.sensitive))
         y_pred = model.predict(test.X, random_state=seed)
         return measures(test, y_pred) | {"seconds": seconds}
 
     def threshold(train: Part, test: Part) -> dict:
-        model = ThresholdOptimizer(
-            estimator=LogisticRegression(max_iter=1000),
-            constraints="equalized_odds",
-            predict_method="predict_proba",
-        )
+        model = peers["ThresholdOptimizer"]
         X, X_test = train.X.astype(float), test.X.astype(float)
         _, seconds = timed(lambda: model.fit(X, train.y, sensitive_features=train.sensitive))
         y_pred = model.predict(X_test, sensitive_features=test.sensitive, random_state=seed)
         return measures(test, y_pred) | {"seconds": seconds}
 
     def adversarial(train: Part, test: Part) -> dict:
-        model = AdversarialFairnessClassifier(
-            backend="torch",
-            predictor_model=[30, "relu", 30, "relu"],
-            adversary_model=[8, "relu"],
-            constraints="equalized_odds",
-            batch_size=1024,
-            epochs=min(epochs, 30),
-            random_state=seed,
-        )
+        model = peers["adversarial"]
         _, seconds = timed(lambda: model.fit(train.X, train.y, sensitive_features=train.sensitive))
         return measures(test, np.asarray(model.predict(test.X)).ravel()) | {"seconds": seconds}
 

@@ -246,6 +246,11 @@ class GroupEncoder:
             )
 
 
+def group_name(label: Hashable) -> str:
+    """A group's label as text: the values of several attributes are joined."""
+    return " & ".join(map(str, label)) if isinstance(label, tuple) else str(label)
+
+
 def _factorize(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list]:
     codes, values = pd.factorize(column)
     n_present = int((codes >= 0).sum())

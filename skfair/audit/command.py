@@ -22,6 +22,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .. import FaiRNClassifier
 from .._version import __version__
+from ..smoothing._tables import numeric_columns
 from .report import AuditReport
 from .tables import BadTable, read_table
 
@@ -163,8 +164,7 @@ def _pipeline(
     X: pd.DataFrame, n_rows: int, refused: Any, args: argparse.Namespace, lambdas: dict
 ) -> Pipeline:
     """From a raw table to decisions; the groups need not be known for them."""
-    numbers = [c for c in X.columns if pd.api.types.is_numeric_dtype(X[c])]
-    numbers = [c for c in numbers if not pd.api.types.is_bool_dtype(X[c])]
+    numbers = X.columns[numeric_columns(X)].tolist()
     words = [c for c in X.columns if c not in numbers]
     if args.drop_sensitive:
         numbers, words = ([c for c in cs if c not in args.sensitive] for cs in (numbers, words))

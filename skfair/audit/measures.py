@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from ..metrics.recourse import burdens
 from ..metrics.sensitivity import prediction_sensitivity
 from ..metrics.subgroups import subgroup_report
 from ..recourse import counterfactuals
-from ..sensitive import GroupEncoder, as_frame
+from ..sensitive import GroupEncoder, as_frame, group_name
 from .intervals import Interval, Resamples, gap_interval
 
 EVERYBODY, GAP = "everybody", "gap"
@@ -65,9 +65,7 @@ class Groups:
         """Groups of every combination of attributes that occurs."""
         encoder = GroupEncoder()
         codes = encoder.encode(frame)[:, 0]
-        names = [
-            " & ".join(map(str, g)) if isinstance(g, tuple) else str(g) for g in encoder.labels
-        ]
+        names = [group_name(label) for label in encoder.labels]
         taken = {EVERYBODY, GAP}
         for k, name in enumerate(names):  # as different from each other as the groups are
             names[k] = name if name not in taken else f"{name} ({k + 1})"
@@ -102,7 +100,6 @@ class Audited:
     level: float
     n_resamples: int
     seed: int
-    y_pred: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         self.groups = Groups.of(self.frame)
@@ -118,8 +115,7 @@ class Audited:
             self.unfavorable = from_inside(self.estimator, "unfavorable")
         codes = unfavorable_codes(self.unfavorable, self.classes)
         self.refusing = self.classes[list(codes)]
-        self.y_pred = np.asarray(self.predict(self.X, self.frame)).ravel()
-        self.accepted = (~np.isin(self.y_pred, self.refusing)).astype(int)
+        self.accepted = self.accepts(self.X, self.frame)
         self.favourable = (~np.isin(self.y, self.refusing)).astype(int)
 
     # -- what can be asked ---------------------------------------------------------------------
@@ -131,11 +127,12 @@ class Audited:
             final = final.steps[-1][1]
         return set(inspect.signature(final.predict).parameters)
 
-    def predict(self, X: Any, frame: pd.DataFrame) -> Any:
-        """Predictions, with the groups and a seed where ``predict`` takes them."""
+    def accepts(self, X: Any, frame: pd.DataFrame) -> np.ndarray:
+        """1 for acceptance; ``predict`` is told the groups and a seed where it takes them."""
         known = self._takes()
         given = {"sensitive_features": frame, "random_state": self.seed}
-        return self.estimator.predict(X, **{k: v for k, v in given.items() if k in known})
+        y_pred = self.estimator.predict(X, **{k: v for k, v in given.items() if k in known})
+        return (~np.isin(np.asarray(y_pred).ravel(), self.refusing)).astype(int)
 
     def check_alone(self) -> None:
         """Raise if a decision is not a function of a person's row alone."""
@@ -403,12 +400,12 @@ def generalization(audited: Audited, splits: dict) -> Iterator[dict]:
             codes = _codes(audited.groups.labels, frame)
             if unknown := sorted(set(split.y.tolist()) - set(audited.classes.tolist()), key=str):
                 raise ValueError(f"its labels {unknown} are unknown")
-            p = ~np.isin(np.asarray(audited.predict(split.X, frame)).ravel(), audited.refusing)
+            p = audited.accepts(split.X, frame)
         except ValueError as error:
             raise NotComputed(f"split {name!r}: {error}") from error
         groups = replace(audited.groups, codes=codes, suffix=f", {name}")
         y = (~np.isin(split.y, audited.refusing)).astype(int)
-        rows = _rates("Generalisation", audited, groups, y, p.astype(int))
+        rows = _rates("Generalisation", audited, groups, y, p)
         yield from (row for row in rows if row["group"] == GAP)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .._estimators import decision_arguments
 from ..metrics.recourse import burdens, recourse_gap
-from ..sensitive import GroupEncoder, as_frame
+from ..sensitive import GroupEncoder, as_frame, group_name
 from ._base import Display
 
 __all__ = ["RecourseGapDisplay"]
@@ -121,7 +121,7 @@ class RecourseGapDisplay(Display):
         distances, means = {}, {}
         for code, group in enumerate(encoder.labels):
             members = distance[codes == code]
-            name = " & ".join(map(str, group)) if isinstance(group, tuple) else str(group)
+            name = group_name(group)
             distances[name], means[name] = members[members > 0], float(members.mean())
         return cls(distances, means, gap).plot(ax=ax, **kwargs)
 

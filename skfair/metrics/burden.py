@@ -127,14 +127,6 @@ def burden_gap(
     return gap_between(torch.from_numpy(distances), frame, torch.from_numpy(weights), attributes)
 
 
-def input_distances(estimator: Any, X: Any, **kwargs: Any) -> np.ndarray:
-    """Distance of everybody to acceptance: zero for the accepted, infinite if nothing is found."""
-    found = counterfactuals(estimator, X, **kwargs)
-    distances = np.zeros(X.shape[0])
-    distances[found.refused] = found.distance
-    return distances
-
-
 def sensitive_columns_of(X: Any, frame: pd.DataFrame) -> list[str] | None:
     """Columns of X that are named like the sensitive features."""
     names = [name for name in frame.columns if isinstance(name, str)]
@@ -150,7 +142,9 @@ def _distances(
     weights = as_weights(sample_weight, np.zeros(X.shape[0]))
     weights = np.ones(X.shape[0]) if weights is None else weights.numpy()
     kwargs = {"sensitive_columns": sensitive_columns_of(X, frame)} | kwargs
-    distances = input_distances(estimator, X, **kwargs)
+    answers = counterfactuals(estimator, X, **kwargs)
+    distances = np.zeros(X.shape[0])
+    distances[answers.refused] = answers.distance
     found = np.isfinite(distances)
     if not found.all():
         advice = "allow more changes, raise max_iter, or pass reference= with accepted people."

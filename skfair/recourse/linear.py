@@ -192,25 +192,23 @@ def _round_up(
     Each column is tried rounded down and up; what is then nearest to the person, all in all, stays.
     With a further number that need not be whole nothing is left open.
     """
-    best, cheapest = steps, np.full(len(steps), np.inf)
-    columns = np.flatnonzero(whole)
+    columns, free = np.flatnonzero(whole), np.where(whole, 0, gain)
+    most = np.where(whole, np.floor(room + FILLED), room)
+    norm = (free**2).sum(axis=1)
+    best, cheapest = most, np.full(len(steps), np.inf)
     for offsets in product((0.0, 1.0, -1.0, 2.0), repeat=min(len(columns), MOST_ROUNDED)):
         trial = steps.copy()
         trial[:, columns] = np.ceil(steps[:, columns] - FILLED)
         some = columns[: len(offsets)]
         trial[:, some] = np.clip(trial[:, some] - offsets, 0, np.floor(room[:, some]))
-        trial = np.minimum(trial, np.where(whole, np.floor(room + FILLED), room))
+        trial = np.minimum(trial, most)
+        # the rest by the other numbers, in proportion to their gain
         open_ = np.maximum(rest - (gain * np.where(whole, trial, 0)).sum(axis=1), 0)
-        if not whole.all():  # the rest by the other numbers, in proportion to their gain
-            free = np.where(whole, 0, gain)
-            norm = (free**2).sum(axis=1)
-            t = np.divide(open_, norm, out=np.zeros_like(open_), where=norm > 0)
-            trial = np.where(whole, trial, np.minimum(room, t[:, None] * gain))
+        t = np.divide(open_, norm, out=np.zeros_like(open_), where=norm > 0)
+        trial = np.where(whole, trial, np.minimum(room, t[:, None] * gain))
         left = np.maximum(rest - (gain * trial).sum(axis=1), 0)
         cost = np.where(left <= FILLED * np.abs(rest), (trial**2).sum(axis=1), np.inf)
         better = cost < cheapest
         best = np.where(better[:, None], trial, best)
         cheapest = np.where(better, cost, cheapest)
-    lost = np.isinf(cheapest)
-    best[lost] = np.where(whole, np.floor(room[lost] + FILLED), room[lost]) if lost.any() else 0
     return np.where(np.isfinite(best), best, np.ceil(steps))
