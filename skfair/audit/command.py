@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_clusterer, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
@@ -23,16 +22,13 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from .. import FaiRNClassifier
 from .._version import __version__
 from ..smoothing._tables import numeric_columns
+from .models import load_model
 from .report import AuditReport
 from .tables import BadTable, read_table
 
 MOST_AUDITED = 50_000  # rows of a part that is audited
 CATEGORIES = 30  # of a column; rarer ones are taken together
 EPOCHS, STEPS = 30, 300  # training: epochs, and steps an epoch at most
-JOBLIB_WARNING = (
-    "joblib and pickle files run the code they contain when they are opened: use only files from "
-    "people you trust. The safe format is skops (skops.io.dump), which --model takes as well."
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -231,7 +227,7 @@ def _given(
     X: pd.DataFrame, table: pd.DataFrame, args: argparse.Namespace, settings: dict, say: Any
 ) -> AuditReport:
     """Audit a fitted model on all rows, or as many as can be."""
-    model = _load(args.model, say)
+    model = load_model(args.model, say)
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         if lacking := [str(name) for name in names if name not in X.columns]:
@@ -276,42 +272,6 @@ def _in_the_models_words(
         f"the model decides between {classes.tolist()}, column {args.target!r} has "
         f"{pd.unique(column).tolist()[:10]}."
     )
-
-
-def _load(path: Path, say: Any) -> Any:
-    if not path.exists():
-        raise BadTable(f"there is no model file {path}.")
-    try:
-        if path.suffix == ".skops":
-            return _load_skops(path)
-        import joblib
-
-        say(f"warning: {JOBLIB_WARNING}")
-        model = joblib.load(path)
-    except BadTable:
-        raise
-    except Exception as error:  # whatever the code within does
-        raise BadTable(f"{path} cannot be opened as a model: {error}.") from error
-    if isinstance(model, type) or not hasattr(model, "predict") or not _may_classify(model):
-        raise BadTable(f"{path} holds a {type(model).__name__}, which is not a fitted classifier.")
-    return model
-
-
-def _may_classify(model: Any) -> bool:
-    """Whether it is a classifier, or does not say: fairlearn's do not."""
-    return hasattr(model, "classes_") or not (is_regressor(model) or is_clusterer(model))
-
-
-def _load_skops(path: Path) -> Any:
-    try:
-        import skops.io
-    except ImportError as error:
-        raise BadTable("skops files need the package skops: pip install skops.") from error
-    unknown = skops.io.get_untrusted_types(file=path)
-    foreign = [name for name in unknown if not name.startswith("skfair.")]
-    if foreign:
-        raise BadTable(f"{path} has types that are not known to be safe: {foreign}.")
-    return skops.io.load(path, trusted=unknown)
 
 
 # -- arguments and columns --------------------------------------------------------------------

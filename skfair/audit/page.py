@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .audited import GAP
 from .figures import intervals_figure
-from .measures import GAP
 
 # section -> what it is about, and what it leaves open
 ABOUT = {

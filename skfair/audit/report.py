@@ -22,7 +22,7 @@ from .._version import __version__
 from ..metrics.burden import sensitive_columns_of
 from ..sensitive import as_frame
 from . import measures
-from .measures import Audited, NotComputed
+from .audited import Audited, NotComputed
 from .page import page
 
 __all__ = ["AuditReport"]

@@ -8,11 +8,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_integer_dtype, is_numeric_dtype, is_object_dtype
-from scipy.stats import median_abs_deviation
-from sklearn.utils import _safe_indexing
+from pandas.api.types import is_integer_dtype
 
 from ..sensitive import column_positions
+from .columns import (
+    category_blocks,
+    codes_of,
+    column_of,
+    levels_of,
+    numbers_of,
+    scales_of,
+    with_categories_of,
+)
 
 ROUNDING = 1e-9  # of a column's scale: no change
 DIRECTIONS = {"increase": 1, "decrease": -1}
@@ -48,14 +55,14 @@ class Profiles:
         monotone: Any,
     ) -> None:
         self.X, self.is_frame = X, hasattr(X, "iloc")
-        reference = _as_in(X, reference)
+        reference = with_categories_of(X, reference)
         self.n_columns = X.shape[1]
-        blocks = _blocks(X, reference, actionable, categorical)
+        blocks = category_blocks(X, reference, actionable, categorical)
         in_blocks = {column for block in blocks for column in block}
         self.numbers = [column for column in actionable if column not in in_blocks]
         self.categories = [block for block in blocks if set(block) <= set(actionable)]
         self._check_numbers()
-        self.levels = [_levels(X, reference, block) for block in self.categories]
+        self.levels = [levels_of(X, reference, block) for block in self.categories]
         self.sizes = [len(level) for level in self.levels]
         self.starts = len(self.numbers) + np.cumsum([0, *self.sizes])[:-1].astype(int)
         self.width = len(self.numbers) + sum(self.sizes)
@@ -69,7 +76,7 @@ class Profiles:
                 raise ValueError(f"integer: columns {self._names(unsuited)} hold categories.")
             whole = [column in named for column in self.numbers]
         self.whole = np.array(whole, dtype=bool)
-        self.scale = _scales(self.reference[:, : len(self.numbers)])
+        self.scale = scales_of(self.reference[:, : len(self.numbers)])
         self.lower, self.upper = self._limits(bounds)
         self.allowed = self._allowed()
         self._apply(monotone)
@@ -80,9 +87,9 @@ class Profiles:
         """Rows of a table as numbers and codes; -1 for a category that is not known."""
         values = np.empty((len(X), len(self.numbers) + len(self.categories)))
         for j, column in enumerate(self.numbers):
-            values[:, j] = _numbers(_column(X, column))
+            values[:, j] = numbers_of(column_of(X, column))
         for j, (block, level) in enumerate(zip(self.categories, self.levels, strict=True)):
-            values[:, len(self.numbers) + j] = _codes(X, block, level)
+            values[:, len(self.numbers) + j] = codes_of(X, block, level)
         return values
 
     def table(self, values: np.ndarray, rows: np.ndarray) -> Any:
@@ -227,7 +234,7 @@ class Profiles:
     def _check_numbers(self) -> None:
         for column in self.numbers:
             try:
-                _numbers(_column(self.X, column))
+                numbers_of(column_of(self.X, column))
             except (TypeError, ValueError) as error:
                 raise ValueError(
                     f"Column {self._names([column])[0]!r} does not hold numbers ({error}): name it "
@@ -261,129 +268,6 @@ class Profiles:
         if any(p in block for block in self.categories for p in positions):
             raise ValueError(f"{parameter}[{name!r}]: the column holds categories, not numbers.")
         return [self.numbers.index(p) for p in positions if p in self.numbers]
-
-
-def _as_in(X: Any, reference: Any) -> Any:
-    """The reference with the pandas categories, and their order, of X."""
-    if not hasattr(X, "iloc") or not hasattr(reference, "iloc"):
-        return reference
-    kinds = {i: kind for i, kind in enumerate(X.dtypes) if isinstance(kind, pd.CategoricalDtype)}
-    reference = reference.copy(deep=False)
-    for i, kind in kinds.items():
-        reference.isetitem(i, reference.iloc[:, i].astype(kind))
-    return reference
-
-
-def _blocks(X: Any, reference: Any, actionable: list[int], categorical: Any) -> list[list[int]]:
-    """Positions of the column, or 0/1 columns, of each category."""
-    if categorical is None:
-        words = [i for i in actionable if not _is_number(X, i)]
-        others = [i for i in range(X.shape[1]) if i not in words and _is_number(X, i)]
-        return [[i] for i in words] + _one_hot_runs((X, reference), others)
-    if isinstance(categorical, str) or not isinstance(
-        categorical, (list, tuple, np.ndarray, pd.Index)
-    ):
-        categorical = [categorical]
-    blocks = []
-    for entry in categorical:
-        positions = column_positions(X, entry if _is_list(entry) else [entry], "categorical")
-        blocks.append(sorted(positions))
-        if len(positions) > 1 and not all(_is_one_hot(t, positions) for t in (X, reference)):
-            raise ValueError(
-                f"categorical: {entry!r} stands for several columns, which must be 0 or 1, one of "
-                "them 1 in every row; columns that each hold categories are named one by one."
-            )
-    named = [column for block in blocks for column in block]
-    if len(set(named)) < len(named):
-        raise ValueError(f"categorical={categorical!r} names a column twice.")
-    return blocks + [[i] for i in actionable if i not in named and not _is_number(X, i)]
-
-
-def _is_list(entry: Any) -> bool:
-    return isinstance(entry, (list, tuple, np.ndarray, slice))
-
-
-def _is_number(X: Any, column: int) -> bool:
-    """Whether a column holds numbers, and more than truth values."""
-    kind = X.dtypes.iloc[column] if hasattr(X, "iloc") else X.dtype
-    if is_bool_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
-        return False
-    if is_object_dtype(kind) and not hasattr(X, "iloc"):
-        return all(isinstance(value, (int, float, np.number)) for value in X[:, column])
-    return is_numeric_dtype(kind)
-
-
-def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:
-    """Adjacent 0/1 columns of which every row has one together; any other 0/1 column alone."""
-    values = {i: np.concatenate([_numbers(_column(X, i)) for X in tables]) for i in columns}
-    binary = [i for i in columns if np.isin(values[i], (0, 1)).all()]
-    runs, k = [], 0
-    while k < len(binary):
-        total, run = 0.0, []
-        for i in binary[k:]:
-            if run and i != run[-1] + 1:
-                break
-            total = total + values[i]
-            run.append(i)
-            if (total >= 1).all() or (total > 1).any():
-                break
-        whole = len(run) > 1 and (total == 1).all()
-        runs.append(run if whole else binary[k : k + 1])
-        k += len(runs[-1])
-    return runs
-
-
-def _is_one_hot(X: Any, columns: list[int]) -> bool:
-    part = np.column_stack([_numbers(_column(X, i)) for i in columns])
-    return bool(np.isin(part, (0, 1)).all() and (part.sum(axis=1) == 1).all())
-
-
-def _column(X: Any, column: int) -> Any:
-    return _safe_indexing(X, column, axis=1)
-
-
-def _numbers(column: Any) -> np.ndarray:
-    column = pd.Series(column)
-    return pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
-
-
-def _levels(X: Any, reference: Any, block: list[int]) -> np.ndarray:
-    """Values of a category, one row each; in order where it has one."""
-    if len(block) > 1:
-        return np.eye(len(block))
-    columns = [pd.Series(_column(table, block[0])) for table in (reference, X)]
-    if isinstance(columns[0].dtype, pd.CategoricalDtype) and columns[0].dtype.ordered:
-        present = set(columns[0].dropna()) | set(columns[1].dropna())
-        known = [value for value in columns[0].cat.categories if value in present]
-    else:
-        known = pd.unique(pd.concat([c.astype(object).dropna() for c in columns]))
-        known = sorted(known, key=lambda value: (str(type(value)), value))
-    level = np.empty((len(known), 1), dtype=object)
-    level[:, 0] = known
-    missing = [c[c.isna()] for c in columns if c.isna().any()]
-    if missing:
-        level = np.append(level, [[missing[0].astype(object).iloc[0]]], axis=0)
-    return level
-
-
-def _codes(X: Any, block: list[int], level: np.ndarray) -> np.ndarray:
-    if len(block) > 1:
-        return np.column_stack([_numbers(_column(X, i)) for i in block]).argmax(axis=1)
-    column = pd.Series(_column(X, block[0])).astype(object)
-    missing = pd.isna(level[:, 0])
-    codes = pd.Index(level[~missing, 0]).get_indexer(column)
-    return np.where(column.isna(), np.flatnonzero(missing)[0] if missing.any() else -1, codes)
-
-
-def _scales(numbers: np.ndarray) -> np.ndarray:
-    """Median absolute deviation; where it is 0 the mean one; where that is 0, one."""
-    scales = np.ones(numbers.shape[1])
-    for j, column in enumerate(numbers.T):
-        column = column[~np.isnan(column)]
-        if len(column):
-            mean = np.abs(column - np.median(column)).mean()
-            scales[j] = median_abs_deviation(column) or mean or 1.0
-    return scales
 
 
 def _items(mapping: Any, parameter: str) -> Any:
