@@ -52,10 +52,10 @@ SHORT = {"max_epochs": 20}  # enough for the checks, which want an accuracy of .
 
 CHECKED = [
     FaiRNClassifier(),
-    FaiRNClassifier(early_stopping=True),
+    FaiRNClassifier(early_stopping=True, **SHORT),
     FaiRNClassifier(restore_best=True, **SHORT),
-    FaiRNClassifier(distance="gradient"),
-    FaiRNClassifier(**FULL),
+    FaiRNClassifier(distance="gradient", **SHORT),
+    FaiRNClassifier(**FULL, **SHORT),
     FaiRNClassifier(distance="gradient", **FULL, **SHORT),
     FaiRNClassifier(device="auto", **SHORT),
     PenaltyClassifier(),
@@ -64,7 +64,7 @@ CHECKED = [
     PenaltyClassifier(augment="mixup", penalty="equalized_odds", **SHORT),
     PenaltyClassifier(penalty_on="holdout", **SHORT),
     *(PenaltyClassifier(sampling=sampling, **SHORT) for sampling in ("group", "group_label")),
-    PenaltyClassifier(**FULL),
+    PenaltyClassifier(**FULL, **SHORT),
     LabelFlipClassifier(),
     LabelFlipClassifier(sampling="group_label", **SHORT),
     LabelFlipClassifier(**FULL, **SHORT),

@@ -380,6 +380,26 @@ def test_taylor_is_the_squared_product_of_gradient_and_weight():
     assert total == pytest.approx(layers.sum())
 
 
+def test_where_the_groups_losses_balance_all_weights_count_equally_for_both():
+    """At a minimum of their sum the gradients are opposite, and (8) takes their squares."""
+    X, y, _ = data(n=100)
+    on = {"sensitive_features": np.repeat(["a", "b"], 50)}
+    scores = []
+    for weight in (0.0, 0.5):
+        model = DRAlignClassifier(
+            hidden_layer_sizes=(),
+            lambda_fairness=weight,
+            beta=0,
+            batch_size=-1,
+            max_epochs=300,
+            lr=0.1,
+            dtype="float64",
+            random_state=0,
+        ).fit(X, y, **on)
+        scores.append(parity_score(model, X, y, **on, method="taylor"))
+    assert scores[0] < 1e-4 * scores[1]
+
+
 def test_taylor_approaches_exact_as_weights_shrink():
     X, y, group = data()
     model = PenaltyClassifier(activation="tanh", **QUICK).fit(X, y, sensitive_features=group)
