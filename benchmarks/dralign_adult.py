@@ -194,7 +194,7 @@ def run(dataset: str, method: str, weight: float, criterion: str, seed: int, epo
 
 
 def adversarial(dataset: str, seed: int) -> dict:
-    """fairlearn's adversarial network, the peer of Fig. 3, after 20 epochs."""
+    """fairlearn's adversarial network, the peer of Fig. 3, after 20 epochs; NaN if it diverges."""
     data = parts(dataset, seed)
     model = AdversarialFairnessClassifier(
         backend="torch",
@@ -204,11 +204,15 @@ def adversarial(dataset: str, seed: int) -> dict:
         epochs=EPOCHS * STEPS * 1000 // len(data["train"].y),
         random_state=seed,
     )
-    model.fit(data["train"].X, data["train"].y, sensitive_features=data["train"].sensitive)
+    key = {"data": dataset, "seed": seed}
+    try:
+        model.fit(data["train"].X, data["train"].y, sensitive_features=data["train"].sensitive)
+    except RuntimeError as error:  # its loss refuses the NaN of its own network
+        print(f"{key}: fairlearn's adversarial training failed: {error}")
+        return key | dict.fromkeys(("AP", "DP", "EO", "EOP", "PP"), np.nan)
     with torch.no_grad():
         p = model.backendEngine_.predictor_model(torch.from_numpy(data["test"].X)).double()
-    found = measure(p.logit(1e-7).numpy().ravel(), data["test"])
-    return {"data": dataset, "seed": seed} | found
+    return key | measure(p.logit(1e-7).numpy().ravel(), data["test"])
 
 
 def selections(curves: pd.DataFrame, gap: str, floor: float) -> pd.DataFrame:
