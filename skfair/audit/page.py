@@ -142,7 +142,8 @@ def page(frame: pd.DataFrame, not_computed: dict, about: Any, embedded: bool = F
     str
         HTML.
     """
-    parts = [_head(about), _in_short(frame, about)]
+    parts = [*(f"<p>{escape(line)}</p>" for line in about.headline)]
+    parts += [_head(about), _in_short(frame, about), _provenance(about)]
     for section in about.sections:
         rows = frame[frame["section"] == section]
         reasons = {m: r for (s, m), r in not_computed.items() if s == section}
@@ -190,6 +191,15 @@ def _in_short(frame: pd.DataFrame, about: Any) -> str:
         "a range that would hold the true value in about so many of a hundred such audits. If it "
         f"begins at 0, chance may explain the difference.</p>\n{table}"
     )
+
+
+def _provenance(about: Any) -> str:
+    """What is needed to make the report again."""
+    items = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(str(what))}</dd>"
+        for name, what in about.provenance.items()
+    )
+    return f"<h2>How this was made</h2>\n<dl>{items}</dl>" if items else ""
 
 
 def _section(section: str, rows: pd.DataFrame, reasons: dict, about: Any) -> str:

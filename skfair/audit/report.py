@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
@@ -88,6 +88,8 @@ class AuditReport:
         splits: dict | None = None,
         names: tuple[str, str] = ("model", "baseline"),
         title: str = "Fairness audit",
+        headline: Sequence[str] = (),
+        provenance: Mapping[str, str] | None = None,
         sensitive_columns: Any = None,
         unfavorable: Any = None,
         recourse: dict | None = None,
@@ -119,6 +121,10 @@ class AuditReport:
             What the two are called.
         title : str, default="Fairness audit"
             Of the page.
+        headline : sequence of str, default=()
+            Sentences that come before all others, about how the model was chosen for instance.
+        provenance : mapping of str to str, default=None
+            What is needed to make the report again, by name: file, rows, seed, command ...
         sensitive_columns : str, int, list, slice or callable, default=None
             Columns of X that hold the sensitive features; ``None``: those of the same name. They
             never change in counterfactuals, and are changed for prediction sensitivity.
@@ -206,6 +212,8 @@ class AuditReport:
             without_group=int((codes < 0).sum()),
             refusing=[str(label) for label in audits[0].refusing],
             sections=list(sections),
+            headline=list(headline),
+            provenance=dict(provenance or {}),
             level=confidence_level,
             n_resamples=n_resamples,
             date=datetime.date.today().isoformat(),
