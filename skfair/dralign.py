@@ -7,10 +7,9 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .objectives import Objective
+from .objectives import Comparison, Objective
 from .objectives._base import plain_forward
 from .objectives.dralign import CRITERIA, aligned_pairs, dralign_terms
 from .objectives.mixup import AUGMENTED, forward_with_paths
@@ -44,7 +43,7 @@ class DRAlignClassifier(NeuralClassifier):
         than two classes.
     beta : float >= 0, default=None
         Weight of the alignment; ``None`` is ``lambda_fairness / 10`` as in [1]_, or 0.04 if
-        ``lambda_fairness`` is 0. With k > 2 groups both weights are those of the mean over pairs.
+        ``lambda_fairness`` is 0. With more than two groups it weighs the mean over pairs.
     align_layers : int >= 1, default=None
         Align the last so many linear and convolution layers, as for deep networks ([1]_, Eq. 10);
         ``None``: all.
@@ -148,8 +147,8 @@ class DRAlignClassifier(NeuralClassifier):
             n_labels = len(self.classes_) if self._by_label() else 1
             labels = y if self._by_label() else np.zeros_like(y)
             n_cells = len(self.groups_) * n_labels
-            cells = np.where(groups[:, 0] < 0, n_cells, groups[:, 0] * n_labels + labels)
-            absent = np.flatnonzero(np.bincount(cells, minlength=n_cells + 1)[:-1] == 0)
+            cells = (groups * n_labels + labels[:, None])[groups >= 0]
+            absent = np.flatnonzero(np.bincount(cells, minlength=n_cells) == 0)
             if len(absent):
                 group, label = divmod(int(absent[0]), n_labels)
                 of_label = f" with label {self.classes_[label]!r}" if self._by_label() else ""
@@ -162,19 +161,21 @@ class DRAlignClassifier(NeuralClassifier):
             self._layout = n_cells, quota
         return rows, None
 
-    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
+    def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         n_cells, quota = self._layout
         layout = {"n_cells": n_cells, "quota": quota}
         labels = None
         if self._by_label():
             labels = [1] if self.criterion == "equal_opportunity" else range(len(self.classes_))
-        n_pairs = 1 if contrasts is None else len(contrasts)
-        lambda_fairness, beta = (weight / n_pairs for weight in self._weights())
+        lambda_fairness, beta = self._weights()
+        if comparison is not None:
+            lambda_fairness /= comparison.pairs_an_attribute
+            beta /= len(comparison.contrasts) / len(comparison.members)
         terms = partial(
             dralign_terms,
             criterion=self.criterion,
-            contrasts=contrasts,
-            pairs=aligned_pairs(len(self.groups_), labels, len(self.classes_)),
+            comparison=comparison,
+            pairs=aligned_pairs(self._attribute_of, labels, len(self.classes_)),
             **layout,
         )
         forward = plain_forward
@@ -186,6 +187,7 @@ class DRAlignClassifier(NeuralClassifier):
             partial(
                 forward_with_rationales,
                 last=self.align_layers,
+                n_groups=len(self.groups_),
                 align=beta > 0,
                 forward=forward,
                 **layout,

@@ -11,7 +11,7 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .labels import unfavorable_codes
-from .objectives import Objective, fairn
+from .objectives import Comparison, Objective, fairn
 from .objectives.groups import memory_decay
 from .training import NeuralClassifier
 from .training.modules import FLAT, forward_with_gradient_norm
@@ -30,8 +30,8 @@ class FaiRNClassifier(NeuralClassifier):
     Parameters
     ----------
     lambda_fairness : float >= 0, default=0.5
-        Weight of the recourse gap. With more than two groups the gap is the sum over the pairs
-        (so it stands in ``history_``), and this is the weight of their mean.
+        Weight of the recourse gap, which counts groups by ``group_weights``. With "equal" and more
+        than two groups ``history_`` has the sum over pairs, and this is the weight of their mean.
     lambda_robustness : float >= 0, default=0.1
         Weight of the robustness term.
     distance : {"logit", "gradient"}, default="logit"
@@ -40,12 +40,13 @@ class FaiRNClassifier(NeuralClassifier):
         sinh|d| / ||grad d||, explodes with a confident network. In training the gradient's norm is
         taken relative to its mean, so that the lambdas mean the same for both distances, and
         within a factor of 2; ``boundary_distance`` reports it as it is.
-    attributes : {"intersection", "sum"}, default="intersection"
-        Several sensitive features: a group for every combination that occurs, or one fairness term
-        for each feature, added up.
     unfavorable : label or list of labels, default=None
         The class(es) that call for recourse; ``None`` is ``classes_[0]``. Name it where the second
         label is the bad one, as in COMPAS. The scorers ask the estimator for it.
+    conditional : bool, default=False
+        Whether the gap is that between the groups' qualified members, whose label is favorable,
+        instead of all members. All members alike can be close to the boundary although few of a
+        small group are accepted: to be refused narrowly is little burden.
     robustness : {"mean_inverse", "inverse_mean"}, default="mean_inverse"
         Mean of 1 / (1 + distance), which a few distant outliers cannot satisfy for everybody, or
         1 / mean distance as printed (Eq. 3 and 4).
@@ -67,9 +68,9 @@ class FaiRNClassifier(NeuralClassifier):
 
     Notes
     -----
-    ``warmup=0, group_memory=0, averaging=0, robustness="inverse_mean"`` is the objective as
-    printed, for two groups. It can collapse to a constant classifier, whose gaps are zero; ``fit``
-    warns if all training rows get one class.
+    ``group_weights="equal", warmup=0, group_memory=0, averaging=0, robustness="inverse_mean"`` is
+    the objective as printed, for two groups. It can collapse to a constant classifier, whose gaps
+    are zero; ``fit`` warns if all training rows get one class.
 
     References
     ----------
@@ -91,8 +92,8 @@ class FaiRNClassifier(NeuralClassifier):
         "lambda_fairness": [Interval(Real, 0, None, closed="left")],
         "lambda_robustness": [Interval(Real, 0, None, closed="left")],
         "distance": [StrOptions({"logit", "gradient"})],
-        "attributes": [StrOptions({"intersection", "sum"})],
         "unfavorable": "no_validation",
+        "conditional": ["boolean"],
         "robustness": [StrOptions(set(fairn.ROBUSTNESS_TERMS))],
         "group_memory": [Interval(Integral, 0, None, closed="left")],
         "averaging": [Interval(Real, 0, 1, closed="both")],
@@ -104,8 +105,8 @@ class FaiRNClassifier(NeuralClassifier):
         lambda_fairness: float = 0.5,
         lambda_robustness: float = 0.1,
         distance: str = "logit",
-        attributes: str = "intersection",
         unfavorable: Any = None,
+        conditional: bool = False,
         robustness: str = "mean_inverse",
         group_memory: int = 1280,
         averaging: float = 0.25,
@@ -116,8 +117,8 @@ class FaiRNClassifier(NeuralClassifier):
         self.lambda_fairness = lambda_fairness
         self.lambda_robustness = lambda_robustness
         self.distance = distance
-        self.attributes = attributes
         self.unfavorable = unfavorable
+        self.conditional = conditional
         self.robustness = robustness
         self.group_memory = group_memory
         self.averaging = averaging
@@ -125,17 +126,18 @@ class FaiRNClassifier(NeuralClassifier):
     def _wants_groups(self) -> bool:
         return self.lambda_fairness > 0
 
-    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
+    def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         terms = partial(
             fairn.fairn_terms,
-            contrasts=contrasts,
+            comparison=comparison,
             unfavorable=unfavorable_codes(self.unfavorable, self.classes_),
+            conditional=self.conditional,
             robustness=self.robustness,
             decay=memory_decay(batch_size, self.group_memory),
         )
         coefficients = {"fairness": self.lambda_fairness, "robustness": self.lambda_robustness}
-        if contrasts is not None:  # L_fairness adds up the pairs; their mean is what lambda weighs
-            coefficients["fairness"] *= len(set(self._attribute_of)) / len(contrasts)
+        if comparison is not None:
+            coefficients["fairness"] *= 1 / comparison.pairs_an_attribute
         if self.distance == "gradient":
             return Objective(terms, coefficients, forward=forward_with_slope)
         return Objective(terms, coefficients)

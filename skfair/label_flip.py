@@ -10,7 +10,6 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
-import torch
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import get_tags
@@ -21,7 +20,7 @@ from skorch.callbacks import Callback
 
 from ._random import own_generator
 from .labels import flip_labels
-from .objectives import Objective
+from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms
 from .training import NeuralClassifier
 from .training.base import all_or_nothing
@@ -31,7 +30,13 @@ from .training.prepare import Targets, TrainingData, check_table, kept, prepare,
 __all__ = ["LabelFlipClassifier"]
 
 # What concerns any estimator, not only a network; and what is idle without early stopping.
-SHARED = ("sensitive_columns", "drop_sensitive_columns", "class_weight", "random_state")
+SHARED = (
+    "sensitive_columns",
+    "drop_sensitive_columns",
+    "attributes",
+    "class_weight",
+    "random_state",
+)
 IDLE = ("validation_fraction", "n_iter_no_change", "tol")
 FOLDS = 3
 OF_NETWORK = ("net_", "n_iter_", "_architecture", "_trained_dtype", "_runs_in_float64")
@@ -123,6 +128,7 @@ class LabelFlipClassifier(NeuralClassifier):
         "mode": [StrOptions({"auto", "epoch", "once"})],
         "estimator": [HasMethods(["fit", "predict"]), None],
         "warmup": [Options(Real, {0})],  # there is no fairness term whose weight could rise
+        "group_weights": [StrOptions({"share"})],  # nor one in which groups are compared
     }
 
     def __init__(
@@ -171,7 +177,7 @@ class LabelFlipClassifier(NeuralClassifier):
         several = getattr(get_tags(self.estimator).classifier_tags, "multi_class", True)
         return Targets(multi_class=several, hint=f"So it is for {self.estimator!r}.")
 
-    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
+    def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         return Objective(classification_terms)
 
     # -- flipping -----------------------------------------------------------------------------
@@ -196,12 +202,13 @@ class LabelFlipClassifier(NeuralClassifier):
         plain = clone(self).set_params(
             flip_fraction=0.0, class_weight=None, random_state=seed, verbose=0
         )
-        labels, groups = self.classes_[data.y], data.groups[:, 0]
+        labels, groups = self.classes_[data.y], data.groups
         counts = np.bincount(groups[groups >= 0], minlength=len(self.groups_))
         small = counts < min(FOLDS, counts.max())  # always trained on, never the one to flip
-        aside = (groups >= 0) & small[groups]
+        aside = ((groups >= 0) & small[groups]).any(axis=1)
         rows, aside = np.flatnonzero(~aside), np.flatnonzero(aside)
-        cells = (groups * len(self.classes_) + data.y)[rows]
+        combinations = np.unique(groups, axis=0, return_inverse=True)[1].ravel()
+        cells = (combinations * len(self.classes_) + data.y)[rows]
         if np.unique(cells, return_counts=True)[1].max() < FOLDS:
             cells = data.y[rows]
         hits = np.empty(len(labels), dtype=bool)
@@ -218,14 +225,15 @@ class LabelFlipClassifier(NeuralClassifier):
         weights = np.ones(len(labels)) if data.weights is None else data.weights
         accuracy = [
             -1.0 if small[code] else np.average(hits[members], weights=weights[members])
-            for code, members in enumerate(groups == code for code in range(len(self.groups_)))
+            for code in range(len(self.groups_))
+            for members in [(groups == code).any(axis=1)]
         ]
         return self.groups_[int(np.argmax(accuracy))]
 
     def _members(self, data: TrainingData) -> np.ndarray:
         if self.flip_group_ is None:
             return np.zeros(len(data.y), dtype=bool)
-        return data.groups[:, 0] == self.groups_.index(self.flip_group_)
+        return (data.groups == self.groups_.index(self.flip_group_)).any(axis=1)
 
     # -- the network --------------------------------------------------------------------------
 

@@ -8,10 +8,9 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .objectives import Objective
+from .objectives import Comparison, Objective
 from .objectives.groups import memory_decay
 from .objectives.mixup import AUGMENTED, forward_with_paths
 from .objectives.penalties import NORMALIZATIONS, PENALTIES, penalty_terms
@@ -25,7 +24,7 @@ class PenaltyClassifier(NeuralClassifier):
     """Neural network with a fairness penalty.
 
     Minimises cross-entropy + ``alpha`` * penalty [1]_ [2]_. Here p is the predicted probability of
-    ``classes_[1]``, and with more than two groups "difference" is the sum over all pairs.
+    ``classes_[1]``, and a "difference" between groups counts each of them by ``group_weights``.
 
     Parameters
     ----------
@@ -46,12 +45,14 @@ default="demographic_parity"
         - a callable ``penalty(logits, y, groups, weights) -> scalar``, differentiable in ``logits``
           (n, n_classes). ``y`` (n,) holds class codes, or (n, n_labels) 0 and 1; ``groups`` (n,)
           positions in ``groups_``, -1 for rows that take no part; ``weights`` (n,) sample weights.
+          With ``attributes="sum"`` it is called for every attribute.
 
         "equal_loss", "max_min" and callables take more than two classes, and several labels a row:
         y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
         share of rows with every label right.
     alpha : float >= 0, default=1.0
-        Weight of the penalty. With k > 2 groups it weighs the mean over the pairs, not their sum.
+        Weight of the penalty. With ``group_weights="equal"`` and more than two groups it weighs the
+        mean over the pairs; ``history_`` has their sum.
     penalty_on : {"train", "holdout"}, default="train"
         Whether the penalty is computed on the rows of the batch, or on a part of the training data
         that takes no part in the cross-entropy. A batch then has as many rows of that part as of
@@ -174,8 +175,7 @@ default="demographic_parity"
         if self.penalty_on == "train" or data.groups is None or self.alpha == 0:
             return rows, None
         train, aside = split_off(data, self.holdout_fraction, rng, rows)
-        groups = data.groups[:, 0]
-        absent = sorted(set(groups[groups >= 0]) - set(groups[aside]))
+        absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[aside].flat))
         if absent:
             raise ValueError(
                 f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
@@ -184,17 +184,17 @@ default="demographic_parity"
             )
         return train, aside
 
-    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
+    def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         terms = partial(
             penalty_terms,
             penalty=self.penalty,
-            contrasts=contrasts,
+            comparison=comparison,
             normalize=self.normalize,
             decay=memory_decay(batch_size, self._memory),
         )
         weight, known = self.alpha, isinstance(self.penalty, str)
-        if contrasts is not None and known and PENALTIES[self.penalty].adds_pairs:
-            weight /= len(contrasts)
+        if comparison is not None and known and PENALTIES[self.penalty].is_gap:
+            weight /= comparison.pairs_an_attribute
         if self.augment is None or self.alpha == 0:
             return Objective(terms, {"penalty": weight})
         by_label = self.penalty == "equalized_odds"

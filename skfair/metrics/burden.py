@@ -88,6 +88,7 @@ def burden_gap(
     sensitive_features: Any,
     sample_weight: Any = None,
     attributes: str = "intersection",
+    aggregate: str = "max",
     **kwargs: Any,
 ) -> float:
     """Difference between groups of their :func:`burden` (FaiR-N, Table 3).
@@ -98,13 +99,15 @@ def burden_gap(
         As for :func:`burden`.
     attributes : {"intersection", "sum"}, default="intersection"
         Several sensitive features: a group for every combination, or the sum over features.
+    aggregate : {"max", "share", "sum"}, default="max"
+        With more than two groups, as in :func:`recourse_gap`.
     **kwargs : dict
         Further arguments of :func:`~skfair.recourse.counterfactuals`.
 
     Returns
     -------
     float
-        In [0, inf); with more than two groups the sum over all pairs. 0 is parity.
+        In [0, inf). 0 is parity.
 
     Raises
     ------
@@ -124,7 +127,8 @@ def burden_gap(
     True
     """
     distances, frame, weights = _distances(estimator, X, sensitive_features, sample_weight, kwargs)
-    return gap_between(torch.from_numpy(distances), frame, torch.from_numpy(weights), attributes)
+    burdens, weights = torch.from_numpy(distances), torch.from_numpy(weights)
+    return gap_between(burdens, frame, weights, attributes, aggregate)
 
 
 def sensitive_columns_of(X: Any, frame: pd.DataFrame) -> list[str] | None:

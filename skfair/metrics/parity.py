@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from contextlib import suppress
 from dataclasses import replace
+from itertools import combinations
 from numbers import Integral
 from typing import Any
 
@@ -19,8 +20,8 @@ from torch.nn.utils import parametrize
 
 from .._estimators import take_apart
 from .._random import own_generator
+from ..objectives import Comparison
 from ..objectives.dralign import aligned_pairs, alignment, rationale, weight_layers
-from ..objectives.groups import group_contrasts
 from ..sensitive import GroupEncoder, as_frame
 from ._graph import Problem
 from ._removal import MAX_ROWS, exact_costs
@@ -55,7 +56,8 @@ def parity_score(
     How much does the loss of a group change if a weight is removed? If this differs between the
     groups, they are decided for different reasons. With c_k the squared change of a group's mean
     cross-entropy if weight k is set to zero, the score adds up the groups' differences in c_k over
-    all weights of linear and convolution layers, and over all pairs of groups.
+    all weights of linear and convolution layers. With more than two groups it is the score of the
+    two that differ most.
 
     Parameters
     ----------
@@ -139,14 +141,17 @@ def parity_score(
         most=PRECISE if method == "exact" else None,
     )
     costs = exact_costs(problem) if method == "exact" else _taylor_costs(problem)
-    contrasts = group_contrasts([0] * len(costs[0])).to(costs[0])
-    scores = []
-    for layer, cost in zip(problem.layers, costs, strict=True):
-        differences = contrasts @ cost
-        differences = differences.square() if aggregate == "squared" else differences.abs()
-        scores.append(differences.sum(0).reshape(layer.weight.shape).cpu().numpy())
-    score = float(sum(layer.sum() for layer in scores))
-    return (score, scores) if return_scores else score
+    contrasts = Comparison.of([0] * len(costs[0])).contrasts.to(costs[0])
+    differences = [(contrasts @ cost).abs() for cost in costs]
+    if aggregate == "squared":
+        differences = [d.square() for d in differences]
+    of_pairs = sum(d.sum(1) for d in differences)
+    pair = int(of_pairs.argmax())
+    score = float(of_pairs[pair])
+    if not return_scores:
+        return score
+    layers = zip(problem.layers, differences, strict=True)
+    return score, [d[pair].reshape(layer.weight.shape).cpu().numpy() for layer, d in layers]
 
 
 def decision_rationale_similarity(
@@ -162,9 +167,9 @@ def decision_rationale_similarity(
 ) -> float | tuple[float, np.ndarray]:
     """How alike are the reasons for which a network decides about groups (FAIRER, Eq. 9).
 
-    Cosine of the groups' vectors of (gradient * weight)^2, added up over layers and pairs of
-    groups: what :class:`~skfair.DRAlignClassifier` maximises, and minus the last row of FAIRER's
-    Table 1.
+    Cosine of the groups' vectors of (gradient * weight)^2, added up over layers: what
+    :class:`~skfair.DRAlignClassifier` maximises, and minus the last row of FAIRER's Table 1. With
+    more than two groups it is that of the two that are least alike.
 
     Parameters
     ----------
@@ -176,8 +181,8 @@ def decision_rationale_similarity(
     Returns
     -------
     similarity : float
-        Between 0 and the number of linear and convolution layers times that of pairs of groups,
-        which is parity. A layer whose weights have no influence adds 0.
+        Between 0 and the number of linear and convolution layers, which is parity. A layer whose
+        weights have no influence adds 0.
     layers : ndarray of shape (n_layers,)
         Each layer's part. Only if ``return_layers`` is True.
 
@@ -198,8 +203,12 @@ def decision_rationale_similarity(
     True
     """
     problem = _pose(estimator, X, y, sensitive_features, sample_weight, max_samples, random_state)
-    pairs = aligned_pairs(problem.shares.shape[1], None)
-    layers = np.array([float(alignment(cost, pairs.to(cost))) for cost in _taylor_costs(problem)])
+    costs, two = _taylor_costs(problem), aligned_pairs([0, 0], None)
+    by_pair = [
+        [float(alignment(cost[list(pair)], two.to(cost))) for cost in costs]
+        for pair in combinations(range(problem.shares.shape[1]), 2)
+    ]
+    layers = np.array(min(by_pair, key=sum))
     return (float(layers.sum()), layers) if return_layers else float(layers.sum())
 
 
@@ -226,7 +235,7 @@ def resampled_differences(
     resampled = (resampled / resampled.sum(0)).flatten(1)  # every resample brings its own groups
     costs = torch.cat(exact_costs(replace(problem, shares=resampled)), dim=1)
     costs = costs.view(len(counts), n_groups, -1)
-    contrasts = group_contrasts([0] * n_groups).to(costs)
+    contrasts = Comparison.of([0] * n_groups).contrasts.to(costs)
     return (contrasts @ costs).flatten(1).cpu().numpy()
 
 

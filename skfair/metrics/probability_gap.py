@@ -8,9 +8,11 @@ import torch
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from ..objectives.groups import group_contrasts
-from ..objectives.penalties import PENALTIES, group_penalty
+from ..objectives import Comparison
+from ..objectives.groups import group_means
+from ..objectives.penalties import PENALTIES
 from ..sensitive import GroupEncoder, as_frame
+from ._gaps import AGGREGATES, aggregate_gap
 from .recourse import _as_logits
 
 __all__ = ["probability_gap"]
@@ -19,7 +21,7 @@ CRITERIA = tuple(name for name, penalty in PENALTIES.items() if penalty.binary)
 
 
 @validate_params(
-    {"criterion": [StrOptions(set(CRITERIA))]},
+    {"criterion": [StrOptions(set(CRITERIA))], "aggregate": [StrOptions(set(AGGREGATES))]},
     prefer_skip_nested_validation=True,
 )
 def probability_gap(
@@ -28,6 +30,7 @@ def probability_gap(
     *,
     sensitive_features: Any,
     criterion: str = "demographic_parity",
+    aggregate: str = "max",
     sample_weight: Any = None,
 ) -> float:
     """Difference between groups in mean predicted probability (FAIRER, Eq. 1, 2 and A.11).
@@ -47,7 +50,12 @@ def probability_gap(
 "predictive_parity", "disparate_impact"}, default="demographic_parity"
         What is compared: mean probability; that among the negatives plus that among the positives;
         among the positives; precision, rows counting with their probability; or minus the ratio of
-        the least to the greatest mean probability. Differences are summed over pairs of groups.
+        the least to the greatest mean probability.
+    aggregate : {"max", "share", "sum"}, default="max"
+        With more than two groups: the largest difference between two of them; 2 sum_g pi_g |m_g -
+        m|, where m_g are the groups' rates, pi_g their shares of the cases and m the rate of all,
+        which is what the estimators minimise; or the sum over all pairs. Without effect on
+        "disparate_impact".
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights.
 
@@ -77,6 +85,10 @@ def probability_gap(
         rows = weights > 0
         logits, y, weights, frame = logits[rows], y[rows], weights[rows], frame[rows.numpy()]
     groups = torch.from_numpy(encoder.encode(frame))
-    contrasts = group_contrasts(encoder.attribute_of)
-    gap, _ = group_penalty(criterion, logits, y, groups, weights, contrasts)
-    return float(gap)
+    penalty = PENALTIES[criterion]
+    values, cases = penalty.rates(logits, y)
+    cases = cases if weights is None else cases * weights
+    means, present, state = group_means(values, groups, cases, len(encoder.labels))
+    if penalty.is_gap:
+        return aggregate_gap(means, state[:, 1], encoder.attribute_of, aggregate)
+    return float(penalty.compare(means, present, Comparison.of(encoder.attribute_of), None))

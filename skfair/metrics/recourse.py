@@ -12,8 +12,9 @@ from sklearn.utils.validation import _check_sample_weight
 from ..labels import unfavorable_codes
 from ..objectives import fairn
 from ..objectives.classification import weighted_mean
-from ..objectives.groups import group_contrasts
+from ..objectives.groups import group_means
 from ..sensitive import GroupEncoder, as_frame
+from ._gaps import aggregate_gap
 
 __all__ = ["fairness_index", "recourse_gap", "robustness_index"]
 
@@ -26,12 +27,12 @@ def recourse_gap(
     unfavorable: Any = None,
     classes: Any = None,
     attributes: str = "intersection",
+    aggregate: str = "max",
 ) -> float:
     """Difference between groups of their mean distance to acceptance (FaiR-N, Eq. 1 and 16).
 
     The distance is zero for those who are accepted, ``abs(decision)`` for the refused; a group's
-    mean is taken over all its members. With more than two groups the differences of all pairs are
-    added.
+    mean is taken over all its members.
 
     Parameters
     ----------
@@ -49,6 +50,11 @@ def recourse_gap(
         Class labels in the order of the columns, (0, 1, ...) if ``None``.
     attributes : {"intersection", "sum"}, default="intersection"
         Several sensitive features: a group for every combination, or the sum over features.
+    aggregate : {"max", "share", "sum"}, default="max"
+        With more than two groups: the largest difference between two of them; 2 sum_g pi_g |m_g -
+        m|, where m_g are the groups' means, pi_g their shares of the rows and m the mean of all,
+        which is what the estimators minimise; or the sum over all pairs. "max" and "sum" are the
+        same for two groups, and "share" is, too, if they are of equal size.
 
     Returns
     -------
@@ -76,16 +82,18 @@ def recourse_gap(
     )
     if classes is not None and len(classes) != logits.shape[1]:
         raise ValueError(f"classes has {len(classes)} labels for {logits.shape[1]} columns.")
-    return gap_between(fairn.burden(logits, codes), sensitive_features, weights, attributes)
+    burdens = fairn.burden(logits, codes)
+    return gap_between(burdens, sensitive_features, weights, attributes, aggregate)
 
 
 def gap_between(
     burdens: torch.Tensor,
     sensitive_features: Any,
     weights: torch.Tensor | None,
-    attributes: str = "intersection",
+    attributes: str,
+    aggregate: str,
 ) -> float:
-    """Sum over the pairs of groups of the difference of their mean burdens (FaiR-N, Eq. 1)."""
+    """Difference between groups of their mean burdens (FaiR-N, Eq. 1)."""
     encoder = GroupEncoder(attributes)
     sensitive_features = as_frame(sensitive_features, len(burdens))
     if weights is not None:  # weight zero is the same as absence
@@ -93,8 +101,8 @@ def gap_between(
         burdens, weights = burdens[rows], weights[rows]
         sensitive_features = sensitive_features[rows.numpy()]
     groups = torch.from_numpy(encoder.encode(sensitive_features))
-    contrasts = group_contrasts(encoder.attribute_of)
-    return float(fairn.recourse_gap(burdens, groups, weights, contrasts)[0])
+    means, _, state = group_means(burdens, groups, weights, len(encoder.labels))
+    return aggregate_gap(means, state[1], encoder.attribute_of, aggregate)
 
 
 def burdens(decision: Any, *, unfavorable: Any = None, classes: Any = None) -> np.ndarray:
@@ -112,12 +120,13 @@ def fairness_index(
     unfavorable: Any = None,
     classes: Any = None,
     attributes: str = "intersection",
+    aggregate: str = "max",
 ) -> float:
     """Fairness index exp(-recourse gap) (FaiR-N, Eq. 2).
 
     Parameters
     ----------
-    decision, sensitive_features, sample_weight, unfavorable, classes, attributes
+    decision, sensitive_features, sample_weight, unfavorable, classes, attributes, aggregate
         As in :func:`recourse_gap`.
 
     Returns
@@ -143,6 +152,7 @@ def fairness_index(
         unfavorable=unfavorable,
         classes=classes,
         attributes=attributes,
+        aggregate=aggregate,
     )
     return float(np.exp(-gap))
 

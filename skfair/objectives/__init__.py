@@ -8,18 +8,17 @@ An objective's function takes ``(logits, y, groups, weights, state, **extra)`` a
 from ._base import Objective
 from .classification import cross_entropy, row_losses
 from .fairn import fairn_terms
-from .groups import group_contrasts, group_means, pairwise_gap
+from .groups import Comparison, group_means
 from .mixup import path_slopes
 from .penalties import group_penalty, penalty_terms
 
 __all__ = [
+    "Comparison",
     "Objective",
     "cross_entropy",
     "fairn_terms",
-    "group_contrasts",
     "group_means",
     "group_penalty",
-    "pairwise_gap",
     "path_slopes",
     "penalty_terms",
     "row_losses",

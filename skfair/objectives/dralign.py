@@ -14,6 +14,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from ._base import Terms
 from .classification import cross_entropy, row_losses
+from .groups import Comparison
 from .mixup import path_gap
 from .penalties import group_penalty
 
@@ -94,14 +95,39 @@ def alignment(rationales: Tensor, pairs: Tensor) -> Tensor:
     return (products / (norms.unsqueeze(0) * norms.unsqueeze(1)) * pairs).sum()
 
 
-def aligned_pairs(n_groups: int, labels: Sequence[int] | None, n_labels: int = 2) -> Tensor:
+def groups_of_cells(groups: Tensor, n_groups: int, n_cells: int, quota: int) -> Tensor:
+    """Group codes with each row a member of the group alone for which it was drawn.
+
+    With several attributes a row of one attribute's cell has groups of the others as well, but
+    in these it was not drawn at random.
+
+    Parameters
+    ----------
+    groups : int64 Tensor of shape (n, n_attributes)
+        Group codes of a batch.
+    n_groups, n_cells, quota : int
+        Number of groups and of cells, and rows in each cell.
+    """
+    if groups.shape[-1] == 1:
+        return groups
+    cells = torch.arange(n_cells, device=groups.device)
+    of_cell = (cells // (n_cells // n_groups)).repeat_interleave(quota)
+    of_row = of_cell.new_full((len(groups),), -1)
+    of_row[: len(of_cell)] = of_cell
+    return groups.masked_fill(groups != of_row.unsqueeze(-1), -1)
+
+
+def aligned_pairs(
+    attribute_of: Sequence[int], labels: Sequence[int] | None, n_labels: int = 2
+) -> Tensor:
     """Which cells are aligned, 1 above the diagonal of a matrix (n_cells, n_cells).
 
-    ``labels=None``: cells are groups, and all pairs are aligned (FAIRER, Algorithm 1). Otherwise
-    cells are (group, label), the label changing fastest, and groups are aligned within each of
-    ``labels`` (Algorithm 2 and A.11).
+    ``labels=None``: cells are groups, and all pairs of the same attribute are aligned (FAIRER,
+    Algorithm 1). Otherwise cells are (group, label), the label changing fastest, and groups are
+    aligned within each of ``labels`` (Algorithm 2 and A.11).
     """
-    groups = torch.ones(n_groups, n_groups).triu(1)
+    attributes = torch.as_tensor(attribute_of)
+    groups = (attributes.unsqueeze(1) == attributes).to(torch.get_default_dtype()).triu(1)
     if labels is None:
         return groups
     within = torch.zeros(n_labels, n_labels)
@@ -118,7 +144,7 @@ def dralign_terms(
     state: Tensor | None = None,
     *,
     criterion: str,
-    contrasts: Tensor | None,
+    comparison: Comparison | None,
     n_cells: int,
     quota: int,
     pairs: Tensor | None = None,
@@ -136,15 +162,15 @@ def dralign_terms(
         Not used without mixup.
     criterion : str
         One of ``CRITERIA``; the fairness loss is the penalty of that name.
-    contrasts : Tensor of shape (n_pairs, n_groups) or None
-        From :func:`~skfair.objectives.group_contrasts`.
+    comparison : Comparison or None
+        Which groups are compared.
     n_cells, quota : int
         Number of cells in a training batch, and rows in each.
     pairs : Tensor of shape (n_cells, n_cells)
         From :func:`aligned_pairs`.
     rationales : sequence of Tensor of shape (n_cells, n_weights)
         Of each layer; ``None`` for held-out rows, which come in no cells.
-    slopes, partners : Tensor of shape (n_paths,) or None
+    slopes, partners : Tensor of shape (n_attributes, n_paths) or None
         Of Fair-Mixup, which then replaces the fairness loss.
 
     Returns
@@ -162,11 +188,13 @@ def dralign_terms(
         terms = {"cross_entropy": n_cells * cross_entropy(logits, y, weights)}
     if groups is None:
         return terms, state
+    if rationales is not None:
+        groups = groups_of_cells(groups, comparison.n_groups, n_cells, quota)
     if slopes is not None:
         labels = y if criterion == "equalized_odds" else None
-        terms["fairness"], state = path_gap(slopes, partners, groups, labels, weights, contrasts)
+        terms["fairness"], state = path_gap(slopes, partners, groups, labels, weights, comparison)
     elif logits.shape[-1] == 2:
-        terms["fairness"], _ = group_penalty(criterion, logits, y, groups, weights, contrasts)
+        terms["fairness"], _ = group_penalty(criterion, logits, y, groups, weights, comparison)
     if rationales:
         terms["misalignment"] = -sum(alignment(layer, pairs.to(layer)) for layer in rationales)
     return terms, None

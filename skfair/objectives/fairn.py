@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ._base import Terms
 from .classification import cross_entropy, weighted_mean
-from .groups import group_means, pairwise_gap
+from .groups import Comparison, group_means
 
 ROBUSTNESS_TERMS = ("mean_inverse", "inverse_mean")
 
@@ -26,10 +26,14 @@ def boundary_distance(logits: Tensor) -> Tensor:
     return top[..., 0] - top[..., 1]
 
 
+def is_none_of(y: Tensor, unfavorable: tuple[int, ...]) -> Tensor:
+    """Whether class codes are favorable, shape (n,)."""
+    return (y.unsqueeze(-1) != torch.tensor(unfavorable, device=y.device)).all(-1)
+
+
 def refused(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
     """Whether the predicted class is one of the ``unfavorable`` codes, shape (n,)."""
-    codes = torch.tensor(unfavorable, device=logits.device)
-    return (logits.argmax(-1).unsqueeze(-1) == codes).any(-1)
+    return ~is_none_of(logits.argmax(-1), unfavorable)
 
 
 def burden(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
@@ -44,16 +48,18 @@ def recourse_gap(
     burdens: Tensor,
     groups: Tensor,
     weights: Tensor | None,
-    contrasts: Tensor,
+    comparison: Comparison,
     state: Tensor | None = None,
     decay: float = 0.0,
+    cases: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """L_fairness (FaiR-N, Eq. 1 and 16) and the state of :func:`group_means`.
 
-    A group's burden is the mean over all its members, accepted ones included as zeros.
+    A group's burden is the mean over all its members, accepted ones included as zeros. ``cases``
+    (n_groups,) is how much each group counts, see :meth:`~skfair.objectives.Comparison.gap`.
     """
-    means, present, state = group_means(burdens, groups, weights, contrasts.shape[-1], state, decay)
-    return pairwise_gap(means, present, contrasts), state
+    means, present, state = group_means(burdens, groups, weights, comparison.n_groups, state, decay)
+    return comparison.gap(means, present, cases), state
 
 
 def first_order_distance(distance: Tensor, gradient_norm: Tensor) -> Tensor:
@@ -84,8 +90,9 @@ def fairn_terms(
     state: Tensor | None = None,
     gradient_norm: Tensor | None = None,
     *,
-    contrasts: Tensor | None,
+    comparison: Comparison | None,
     unfavorable: tuple[int, ...] = (0,),
+    conditional: bool = False,
     robustness: str = "mean_inverse",
     decay: float = 0.0,
 ) -> tuple[Terms, Tensor | None]:
@@ -100,10 +107,13 @@ def fairn_terms(
     gradient_norm : Tensor of shape (n,) or None
         Norm of the decision's gradient with respect to the input; if given, distances are those
         of Eq. 6 to first order, with the bounds of :func:`relative_slope`, else those of Eq. 7.
-    contrasts : Tensor of shape (n_pairs, n_groups) or None
-        From :func:`~skfair.objectives.group_contrasts`.
+    comparison : Comparison or None
+        Which groups are compared.
     unfavorable : tuple of int, default=(0,)
         Codes of the classes that call for recourse.
+    conditional : bool, default=False
+        Whether a group's burden is the mean over its qualified members, those whose label is
+        favorable, instead of all members.
     robustness : {"mean_inverse", "inverse_mean"}, default="mean_inverse"
         mean of 1 / (1 + d), or 1 / mean of d as printed in Eq. 4.
     decay : float, default=0.0
@@ -124,8 +134,14 @@ def fairn_terms(
         burdens = first_order_distance(burdens, slope)
     terms = {"cross_entropy": cross_entropy(logits, y, weights)}
     if groups is not None:
+        members, cases = weights, None
+        if conditional:
+            members = is_none_of(y, unfavorable).to(burdens) * (1 if weights is None else weights)
+            if comparison.counts is not None:
+                favorable = is_none_of(torch.arange(len(comparison.counts)), unfavorable)
+                cases = comparison.counts[favorable].sum(0)
         terms["fairness"], state = recourse_gap(  # FaiR-N, Eq. 1
-            burdens, groups, weights, contrasts, state, decay
+            burdens, groups, members, comparison, state, decay, cases
         )
     if robustness == "mean_inverse":
         terms["robustness"] = weighted_mean(1 / (1 + distance), weights)

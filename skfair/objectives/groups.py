@@ -8,6 +8,7 @@ the attribute is missing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -73,29 +74,127 @@ def _ratio(sums_and_counts: Tensor) -> Tensor:
     return sums / (counts + (counts == 0))  # 0 / 1 for a group without members
 
 
-def group_contrasts(attribute_of: Sequence[int]) -> Tensor:
-    """Matrix of shape (n_pairs, n_groups) that takes the difference within every pair of groups.
+@dataclass(frozen=True)
+class Comparison:
+    """Which groups are compared with each other, and how much each counts.
 
-    Two groups form a pair if they belong to the same attribute.
+    Made by :meth:`of`.
+
+    Attributes
+    ----------
+    contrasts : Tensor of shape (n_pairs, n_groups)
+        Takes the difference within every pair of groups; two groups form a pair if they belong to
+        the same attribute.
+    members : Tensor of shape (n_attributes, n_groups)
+        1 where a group belongs to an attribute.
+    counts : Tensor of shape (n_classes, n_groups) or None
+        (Weighted) number of training rows of each class in each group, by which groups are weighed;
+        ``None`` takes all pairs of groups alike.
     """
-    n_groups = len(attribute_of)
-    rows = [
-        [(i == a) - (i == b) for i in range(n_groups)]
-        for a in range(n_groups)
-        for b in range(a + 1, n_groups)
-        if attribute_of[a] == attribute_of[b]
-    ]
-    return torch.tensor(rows, dtype=torch.get_default_dtype()).reshape(-1, n_groups)
 
+    contrasts: Tensor
+    members: Tensor
+    counts: Tensor | None = None
 
-def pairwise_gap(means: Tensor, present: Tensor, contrasts: Tensor) -> Tensor:
-    """Sum over the pairs of |difference of means|; pairs with an absent group take no part.
+    @classmethod
+    def of(
+        cls,
+        attribute_of: Sequence[int],
+        counts: Tensor | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> Comparison:
+        """Compare all groups of the same attribute.
 
-    ``means`` and ``present`` are of shape (..., n_groups); leading dimensions are added up, too.
-    """
-    contrasts = contrasts.to(means)
-    complete = present.to(means) @ contrasts.abs().T > 1
-    return ((means @ contrasts.T).abs() * complete).sum()
+        Parameters
+        ----------
+        attribute_of : sequence of int
+            The attribute that each group belongs to.
+        counts : Tensor of shape (n_classes, n_groups) or None
+            See the attribute.
+        dtype, device
+            Of the tensors.
+        """
+        n_groups = len(attribute_of)
+        pairs = [
+            [(i == a) - (i == b) for i in range(n_groups)]
+            for a in range(n_groups)
+            for b in range(a + 1, n_groups)
+            if attribute_of[a] == attribute_of[b]
+        ]
+        members = [[a == of for of in attribute_of] for a in sorted(set(attribute_of))]
+        like = {"dtype": dtype or torch.get_default_dtype(), "device": device}
+        return cls(
+            torch.tensor(pairs, **like).reshape(-1, n_groups),
+            torch.tensor(members, **like).reshape(-1, n_groups),
+            None if counts is None else counts.to(**like),
+        )
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups, over all attributes."""
+        return self.contrasts.shape[-1]
+
+    @property
+    def pairs_an_attribute(self) -> float:
+        """What a sum over pairs is to be divided by for a mean; 1 where groups have weights."""
+        if self.counts is not None:
+            return 1.0
+        return len(self.contrasts) / len(self.members)
+
+    def gap(self, means: Tensor, present: Tensor, cases: Tensor | None = None) -> Tensor:
+        """How far the groups' means are apart.
+
+        Parameters
+        ----------
+        means : Tensor of shape (..., n_groups)
+            Of each group; leading dimensions (rates) are added up.
+        present : bool Tensor of shape (..., n_groups)
+            Groups that are absent take no part.
+        cases : Tensor of shape (..., n_groups), default=None
+            How much each group counts; the sum of ``counts`` over classes if ``None``. Without
+            effect where ``counts`` is ``None``.
+
+        Returns
+        -------
+        Tensor
+            For every attribute 2 sum_g pi_g |m_g - m|, added up: pi_g is the group's share of the
+            cases, m = sum_g pi_g m_g. Two groups give 4 pi_a pi_b |m_a - m_b|: the printed term
+            (FaiR-N, Eq. 1; FAIRER, Eq. 1) if they are of equal size. However small a group is, its
+            member moves the term by less than 4 times what it adds to a mean over everybody.
+            Without ``counts``: the sum over pairs of |m_a - m_b|.
+        """
+        if self.counts is None:
+            contrasts = self.contrasts.to(means)
+            complete = present.to(means) @ contrasts.abs().T > 1
+            return ((means @ contrasts.T).abs() * complete).sum()
+        shares, members = self._shares(means, present, cases), self.members.to(means)
+        center = (shares * means) @ members.T @ members
+        return 2 * (shares * (means - center).abs()).sum()
+
+    def gap_of_pairs(
+        self, differences: Tensor, seen: Tensor, cases: Tensor | None = None
+    ) -> Tensor:
+        """As :meth:`gap`, where differences are known and means are not.
+
+        ``differences`` and ``seen`` are of shape (..., n_pairs), in the order of ``contrasts``.
+        """
+        differences = differences * seen
+        if self.counts is None:
+            return differences.abs().sum()
+        contrasts = self.contrasts.to(differences)
+        present = seen.to(differences) @ contrasts.abs() > 0
+        shares = self._shares(differences, present, cases)
+        of_both = shares @ contrasts.clamp(min=0).T * (shares @ contrasts.clamp(max=0).T).abs()
+        # pi_g (m_g - m) = sum_h pi_g pi_h (m_g - m_h)
+        return 2 * ((differences * of_both) @ contrasts).abs().sum()
+
+    def _shares(self, like: Tensor, present: Tensor, cases: Tensor | None) -> Tensor:
+        """pi_g among the groups that are present, (..., n_groups)."""
+        members = self.members.to(like)
+        cases = (self.counts.sum(0) if cases is None else cases).to(like) * present
+        totals = cases @ members.T @ members
+        return cases / (totals + (totals == 0))
 
 
 def memory_decay(batch_size: int | None, memory: int) -> float:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ._base import Outputs
-from .groups import group_means
+from .groups import Comparison, group_means
 
 AUGMENTED = ("demographic_parity", "equalized_odds")  # the gaps that are integrals of such slopes
 
@@ -49,8 +49,8 @@ def draw_partners(groups: Tensor, y: Tensor | None, weights: Tensor | None) -> T
 
     Parameters
     ----------
-    groups : int64 Tensor of shape (n, 1)
-        Group codes, -1 for rows that take no part.
+    groups : int64 Tensor of shape (n,)
+        Group codes of one attribute, -1 for rows that take no part.
     y : int64 Tensor of shape (n,) or None
         Class codes.
     weights : Tensor of shape (n,) or None
@@ -61,8 +61,7 @@ def draw_partners(groups: Tensor, y: Tensor | None, weights: Tensor | None) -> T
     int64 Tensor of shape (ceil(n / 2),)
         Position of the partner; -1 for a row that has none.
     """
-    group = groups[:, 0]
-    allowed = (group[::2, None] != group) & (group[::2, None] >= 0) & (group >= 0)
+    allowed = (groups[::2, None] != groups) & (groups[::2, None] >= 0) & (groups >= 0)
     if y is not None:
         allowed = allowed & (y[::2, None] == y)
     chances = allowed.to(torch.get_default_dtype() if weights is None else weights.dtype)
@@ -78,7 +77,8 @@ def forward_with_paths(
 ) -> Outputs:
     """Logits of a batch and, in training, slopes along random paths between its groups.
 
-    Paths start at a partner (see :func:`draw_partners`) of every second row and end at that row.
+    For each attribute, paths start at a partner (see :func:`draw_partners`) of every second row and
+    end at that row.
     """
     X, groups = inputs["X"], inputs.get("groups")
     logits = module(X)
@@ -86,10 +86,12 @@ def forward_with_paths(
         return logits, {}
     if "held_out" in inputs:
         groups = groups.masked_fill(~inputs["held_out"].unsqueeze(-1), -1)
-    partners = draw_partners(groups, y if by_label else None, inputs.get("weights"))
+    labels, weights = y if by_label else None, inputs.get("weights")
+    partners = torch.stack([draw_partners(g, labels, weights) for g in groups.unbind(-1)])
     t = torch.rand((), dtype=X.dtype, device=X.device)
-    slopes = path_slopes(module, X[partners.clamp(min=0)], X[::2], t)
-    return logits, {"slopes": slopes, "partners": partners}
+    ends = X[::2].repeat(len(partners), *[1] * (X.ndim - 1))
+    slopes = path_slopes(module, X[partners.flatten().clamp(min=0)], ends, t)
+    return logits, {"slopes": slopes.view_as(partners), "partners": partners}
 
 
 def path_gap(
@@ -98,24 +100,24 @@ def path_gap(
     groups: Tensor,
     y: Tensor | None,
     weights: Tensor | None,
-    contrasts: Tensor,
+    comparison: Comparison,
     state: Tensor | None = None,
     decay: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Sum over pairs of groups (and labels) of |mean slope of the paths between them|.
+    """Gap between groups (within each label) by the mean slopes of the paths between them.
 
     Parameters
     ----------
-    slopes, partners : Tensor of shape (n_paths,)
+    slopes, partners : Tensor of shape (n_attributes, n_paths)
         From :func:`forward_with_paths`.
-    groups : int64 Tensor of shape (n, 1)
+    groups : int64 Tensor of shape (n, n_attributes)
         Group codes of all rows.
     y : int64 Tensor of shape (n,) or None
         Class codes, if paths keep to a label (equalized odds).
     weights : Tensor of shape (n,) or None
         Sample weights.
-    contrasts : Tensor of shape (n_pairs, n_groups)
-        From :func:`~skfair.objectives.group_contrasts`.
+    comparison : Comparison
+        Which groups are compared.
     state, decay
         See :func:`~skfair.objectives.group_means`; the groups are pairs here.
 
@@ -126,23 +128,29 @@ def path_gap(
     state : Tensor
         For the next batch.
     """
-    contrasts = contrasts.to(slopes)
-    group, partner = groups[::2, 0], groups[partners.clamp(min=0), 0]
-    complete = (partners >= 0) & (group >= 0) & (partner >= 0)
+    contrasts = comparison.contrasts.to(slopes)
+    n_attributes = len(partners)
+    group = groups[::2].T.flatten()
+    partner = groups.T.gather(1, partners.clamp(min=0)).flatten()
+    complete = (partners.flatten() >= 0) & (group >= 0) & (partner >= 0)
+    slopes = slopes.flatten()
     # One row a path: +1 or -1 where it runs between the two groups of a pair, else 0.
     ends = contrasts[:, group.clamp(min=0)] * (contrasts[:, partner.clamp(min=0)] != 0)
     between = ends.T * complete.unsqueeze(-1) * (group != partner).unsqueeze(-1)
     pair = between.abs().argmax(-1).masked_fill(between.abs().sum(-1) == 0, -1)
     values = slopes * between.sum(-1)
-    cases = torch.ones_like(slopes) if weights is None else weights[::2].to(slopes)
+    cases = (
+        torch.ones_like(slopes) if weights is None else weights[::2].to(slopes).repeat(n_attributes)
+    )
     if y is None:
         values, cases = values.unsqueeze(0), cases.unsqueeze(0)
     else:
-        label = y[::2].to(slopes)
+        label = y[::2].to(slopes).repeat(n_attributes)
         values, cases = values.expand(2, -1), cases * torch.stack([1 - label, label])
     if state is not None and state.shape[-1] != len(contrasts):  # groups have been added
         state = None
     means, present, state = group_means(
         values, pair.unsqueeze(-1), cases, len(contrasts), state, decay
     )
-    return (means.abs() * present).sum(), state
+    counts = comparison.counts if y is not None else None
+    return comparison.gap_of_pairs(means, present, counts), state

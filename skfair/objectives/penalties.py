@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ._base import Terms
 from .classification import row_losses, weighted_mean
-from .groups import group_means, pairwise_gap
+from .groups import Comparison, group_means
 from .mixup import path_gap
 
 NORMALIZATIONS = ("conditional", "group")
@@ -69,22 +69,28 @@ def precision(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 # -- how it is compared ----------------------------------------------------------------------
 
 
-def gap(means: Tensor, present: Tensor, contrasts: Tensor) -> Tensor:
-    """Sum over rates and pairs of groups of |difference|."""
-    return pairwise_gap(means, present, contrasts)
+def gap(means: Tensor, present: Tensor, comparison: Comparison, cases: Tensor | None) -> Tensor:
+    """How far the groups are apart, added up over rates: :meth:`Comparison.gap`."""
+    return comparison.gap(means, present, cases)
 
 
-def greatest(means: Tensor, present: Tensor, contrasts: Tensor) -> Tensor:
-    """Mean of the group that has the greatest one (Technical Challenges, Eq. 7)."""
-    worst = means.masked_fill(~present, -torch.inf).amax()
-    return worst.where(present.any(), 0.0)
+def greatest(
+    means: Tensor, present: Tensor, comparison: Comparison, cases: Tensor | None
+) -> Tensor:
+    """Mean of each attribute's group that has the greatest one (Technical Challenges, Eq. 7)."""
+    present = present & (comparison.members != 0)
+    worst = means.masked_fill(~present, -torch.inf).amax(-1)
+    return worst.where(present.any(-1), 0.0).sum()
 
 
-def negative_ratio(means: Tensor, present: Tensor, contrasts: Tensor) -> Tensor:
-    """-min(r, 1 / r) of the pair of groups that differs most (Technical Challenges, Eq. 6)."""
-    low = means.where(present, torch.inf).amin()
-    high = means.where(present, 0.0).amax()
-    return -(low.where(present.any(), 0.0) / high.clamp(min=torch.finfo(high.dtype).tiny))
+def negative_ratio(
+    means: Tensor, present: Tensor, comparison: Comparison, cases: Tensor | None
+) -> Tensor:
+    """-min(r, 1 / r) of each attribute's most different pair (Technical Challenges, Eq. 6)."""
+    present = present & (comparison.members != 0)
+    low = means.where(present, torch.inf).amin(-1).where(present.any(-1), 0.0)
+    high = means.where(present, 0.0).amax(-1).clamp(min=torch.finfo(means.dtype).tiny)
+    return -(low / high).sum()
 
 
 @dataclass(frozen=True)
@@ -96,27 +102,43 @@ class Penalty:
     rates : callable
         ``rates(logits, y) -> (values, cases)``.
     compare : callable
-        ``compare(means, present, contrasts) -> scalar``.
+        ``compare(means, present, comparison, cases) -> scalar``.
+    labels : tuple of (int or None), default=(None,)
+        The label whose cases each rate is conditioned on; None: it counts everybody. An empty tuple
+        says that the cases depend on the network.
     binary : bool
         Whether it is defined for two classes only.
     """
 
     rates: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    compare: Callable[[Tensor, Tensor, Tensor], Tensor]
+    compare: Callable[[Tensor, Tensor, Comparison, Tensor | None], Tensor]
+    labels: tuple[int | None, ...] = (None,)
     binary: bool = True
 
     @property
-    def adds_pairs(self) -> bool:
-        """Whether the number of pairs of groups scales it."""
+    def is_gap(self) -> bool:
+        """Whether it adds up differences between groups, which then have weights."""
         return self.compare is gap
+
+    def cases_of(self, counts: Tensor | None, normalize: str, seen: Tensor) -> Tensor | None:
+        """How much each group counts in each rate, (n_rates, n_groups).
+
+        ``counts`` (n_classes, n_groups) are those of the training rows; ``seen`` (n_rates,
+        n_groups) those over which the means were taken, for want of others.
+        """
+        if counts is None:
+            return None
+        if normalize == "group" or self.labels == (None,):
+            return counts.sum(0)
+        return counts[list(self.labels)] if self.labels else seen
 
 
 PENALTIES = {
     "equal_loss": Penalty(losses, gap, binary=False),
     "max_min": Penalty(losses, greatest, binary=False),
-    "equalized_odds": Penalty(error_rates, gap),
-    "equal_opportunity": Penalty(true_positive_rate, gap),
-    "predictive_parity": Penalty(precision, gap),
+    "equalized_odds": Penalty(error_rates, gap, labels=(0, 1)),
+    "equal_opportunity": Penalty(true_positive_rate, gap, labels=(1,)),
+    "predictive_parity": Penalty(precision, gap, labels=()),
     "demographic_parity": Penalty(selection_rate, gap),
     "disparate_impact": Penalty(selection_rate, negative_ratio),
 }
@@ -128,7 +150,7 @@ def group_penalty(
     y: Tensor,
     groups: Tensor,
     weights: Tensor | None,
-    contrasts: Tensor,
+    comparison: Comparison,
     normalize: str = "conditional",
     state: Tensor | None = None,
     decay: float = 0.0,
@@ -141,8 +163,8 @@ def group_penalty(
         A key of ``PENALTIES``.
     logits, y, groups, weights : Tensor
         The batch; rows of group -1 take no part.
-    contrasts : Tensor of shape (n_pairs, n_groups)
-        From :func:`~skfair.objectives.group_contrasts`.
+    comparison : Comparison
+        Which groups are compared.
     normalize : {"conditional", "group"}, default="conditional"
         What a rate is divided by: the cases it is conditioned on (as equalized odds is defined), or
         all members of the group (as Technical Challenges, Eq. 4, is printed). The same thing for
@@ -153,7 +175,8 @@ def group_penalty(
     Returns
     -------
     penalty : Tensor
-        A scalar; ``"max_min"`` gives the loss of the worst-off group.
+        A scalar; ``"max_min"`` gives the loss of the worst-off group. With several attributes it
+        is added up over them.
     state : Tensor of shape (n_rates, 2, n_groups)
         For the next batch.
     """
@@ -163,8 +186,9 @@ def group_penalty(
         values, cases = values * cases, torch.ones_like(cases)
     if weights is not None:
         cases = cases * weights
-    means, present, state = group_means(values, groups, cases, contrasts.shape[-1], state, decay)
-    return penalty.compare(means, present, contrasts), state
+    means, present, state = group_means(values, groups, cases, comparison.n_groups, state, decay)
+    cases = penalty.cases_of(comparison.counts, normalize, state[..., 1, :])
+    return penalty.compare(means, present, comparison, cases), state
 
 
 def penalty_terms(
@@ -175,7 +199,7 @@ def penalty_terms(
     state: Tensor | None = None,
     *,
     penalty: str | Callable,
-    contrasts: Tensor | None,
+    comparison: Comparison | None,
     normalize: str = "conditional",
     decay: float = 0.0,
     held_out: Tensor | None = None,
@@ -192,15 +216,15 @@ def penalty_terms(
         Running sums and counts of the groups.
     penalty : str or callable
         A key of ``PENALTIES``, or ``penalty(logits, y, groups, weights) -> scalar`` with
-        one-dimensional groups (-1: takes no part) and weights.
-    contrasts : Tensor of shape (n_pairs, n_groups) or None
-        From :func:`~skfair.objectives.group_contrasts`.
+        one-dimensional groups (-1: takes no part) and weights; it is called for every attribute.
+    comparison : Comparison or None
+        Which groups are compared.
     normalize, decay
         As in :func:`group_penalty`.
     held_out : bool Tensor of shape (n,) or None
         Rows that make up the penalty and take no part in the cross-entropy; ``None``: all rows do
         both.
-    slopes, partners : Tensor of shape (n_paths,) or None
+    slopes, partners : Tensor of shape (n_attributes, n_paths) or None
         From :func:`~skfair.objectives.mixup.forward_with_paths`; the penalty is then that of
         Fair-Mixup.
 
@@ -227,18 +251,20 @@ def penalty_terms(
     if slopes is not None:
         by_label = PENALTIES[penalty].rates is error_rates
         value, state = path_gap(
-            slopes, partners, groups, y if by_label else None, penalized, contrasts, state, decay
+            slopes, partners, groups, y if by_label else None, penalized, comparison, state, decay
         )
     elif callable(penalty):
         ones = torch.ones_like(cross_entropies)
-        value = penalty(logits, y, groups[..., 0], ones if penalized is None else penalized)
+        penalized = ones if penalized is None else penalized
+        value = sum(penalty(logits, y, of, penalized) for of in groups.unbind(-1))
     else:
         value, state = group_penalty(
-            penalty, logits, y, groups, penalized, contrasts, normalize, state, decay
+            penalty, logits, y, groups, penalized, comparison, normalize, state, decay
         )
         if penalty == "max_min":
-            members = (groups >= 0).any(-1).to(cross_entropies)
-            of_members = members if penalized is None else penalized * members
-            value = value - weighted_mean(cross_entropies, of_members)
+            for of in groups.unbind(-1):
+                members = (of >= 0).to(cross_entropies)
+                of_members = members if penalized is None else penalized * members
+                value = value - weighted_mean(cross_entropies, of_members)
     terms["penalty"] = value
     return terms, state

@@ -53,6 +53,16 @@ sensitive_columns : str, int, list, slice or callable, default=None
     also stands for the columns that a transformer derived from it (``sex`` for ``cat__sex_Male``).
 drop_sensitive_columns : bool, default=False
     Whether the network is kept from seeing ``sensitive_columns``, in fit and predict alike.
+attributes : {"intersection", "sum"}, default="intersection"
+    Several sensitive features: a group for every combination that occurs, or groups for each
+    feature, whose terms are added up.
+group_weights : {"share", "equal"}, default="share"
+    How much each group counts in a difference between groups. "share": 2 sum_g pi_g |m_g - m|,
+    where m_g is what is compared, pi_g the group's share of the (weighted) training rows, or of
+    those with the label that m_g is conditioned on, and m the mean of all. For two groups of equal
+    size that is the difference as printed, and no member of a small group feels it much more
+    strongly than anybody else. "equal": the mean over all pairs of groups, as printed for two; with
+    many or small groups it is brought to zero at the cost of the smallest.
 class_weight : dict or "balanced", default=None
     Weights of the classes; they multiply ``sample_weight``.
 device : str, default="cpu"

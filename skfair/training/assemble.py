@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..objectives import group_contrasts
+from ..objectives import Comparison
 from .data import BatchLoader, iterate_rows
 from .modules import build_module
 from .monitor import HeldOut, training_callbacks
@@ -64,9 +64,14 @@ def make_net(
     """
     batch_size = batch_rows(estimator.batch_size, n_rows)
     n_batches = len(BatchLoader(range(n_rows), batch_size))
-    contrasts = None
+    comparison = None
     if estimator.groups_:
-        contrasts = group_contrasts(estimator._attribute_of).to(device)
+        counts = None
+        if estimator.group_weights == "share":
+            counts = torch.from_numpy(estimator._group_counts)
+        comparison = Comparison.of(
+            estimator._attribute_of, counts, DTYPES[estimator._trained_dtype], device
+        )
     # deep copies: skorch initialises callbacks in place, and parameters stay as they were given
     user = copy.deepcopy(estimator.net_params) if estimator.net_params else {}
     users = user.pop("callbacks", None) or []
@@ -88,7 +93,7 @@ def make_net(
     tail = round(averaging * epochs * n_batches)
     params = {
         "module": module,
-        "objective": estimator._make_objective(contrasts, batch_size if n_batches > 1 else None),
+        "objective": estimator._make_objective(comparison, batch_size if n_batches > 1 else None),
         "warmup_steps": round(estimator.warmup * estimator.max_epochs * n_batches),
         "average_from": (
             steps_before + epochs * n_batches - tail if tail >= MIN_AVERAGED else None

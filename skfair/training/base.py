@@ -18,7 +18,7 @@ from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
 from .._random import own_generator
-from ..objectives import Objective
+from ..objectives import Comparison, Objective
 from ._docs import fill_docstring, merge_signatures
 from .assemble import DTYPES, OPTIMIZERS, check_outcome, describe_architecture, make_net, sources
 from .data import TensorRows
@@ -42,8 +42,6 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
     __metadata_request__fit = {"sensitive_features": True}
     __metadata_request__partial_fit = {"sensitive_features": True}
 
-    #: How several sensitive features become groups; a parameter where the paper leaves the choice.
-    attributes = "intersection"
     #: Share of the last steps of ``fit`` whose weights are averaged.
     averaging = 0.0
 
@@ -67,6 +65,8 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
         "restore_best": ["boolean"],
         "sensitive_columns": [str, Integral, "array-like", slice, callable, None],
         "drop_sensitive_columns": ["boolean"],
+        "attributes": [StrOptions({"intersection", "sum"})],
+        "group_weights": [StrOptions({"share", "equal"})],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "device": [str],
         "dtype": [StrOptions(set(DTYPES))],
@@ -98,6 +98,8 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
         restore_best: bool = False,
         sensitive_columns: Any = None,
         drop_sensitive_columns: bool = False,
+        attributes: str = "intersection",
+        group_weights: str = "share",
         class_weight: dict | str | None = None,
         device: str = "cpu",
         dtype: str = "float32",
@@ -125,6 +127,8 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
         self.restore_best = restore_best
         self.sensitive_columns = sensitive_columns
         self.drop_sensitive_columns = drop_sensitive_columns
+        self.attributes = attributes
+        self.group_weights = group_weights
         self.class_weight = class_weight
         self.device = device
         self.dtype = dtype
@@ -144,11 +148,11 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
     # -- what a subclass states ---------------------------------------------------------------
 
     @abstractmethod
-    def _make_objective(self, contrasts: torch.Tensor | None, batch_size: int | None) -> Objective:
+    def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         """Return the objective.
 
-        ``contrasts`` takes the difference of every pair of groups (``None`` without sensitive
-        features); ``batch_size`` is ``None`` if every step sees all rows. ``classes_`` is known.
+        ``comparison`` says which groups are compared (``None`` without sensitive features);
+        ``batch_size`` is ``None`` if every step sees all rows. ``classes_`` is known.
         """
 
     def _wants_groups(self) -> bool:

@@ -148,6 +148,7 @@ def prepare(
         data.weights = data.weights / data.weights.max()
         data.weights /= data.weights.mean()
     data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
+    _count_groups(estimator, data, keep_groups)
     return data
 
 
@@ -293,6 +294,22 @@ def _encode_groups(
         estimator._kind_of_groups = kind
     estimator.groups_, estimator._attribute_of = encoder.labels, encoder.attribute_of
     return groups
+
+
+def _count_groups(estimator: Any, data: TrainingData, keep: bool) -> None:
+    """Number of training rows of each class in each group; with ``keep``, of all calls so far."""
+    n_classes = 1 if data.y.ndim > 1 else len(estimator.classes_)
+    counts = np.zeros((n_classes, len(estimator.groups_)))
+    if keep:
+        before = estimator._group_counts
+        counts[:, : before.shape[1]] = before
+    if data.groups is not None:
+        y = np.zeros(len(data.y), dtype=np.int64) if data.y.ndim > 1 else data.y
+        weights = np.ones(len(y)) if data.weights is None else data.weights
+        for codes in data.groups.T:
+            known = codes >= 0
+            np.add.at(counts, (y[known], codes[known]), weights[known])
+    estimator._group_counts = counts
 
 
 def split_off(

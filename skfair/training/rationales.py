@@ -22,6 +22,7 @@ def forward_with_rationales(
     y: Tensor,
     *,
     last: int | None,
+    n_groups: int,
     n_cells: int,
     quota: int,
     align: bool = True,
@@ -41,8 +42,8 @@ def forward_with_rationales(
         :class:`~skfair.training.data.BatchLoader` makes them.
     last : int or None
         Align so many layers.
-    n_cells, quota : int
-        Number of cells, and rows in each.
+    n_groups, n_cells, quota : int
+        Number of groups and cells, and rows in each cell.
     align : bool, default=True
         Whether rationales are needed at all.
     forward : callable
@@ -50,6 +51,8 @@ def forward_with_rationales(
     """
     if not module.training or "groups" not in inputs:
         return forward(module, inputs, y)
+    groups = dralign.groups_of_cells(inputs["groups"], n_groups, n_cells, quota)
+    inputs = {**inputs, "groups": groups}
     if not align:
         logits, extra = forward(module, inputs, y)
         return logits, extra | {"rationales": []}

@@ -59,7 +59,8 @@ def make_strata(
 ) -> list[Stratum]:
     """Divide rows into groups, or groups and labels, that share a batch evenly.
 
-    Rows whose group is missing keep their share of the rows, at least one a batch.
+    With several attributes a row belongs to a group of each. Rows without any group keep their
+    share of the rows, at least one a batch.
 
     Parameters
     ----------
@@ -84,25 +85,26 @@ def make_strata(
     ValueError
         If a batch cannot hold a row of each.
     """
-    cells = np.zeros((len(y), 1)) if groups is None else groups
-    missing = (cells < 0).any(axis=1)
-    if sampling == "natural":
-        cells, missing = np.zeros((len(y), 1)), np.zeros(len(y), dtype=bool)
-    elif sampling == "group_label":
-        cells = np.column_stack([cells, y])
+    if groups is None or sampling == "natural":
+        groups = np.zeros((len(y), 1), dtype=np.int64)
+    missing = (groups < 0).all(axis=1)
     n_missing = int(missing.sum())
     quota_missing = max(1, round(batch_size * n_missing / len(y))) if n_missing else 0
-    complete = np.flatnonzero(~missing)
-    _, codes = np.unique(cells[complete], axis=0, return_inverse=True)
-    codes = codes.ravel()
-    n_strata = int(codes.max(initial=-1)) + 1
+    labels = y if sampling == "group_label" else np.zeros(len(y), dtype=np.int64)
+    cells = [
+        np.flatnonzero((groups == group).any(axis=1) & (labels == label))
+        for group in np.unique(groups[groups >= 0])
+        for label in np.unique(labels)
+    ]
+    cells = [rows for rows in cells if len(rows)]
+    n_strata = len(cells)
     quota = (batch_size - quota_missing) // max(n_strata, 1)
     if n_strata and quota < 1:
         raise ValueError(
             f"batch_size must be at least {n_strata + quota_missing}, one row for each of the "
             f"{n_strata} strata of sampling={sampling!r}, got {batch_size}."
         )
-    strata = [Stratum(_positions(complete[codes == i], first), quota) for i in range(n_strata)]
+    strata = [Stratum(_positions(rows, first), quota) for rows in cells]
     if n_missing:
         strata.append(Stratum(_positions(np.flatnonzero(missing), first), quota_missing))
     return strata

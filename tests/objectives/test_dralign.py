@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skfair.objectives import Objective, group_contrasts
+from skfair.objectives import Comparison, Objective
 from skfair.objectives.dralign import CRITERIA, aligned_pairs, dralign_terms, weight_layers
 from skfair.training.modules import MLP
 from skfair.training.rationales import forward_with_rationales
@@ -86,11 +86,11 @@ def objective(criterion, n_groups=2, n_labels=2, lambda_fairness=0.4, beta=0.04,
     terms = partial(
         dralign_terms,
         criterion=criterion,
-        contrasts=group_contrasts([0] * n_groups),
-        pairs=aligned_pairs(n_groups, labels, n_labels),
+        comparison=Comparison.of([0] * n_groups),
+        pairs=aligned_pairs([0] * n_groups, labels, n_labels),
         **layout,
     )
-    forward = partial(forward_with_rationales, last=last, **layout)
+    forward = partial(forward_with_rationales, last=last, n_groups=n_groups, **layout)
     return Objective(terms, {"fairness": lambda_fairness, "misalignment": beta}, forward)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.special import log_softmax
 
-from skfair.objectives import Objective, fairn, fairn_terms, group_contrasts
+from skfair.objectives import Comparison, Objective, fairn, fairn_terms
 
 F64 = torch.float64
 UNFAVORABLE = [(2, (0,)), (2, (1,)), (3, (0,)), (3, (0, 2)), (3, (1,))]
@@ -59,7 +59,7 @@ def test_terms_equal_a_direct_reading_of_the_paper(
         y,
         groups,
         weights,
-        contrasts=group_contrasts([0] * n_groups),
+        comparison=Comparison.of([0] * n_groups),
         unfavorable=unfavorable,
         robustness=robustness,
     )
@@ -82,7 +82,7 @@ def test_group_mean_counts_the_accepted_as_zeros():
     # group 0: refused by 3 and accepted, mean 1.5; the mean over the refused alone would be 3
     logits = torch.tensor([[3.0, 0.0], [0.0, 9.0], [1.0, 0.0], [1.0, 0.0]])
     groups = torch.tensor([[0], [0], [1], [1]])
-    gap, _ = fairn.recourse_gap(fairn.burden(logits), groups, None, group_contrasts([0, 0]))
+    gap, _ = fairn.recourse_gap(fairn.burden(logits), groups, None, Comparison.of([0, 0]))
     assert gap.item() == 0.5
 
 
@@ -91,14 +91,14 @@ def test_per_attribute_contrasts_add_up_one_gap_per_attribute():
     rng = np.random.default_rng(1)
     second = torch.tensor(rng.integers(0, 3, (len(y), 1)))
     both = torch.hstack([first, second + 2])
-    terms, _ = fairn_terms(logits, y, both, weights, contrasts=group_contrasts([0, 0, 1, 1, 1]))
+    terms, _ = fairn_terms(logits, y, both, weights, comparison=Comparison.of([0, 0, 1, 1, 1]))
     expected = sum(numpy_terms(logits, y, g, weights)["fairness"] for g in (first, second))
     assert terms["fairness"].item() == pytest.approx(expected, rel=1e-10)
 
 
 def test_without_groups_there_is_no_fairness_term():
     logits, y, _, weights = draw()
-    terms, state = fairn_terms(logits, y, None, weights, contrasts=None)
+    terms, state = fairn_terms(logits, y, None, weights, comparison=None)
     assert list(terms) == ["cross_entropy", "robustness"]
     assert state is None
 
@@ -107,7 +107,7 @@ def test_batch_of_one_group_has_gap_zero_and_leaves_the_other_terms_alone():
     logits, y, _, weights = draw()
     logits.requires_grad_()
     groups = torch.zeros(len(y), 1, dtype=torch.int64)
-    terms, _ = fairn_terms(logits, y, groups, weights, contrasts=group_contrasts([0, 0]))
+    terms, _ = fairn_terms(logits, y, groups, weights, comparison=Comparison.of([0, 0]))
     assert terms["fairness"].item() == 0
     (gradient,) = torch.autograd.grad(terms["fairness"], logits)
     assert not gradient.any()
@@ -125,7 +125,7 @@ def test_gradient_with_respect_to_the_logits_is_exact(n_classes, unfavorable, ro
             y,
             groups,
             weights,
-            contrasts=group_contrasts([0, 0, 0]),
+            comparison=Comparison.of([0, 0, 0]),
             unfavorable=unfavorable,
             robustness=robustness,
         )
@@ -144,12 +144,12 @@ def test_gradient_with_respect_to_the_gradient_norm_is_exact_within_the_bounds()
         # the mean slope counts as constant (it is a unit), so that it is fixed here by hand
         slope = norm / mean
         burdens = fairn.first_order_distance(fairn.burden(logits), slope)
-        gap, _ = fairn.recourse_gap(burdens, groups, weights, group_contrasts([0, 0, 0]))
+        gap, _ = fairn.recourse_gap(burdens, groups, weights, Comparison.of([0, 0, 0]))
         return gap
 
     norm.requires_grad_()
     terms, _ = fairn_terms(
-        logits, y, groups, weights, gradient_norm=norm, contrasts=group_contrasts([0, 0, 0])
+        logits, y, groups, weights, gradient_norm=norm, comparison=Comparison.of([0, 0, 0])
     )
     assert terms["fairness"].item() == pytest.approx(total(norm).item(), rel=1e-12)
     (ours,) = torch.autograd.grad(terms["fairness"], norm)
@@ -239,7 +239,7 @@ def test_with_a_gradient_norm_every_distance_is_divided_by_the_relative_slope(
         groups,
         weights,
         gradient_norm=norm,
-        contrasts=group_contrasts([0, 0, 0]),
+        comparison=Comparison.of([0, 0, 0]),
         unfavorable=unfavorable,
         robustness=robustness,
     )
@@ -254,7 +254,7 @@ def test_robustness_terms_are_bounded_where_every_row_lies_on_the_boundary():
     logits = torch.ones(4, 2, requires_grad=True)
     y = torch.tensor([0, 1, 0, 1])
     for robustness, expected in (("mean_inverse", 1.0), ("inverse_mean", None)):
-        terms, _ = fairn_terms(logits, y, None, None, contrasts=None, robustness=robustness)
+        terms, _ = fairn_terms(logits, y, None, None, comparison=None, robustness=robustness)
         value = terms["robustness"]
         assert torch.isfinite(value)
         if expected is not None:
@@ -267,19 +267,19 @@ def test_robustness_term_falls_as_rows_move_away_from_the_boundary():
     logits, y, _, _ = draw()
     for robustness in ("mean_inverse", "inverse_mean"):
         near, far = (
-            fairn_terms(scale * logits, y, None, None, contrasts=None, robustness=robustness)[0]
+            fairn_terms(scale * logits, y, None, None, comparison=None, robustness=robustness)[0]
             for scale in (1, 2)
         )
         assert far["robustness"] < near["robustness"]
 
 
 def test_running_state_makes_the_gap_that_of_all_batches():
-    contrasts = group_contrasts([0, 0, 0])
+    comparison = Comparison.of([0, 0, 0])
     batches = [draw(n=8, seed=seed) for seed in range(4)]
     state = None
     for logits, y, groups, weights in batches:
         terms, state = fairn_terms(
-            logits, y, groups, weights, state, contrasts=contrasts, decay=0.9
+            logits, y, groups, weights, state, comparison=comparison, decay=0.9
         )
     decayed = [0.9**age * batch[3] for age, batch in zip((3, 2, 1, 0), batches, strict=True)]
     logits, y, groups, _ = (torch.cat(part) for part in zip(*batches, strict=True))
@@ -321,7 +321,7 @@ def test_vmap_over_stacked_logits_equals_a_loop(n_classes, unfavorable, robustne
     states = torch.rand(3, 2, 3, dtype=F64)
     function = partial(
         fairn_terms,
-        contrasts=group_contrasts([0, 0, 0]),
+        comparison=Comparison.of([0, 0, 0]),
         unfavorable=unfavorable,
         robustness=robustness,
         decay=0.9,

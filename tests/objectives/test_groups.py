@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skfair.objectives import group_contrasts, group_means, pairwise_gap
+from skfair.objectives import Comparison, group_means
 
 F64 = torch.float64
 
@@ -162,7 +162,7 @@ def test_decay_zero_ignores_the_state():
 
 @pytest.mark.parametrize("attribute_of", [[0, 0], [0] * 5, [0, 0, 1, 1, 1], [0, 1, 0, 1], [0]])
 def test_contrasts_hold_every_pair_of_the_same_attribute_once(attribute_of):
-    contrasts = group_contrasts(attribute_of)
+    contrasts = Comparison.of(attribute_of).contrasts
     n_groups = len(attribute_of)
     pairs = [
         (a, b) for a, b in combinations(range(n_groups), 2) if attribute_of[a] == attribute_of[b]
@@ -187,14 +187,14 @@ def test_gap_equals_a_loop_over_the_pairs_of_groups_that_are_present(attribute_o
         for a, b in combinations(range(len(attribute_of)), 2)
         if attribute_of[a] == attribute_of[b] and present[a] and present[b]
     )
-    gap = pairwise_gap(means, present, group_contrasts(attribute_of))
+    gap = Comparison.of(attribute_of).gap(means, present)
     assert float(gap) == pytest.approx(expected, abs=1e-12)
 
 
 def test_absent_group_has_no_part_in_the_gap_or_its_gradient():
     means = torch.tensor([1.0, 4.0, 1e30], dtype=F64, requires_grad=True)
     present = torch.tensor([True, True, False])
-    gap = pairwise_gap(means, present, group_contrasts([0, 0, 0]))
+    gap = Comparison.of([0, 0, 0]).gap(means, present)
     assert gap.item() == 3
     (gradient,) = torch.autograd.grad(gap, means)
     assert gradient.tolist() == [-1.0, 1.0, 0.0]
@@ -204,18 +204,142 @@ def test_absent_group_has_no_part_in_the_gap_or_its_gradient():
 def test_gap_of_fewer_than_two_groups_is_zero_without_gradient(members):
     means = torch.tensor([1.0, 4.0], dtype=F64, requires_grad=True)
     present = torch.tensor([g in members for g in range(2)])
-    gap = pairwise_gap(means, present, group_contrasts([0, 0]))
+    gap = Comparison.of([0, 0]).gap(means, present)
     assert gap.item() == 0
     assert not torch.autograd.grad(gap, means)[0].any()
+
+
+# -- groups weighed by their shares ----------------------------------------------------------------
+
+
+def drawn(seed, attribute_of, absent=0.3):
+    rng = np.random.default_rng(seed)
+    k = len(attribute_of)
+    means, counts = rng.normal(size=(2, k)), rng.integers(1, 100, size=(2, k))
+    present = rng.random((2, k)) >= absent
+    return (torch.tensor(a) for a in (means, counts.astype(float), present))
+
+
+def share_loop(means, counts, present, attribute_of):
+    """2 sum_g pi_g |m_g - m| of every rate and attribute."""
+    total = 0.0
+    for m, n, here in zip(means.tolist(), counts.tolist(), present.tolist(), strict=True):
+        for attribute in set(attribute_of):
+            mine = [g for g, a in enumerate(attribute_of) if a == attribute and here[g]]
+            size = sum(n[g] for g in mine)
+            center = sum(n[g] * m[g] for g in mine) / size if mine else 0
+            total += 2 * sum(n[g] / size * abs(m[g] - center) for g in mine)
+    return total
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    attribute_of=st.lists(st.integers(0, 2), min_size=1, max_size=7),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_shares_equal_a_loop_over_the_groups_that_are_present(attribute_of, seed):
+    means, counts, present = drawn(seed, attribute_of)
+    gap = Comparison.of(attribute_of, counts, F64).gap(means, present, counts)
+    assert float(gap) == pytest.approx(share_loop(means, counts, present, attribute_of), abs=1e-12)
+
+
+def test_counts_of_the_classes_are_added_up_where_all_rows_count():
+    means, counts, _ = drawn(0, [0, 0, 0])
+    present = torch.ones(3, dtype=torch.bool)
+    found = Comparison.of([0, 0, 0], counts, F64).gap(means[0], present)
+    assert found.item() == pytest.approx(
+        share_loop(means[:1], counts.sum(0)[None], present[None], [0, 0, 0])
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    attribute_of=st.lists(st.integers(0, 1), min_size=2, max_size=6),
+    seed=st.integers(0, 2**32 - 1),
+    shares=st.booleans(),
+)
+def test_differences_of_pairs_say_the_same_as_means(attribute_of, seed, shares):
+    means, counts, _ = drawn(seed, attribute_of)
+    present = torch.ones_like(means, dtype=torch.bool)
+    comparison = Comparison.of(attribute_of, counts if shares else None, F64)
+    differences = means @ comparison.contrasts.T
+    seen = torch.ones_like(differences, dtype=torch.bool)
+    found = comparison.gap_of_pairs(differences, seen, counts)
+    expected = comparison.gap(means, present, counts)
+    assert found.item() == pytest.approx(expected.item(), abs=1e-12)
+
+
+def test_two_groups_of_equal_size_give_the_printed_term():
+    means = torch.tensor([0.3, -1.0], dtype=F64)
+    present = torch.tensor([True, True])
+    equal = Comparison.of([0, 0], torch.full((1, 2), 7.0)).gap(means, present)
+    assert equal.item() == pytest.approx(Comparison.of([0, 0]).gap(means, present).item())
+    unequal = Comparison.of([0, 0], torch.tensor([[1.0, 3.0]])).gap(means, present)
+    assert unequal.item() == pytest.approx(4 * 0.25 * 0.75 * 1.3)
+
+
+def test_splitting_a_group_into_halves_leaves_shares_as_they_are_but_not_equal_weights():
+    means = torch.tensor([0.1, 0.5, 0.2], dtype=F64)
+    split = torch.tensor([0.1, 0.5, 0.2, 0.2], dtype=F64)
+    counts, halves = torch.tensor([[5.0, 2.0, 4.0]]), torch.tensor([[5.0, 2.0, 2.0, 2.0]])
+    all_present = torch.ones(4, dtype=torch.bool)
+    whole = Comparison.of([0] * 3, counts, F64).gap(means, all_present[:3])
+    parts = Comparison.of([0] * 4, halves, F64).gap(split, all_present)
+    assert parts.item() == pytest.approx(whole.item(), abs=1e-15)
+    whole, parts = Comparison.of([0] * 3), Comparison.of([0] * 4)
+    mean_of_pairs = whole.gap(means, all_present[:3]) / whole.pairs_an_attribute
+    assert parts.gap(split, all_present) / parts.pairs_an_attribute != mean_of_pairs
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), folds=st.integers(2, 5))
+def test_shares_do_not_depend_on_the_order_of_groups_or_the_number_of_repetitions(seed, folds):
+    means, counts, present = drawn(seed, [0] * 5)
+    expected = Comparison.of([0] * 5, counts, F64).gap(means, present, counts)
+    order = torch.tensor(np.random.default_rng(seed).permutation(5))
+    counts = folds * counts[:, order]
+    found = Comparison.of([0] * 5, counts, F64).gap(means[:, order], present[:, order], counts)
+    assert found.item() == pytest.approx(expected.item(), abs=1e-12)
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), k=st.integers(2, 8))
+def test_nobody_moves_the_term_by_more_than_four_times_their_part_of_a_mean(seed, k):
+    """... however small their group: a mean over everybody is moved by 1 / n."""
+    means, counts, _ = drawn(seed, [0] * k)
+    counts[:, 0] = 1e-3
+    means = means.requires_grad_()
+    present = torch.ones_like(means, dtype=torch.bool)
+    gap = Comparison.of([0] * k, counts, F64).gap(means, present, counts)
+    (of_groups,) = torch.autograd.grad(gap, means)
+    of_members = of_groups.abs() / counts
+    assert (of_members * counts.sum(-1, keepdim=True)).max() <= 4
+    means = means.detach().requires_grad_()
+    equal = Comparison.of([0] * k)
+    (of_groups,) = torch.autograd.grad(equal.gap(means, present), means)
+    assert (of_groups.abs() / counts * counts.sum(-1, keepdim=True)).max() > 4
+
+
+def test_a_group_that_is_absent_or_alone_has_no_part_in_shares_or_their_gradient():
+    means = torch.tensor([1.0, 4.0, 1e30], dtype=F64, requires_grad=True)
+    comparison = Comparison.of([0] * 3, torch.tensor([[2.0, 2.0, 5.0]]), F64)
+    gap = comparison.gap(means, torch.tensor([True, True, False]))
+    assert gap.item() == 3
+    assert torch.autograd.grad(gap, means)[0].tolist() == [-1.0, 1.0, 0.0]
+    alone = comparison.gap(means, torch.tensor([False, True, False]))
+    assert alone.item() == 0
+    assert not torch.autograd.grad(alone, means)[0].any()
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.8])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("sizes", [(3,), (3, 4)])
-def test_vmap_over_stacked_models_equals_a_loop(sizes, weighted, decay):
+@pytest.mark.parametrize("shares", [False, True])
+def test_vmap_over_stacked_models_equals_a_loop(sizes, weighted, decay, shares):
     n_models, n_groups = 3, sum(sizes)
     attribute_of = [i for i, size in enumerate(sizes) for _ in range(size)]
-    contrasts = group_contrasts(attribute_of)
+    counts = torch.rand(2, n_groups) if shares else None
+    comparison = Comparison.of(attribute_of, counts, F64)
     _, groups, weights = draw(4, n=20, sizes=sizes)
     weights = weights if weighted else None
     values = torch.randn(n_models, 20, dtype=F64, generator=torch.Generator().manual_seed(1))
@@ -224,7 +348,7 @@ def test_vmap_over_stacked_models_equals_a_loop(sizes, weighted, decay):
 
     def gap(values, state):
         means, present, state = group_means(values, groups, weights, n_groups, state, decay)
-        return pairwise_gap(means, present, contrasts), (means, present, state)
+        return comparison.gap(means, present), (means, present, state)
 
     def gap_and_gradient(values, state):
         gradient, (value, rest) = torch.func.grad_and_value(gap, has_aux=True)(values, state)

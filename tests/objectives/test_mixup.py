@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from skfair.objectives import group_contrasts
+from skfair.objectives import Comparison
 from skfair.objectives.mixup import draw_partners, forward_with_paths, path_gap, path_slopes
 from skfair.objectives.penalties import penalty_terms
 from skfair.training import MLP
@@ -137,7 +137,7 @@ def test_partner_is_of_another_group_and_of_the_same_label_if_that_is_asked(by_l
         groups, y, weights = crowd(n, seed=seed)
         torch.manual_seed(seed)
         label, weight = y if by_label else None, weights if weighted else None
-        partners = draw_partners(groups, label, weight).tolist()
+        partners = draw_partners(groups[:, 0], label, weight).tolist()
         assert len(partners) == -(-n // 2)
         for row, partner in zip(range(0, n, 2), partners, strict=True):
             possible = [
@@ -160,7 +160,7 @@ def test_partners_are_drawn_in_proportion_to_their_weights():
         (torch.tensor([1.0, 1.0, 9.0, 2.0, 9.0, 5.0]), [1 / 8, 2 / 8, 5 / 8]),
     ):
         torch.manual_seed(0)
-        drawn = torch.stack([draw_partners(groups, None, weights) for _ in range(4000)])
+        drawn = torch.stack([draw_partners(groups[:, 0], None, weights) for _ in range(4000)])
         assert (drawn[:, 2] == -1).all()
         for column in (0, 1):
             found = [(drawn[:, column] == row).double().mean().item() for row in (1, 3, 5)]
@@ -171,12 +171,12 @@ def test_partners_are_drawn_in_proportion_to_their_weights():
 def test_without_another_group_there_are_no_partners():
     for code in (-1, 0):
         groups = torch.full((6, 1), code)
-        assert draw_partners(groups, None, None).tolist() == [-1, -1, -1]
+        assert draw_partners(groups[:, 0], None, None).tolist() == [-1, -1, -1]
 
 
 def test_a_whole_batch_of_weight_zero_has_no_partners():
     groups = torch.tensor([[0], [1], [0], [1]])
-    assert draw_partners(groups, None, torch.zeros(4)).tolist() == [-1, -1]
+    assert draw_partners(groups[:, 0], None, torch.zeros(4)).tolist() == [-1, -1]
 
 
 # -- the gap --------------------------------------------------------------------------------------
@@ -214,10 +214,10 @@ def test_gap_equals_a_loop_over_paths(n_groups, by_label, weighted):
         slopes = torch.tensor(np.random.default_rng(seed).normal(size=20))
         y, weights = y if by_label else None, weights if weighted else None
         torch.manual_seed(seed)
-        partners = draw_partners(groups, y, weights)
+        partners = draw_partners(groups[:, 0], y, weights)
         assert (partners == -1).any()
-        contrasts = group_contrasts([0] * n_groups)
-        found, _ = path_gap(slopes, partners, groups, y, weights, contrasts)
+        comparison = Comparison.of([0] * n_groups)
+        found, _ = path_gap(slopes[None], partners[None], groups, y, weights, comparison)
         expected = loop_gap(slopes, partners, groups, y, weights, n_groups)
         assert expected > 1e-3
         assert found.item() == pytest.approx(expected, rel=1e-12)
@@ -227,10 +227,12 @@ def test_paths_there_and_back_add_up_instead_of_cancelling():
     # p rises by 1 from group 0 to group 1: a path the other way has slope -1
     groups = torch.tensor([1, 0, 0, 1])[:, None]
     partners, slopes = torch.tensor([1, 3]), torch.tensor([1.0, -1.0])
-    contrasts = group_contrasts([0, 0])
-    assert path_gap(slopes, partners, groups, None, None, contrasts)[0].item() == 1
+    comparison = Comparison.of([0, 0])
+    assert path_gap(slopes[None], partners[None], groups, None, None, comparison)[0].item() == 1
     # ... and what rises one way and the other is no difference between the groups
-    assert path_gap(slopes.abs(), partners, groups, None, None, contrasts)[0].item() == 0
+    assert (
+        path_gap(slopes.abs()[None], partners[None], groups, None, None, comparison)[0].item() == 0
+    )
 
 
 def test_gap_of_a_linear_p_is_the_difference_of_the_means_of_the_ends():
@@ -239,7 +241,7 @@ def test_gap_of_a_linear_p_is_the_difference_of_the_means_of_the_ends():
     groups = torch.tensor([0, 1] * 6)[:, None]
     partners = torch.arange(1, 12, 2)
     slopes = p[::2] - p[1::2]
-    found, _ = path_gap(slopes, partners, groups, None, None, group_contrasts([0, 0]))
+    found, _ = path_gap(slopes[None], partners[None], groups, None, None, Comparison.of([0, 0]))
     assert found.item() == pytest.approx(abs(p[::2].mean() - p[1::2].mean()).item(), rel=1e-12)
 
 
@@ -248,13 +250,13 @@ def test_gap_is_invariant_to_group_relabelling(by_label):
     groups, y, weights = crowd()
     y = y if by_label else None
     torch.manual_seed(0)
-    partners = draw_partners(groups, y, weights)
+    partners = draw_partners(groups[:, 0], y, weights)
     slopes = torch.tensor(np.random.default_rng(0).normal(size=20))
-    contrasts = group_contrasts([0] * 3)
-    expected, _ = path_gap(slopes, partners, groups, y, weights, contrasts)
+    comparison = Comparison.of([0] * 3)
+    expected, _ = path_gap(slopes[None], partners[None], groups, y, weights, comparison)
     for renamed in ([2, 0, 1], [2, 1, 0]):
         codes = torch.tensor([*renamed, -1])[groups]
-        found, _ = path_gap(slopes, partners, codes, y, weights, contrasts)
+        found, _ = path_gap(slopes[None], partners[None], codes, y, weights, comparison)
         assert found.item() == pytest.approx(expected.item(), rel=1e-12)
 
 
@@ -262,22 +264,22 @@ def test_gap_is_invariant_to_group_relabelling(by_label):
 def test_a_batch_without_paths_gives_zero_and_no_gradient(decay):
     slopes = torch.ones(3, dtype=F64, requires_grad=True)
     partners, groups = torch.full((3,), -1), torch.zeros(6, 1, dtype=torch.int64)
-    contrasts = group_contrasts([0, 0])
-    gap, _ = path_gap(slopes, partners, groups, None, None, contrasts, decay=decay)
+    comparison = Comparison.of([0, 0])
+    gap, _ = path_gap(slopes[None], partners[None], groups, None, None, comparison, decay=decay)
     assert gap.item() == 0
     assert not torch.autograd.grad(gap, slopes)[0].any()
 
 
 def test_running_gap_is_that_of_all_paths_each_decayed_by_its_age():
-    contrasts, state, means = group_contrasts([0, 0]), None, []
+    comparison, state, means = Comparison.of([0, 0]), None, []
     sums = counts = 0.0
     for seed in range(4):
         groups, _, weights = crowd(16, n_groups=2, seed=seed)
         slopes = torch.tensor(np.random.default_rng(seed).normal(size=8))
         torch.manual_seed(seed)
-        partners = draw_partners(groups, None, weights)
+        partners = draw_partners(groups[:, 0], None, weights)
         found, state = path_gap(
-            slopes, partners, groups, None, weights, contrasts, state, decay=0.9
+            slopes[None], partners[None], groups, None, weights, comparison, state, decay=0.9
         )
         for path, partner in enumerate(partners.tolist()):
             if partner >= 0:
@@ -293,9 +295,11 @@ def test_running_gap_is_that_of_all_paths_each_decayed_by_its_age():
 def test_running_gap_survives_a_new_group():
     slopes, partners = torch.tensor([1.0, -1.0]), torch.tensor([1, 3])
     groups = torch.tensor([1, 0, 0, 1])[:, None]
-    _, state = path_gap(slopes, partners, groups, None, None, group_contrasts([0, 0]), decay=0.9)
+    _, state = path_gap(
+        slopes[None], partners[None], groups, None, None, Comparison.of([0, 0]), decay=0.9
+    )
     found, state = path_gap(
-        slopes, partners, groups, None, None, group_contrasts([0, 0, 0]), state, decay=0.9
+        slopes[None], partners[None], groups, None, None, Comparison.of([0, 0, 0]), state, decay=0.9
     )
     assert found.item() == 1
     assert state.shape[-1] == 3
@@ -317,14 +321,14 @@ def test_forward_gives_the_slopes_of_paths_from_the_partner_to_every_second_row(
     logits, extra = forward_with_paths(module, inputs, y, by_label=by_label)
     torch.manual_seed(3)
     label = y if by_label else None
-    partners = draw_partners(inputs["groups"], label, inputs["weights"])
+    partners = draw_partners(inputs["groups"][:, 0], label, inputs["weights"])
     t = torch.rand((), dtype=F64)
     assert torch.equal(logits, module(inputs["X"]))
-    assert torch.equal(extra["partners"], partners)
+    assert torch.equal(extra["partners"], partners[None])
     paired = partners >= 0
     start, end = inputs["X"][partners[paired]], inputs["X"][::2][paired]
     expected = path_slopes(module, start, end, t)
-    np.testing.assert_allclose(extra["slopes"][paired].detach(), expected.detach(), atol=1e-12)
+    np.testing.assert_allclose(extra["slopes"][0][paired].detach(), expected.detach(), atol=1e-12)
 
 
 def test_forward_is_plain_outside_training_and_without_groups():
@@ -342,7 +346,7 @@ def test_paths_run_between_rows_held_out_and_no_others(by_label):
     inputs["held_out"] = torch.arange(60) % 3 == 0
     torch.manual_seed(0)
     _, extra = forward_with_paths(module, inputs, y, by_label=by_label)
-    rows, partners = torch.arange(0, 60, 2), extra["partners"]
+    rows, partners = torch.arange(0, 60, 2), extra["partners"][0]
     paired = partners >= 0
     assert paired.any()
     assert inputs["held_out"][rows[paired]].all()
@@ -366,12 +370,12 @@ def test_penalty_of_fair_mixup_is_the_gap_of_its_paths(name, holds_out):
         groups,
         weights,
         penalty=name,
-        contrasts=group_contrasts([0] * 3),
+        comparison=Comparison.of([0] * 3),
         held_out=inputs.get("held_out"),
     )
     terms, _ = terms_of(**extra)
     label = y if by_label else None
-    slopes, partners = extra["slopes"].detach(), extra["partners"]
+    slopes, partners = extra["slopes"][0].detach(), extra["partners"][0]
     expected = loop_gap(slopes, partners, groups, label, weights, 3)
     assert terms["penalty"].item() == pytest.approx(expected, rel=1e-12)
     plain, _ = terms_of()

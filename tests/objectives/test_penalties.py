@@ -19,7 +19,7 @@ from fairlearn.metrics import (
 from scipy.special import expit, log_expit, log_softmax
 from sklearn.metrics import precision_score
 
-from skfair.objectives import Objective, group_contrasts
+from skfair.objectives import Comparison, Objective
 from skfair.objectives.penalties import NORMALIZATIONS, PENALTIES, group_penalty, penalty_terms
 
 F64 = torch.float64
@@ -46,14 +46,14 @@ def draw(target="binary", n_groups=3, n=60, seed=0):
     return tuple(torch.tensor(part) for part in (logits, y, groups, rng.uniform(0.1, 2, n)))
 
 
-def contrasts_of(n_groups):
-    return group_contrasts([0] * n_groups)
+def comparison_of(n_groups):
+    return Comparison.of([0] * n_groups)
 
 
 def value_of(name, logits, y, groups, weights, n_groups=3, **kwargs):
     """The penalty as a term of the objective (for "max_min" the excess over the mean loss)."""
     terms, _ = penalty_terms(
-        logits, y, groups, weights, penalty=name, contrasts=contrasts_of(n_groups), **kwargs
+        logits, y, groups, weights, penalty=name, comparison=comparison_of(n_groups), **kwargs
     )
     return terms["penalty"]
 
@@ -119,7 +119,7 @@ def test_penalty_equals_a_direct_reading_of_its_equation(
         assert (groups == -1).any()
         weights = weights if weighted else None
         found, _ = group_penalty(
-            name, logits, y, groups, weights, contrasts_of(n_groups), normalize
+            name, logits, y, groups, weights, comparison_of(n_groups), normalize
         )
         expected = numpy_penalty(name, logits, y, groups, weights, normalize)
         assert abs(expected) > 1e-3  # nothing that any formula would get right
@@ -130,7 +130,7 @@ def test_penalty_equals_a_direct_reading_of_its_equation(
 @pytest.mark.parametrize("name", sorted(set(PENALTIES) - {"max_min"}))
 def test_term_of_the_objective_is_the_penalty(name):
     logits, y, groups, weights = draw()
-    expected, _ = group_penalty(name, logits, y, groups, weights, contrasts_of(3))
+    expected, _ = group_penalty(name, logits, y, groups, weights, comparison_of(3))
     assert value_of(name, logits, y, groups, weights).item() == expected.item()
 
 
@@ -142,7 +142,7 @@ def test_cross_entropy_is_the_weighted_mean_loss_of_all_rows(target, weighted):
     expected = np.average(numpy_losses(logits.numpy(), y.numpy()), weights=weights)
     for rows_groups in (groups, None):
         terms, _ = penalty_terms(
-            logits, y, rows_groups, weights, penalty="equal_loss", contrasts=contrasts_of(3)
+            logits, y, rows_groups, weights, penalty="equal_loss", comparison=comparison_of(3)
         )
         assert terms["cross_entropy"].item() == pytest.approx(expected, rel=1e-12)
         assert ("penalty" in terms) == (rows_groups is not None)
@@ -160,7 +160,7 @@ def test_max_min_of_weight_one_leaves_exactly_the_loss_of_the_worst_group(target
         groups,
         weights,
         penalty="max_min",
-        contrasts=contrasts_of(3),
+        comparison=comparison_of(3),
     )
     total = Objective(None, {"penalty": 1.0}).total(terms)
     expected = numpy_penalty("max_min", logits.detach(), y, groups, weights)
@@ -308,7 +308,7 @@ def test_gradient_with_respect_to_the_logits_is_exact(name, target, normalize, n
             groups,
             weights,
             penalty=name,
-            contrasts=contrasts_of(n_groups),
+            comparison=comparison_of(n_groups),
             normalize=normalize,
         )
         return torch.stack([terms["penalty"], terms["cross_entropy"]])
@@ -431,7 +431,7 @@ def test_vmap_over_stacked_logits_equals_a_loop(name, target, normalize, holds_o
     function = partial(
         penalty_terms,
         penalty=name,
-        contrasts=contrasts_of(3),
+        comparison=comparison_of(3),
         normalize=normalize,
         decay=0.9,
         held_out=torch.arange(20) % 2 == 0 if holds_out else None,
@@ -461,9 +461,9 @@ def test_vmap_over_stacked_logits_equals_a_loop(name, target, normalize, holds_o
 @pytest.mark.parametrize(("name", "target", "normalize"), EQUATIONS)
 def test_running_value_is_that_of_all_batches_each_decayed_by_its_age(name, target, normalize):
     batches = [draw(target, n=8, seed=seed) for seed in range(4)]
-    contrasts, state = contrasts_of(3), None
+    comparison, state = comparison_of(3), None
     for batch in batches:
-        value, state = group_penalty(name, *batch, contrasts, normalize, state=state, decay=0.9)
+        value, state = group_penalty(name, *batch, comparison, normalize, state=state, decay=0.9)
     decayed = torch.cat(
         [0.9**age * batch[3] for age, batch in zip((3, 2, 1, 0), batches, strict=True)]
     )
@@ -475,9 +475,9 @@ def test_running_value_is_that_of_all_batches_each_decayed_by_its_age(name, targ
 def test_running_means_give_the_sign_and_the_batch_gives_the_gradient():
     # so far group 0 was preferred by far; in this batch group 1 is, by a little
     logits, y, groups, weights = draw(n_groups=2, seed=2)
-    contrasts = contrasts_of(2)
+    comparison = comparison_of(2)
     gap = partial(group_penalty, "demographic_parity")
-    alone, _ = gap(logits.requires_grad_(), y, groups, weights, contrasts)
+    alone, _ = gap(logits.requires_grad_(), y, groups, weights, comparison)
     (downhill,) = torch.autograd.grad(alone, logits)
     p = expit((logits[:, 1] - logits[:, 0]).detach().numpy())
     a, b = ((groups == code).numpy()[:, 0] for code in (0, 1))
@@ -486,7 +486,7 @@ def test_running_means_give_the_sign_and_the_batch_gives_the_gradient():
         (torch.tensor([[9e3, 1e3], [1e4, 1e4]]), np.sign(means[0] - means[1])),
         (torch.tensor([[1e3, 9e3], [1e4, 1e4]]), -np.sign(means[0] - means[1])),
     ):
-        value, _ = gap(logits, y, groups, weights, contrasts, state=past.double()[None], decay=0.9)
+        value, _ = gap(logits, y, groups, weights, comparison, state=past.double()[None], decay=0.9)
         assert value.item() == pytest.approx(0.8, abs=0.01)  # that of the past
         (gradient,) = torch.autograd.grad(value, logits)
         np.testing.assert_allclose(gradient, sign * downhill, atol=1e-15)
@@ -496,8 +496,8 @@ def test_without_decay_the_past_does_not_matter():
     logits, y, groups, weights = draw()
     past = torch.full((1, 2, 3), 7.0, dtype=F64)
     for name in ("demographic_parity", "disparate_impact", "max_min"):
-        first, _ = group_penalty(name, logits, y, groups, weights, contrasts_of(3))
-        second, _ = group_penalty(name, logits, y, groups, weights, contrasts_of(3), state=past)
+        first, _ = group_penalty(name, logits, y, groups, weights, comparison_of(3))
+        second, _ = group_penalty(name, logits, y, groups, weights, comparison_of(3), state=past)
         assert first.item() == second.item()
 
 
@@ -516,13 +516,13 @@ def test_held_out_rows_make_up_the_penalty_and_the_others_the_cross_entropy(name
         groups,
         weights,
         penalty=name,
-        contrasts=contrasts_of(3),
+        comparison=comparison_of(3),
         held_out=held_out,
     )
 
     def part(rows):
         kept = (logits[rows], y[rows], groups[rows], None if weights is None else weights[rows])
-        found, _ = penalty_terms(*kept, penalty=name, contrasts=contrasts_of(3))
+        found, _ = penalty_terms(*kept, penalty=name, comparison=comparison_of(3))
         return found
 
     assert terms["penalty"].item() == pytest.approx(part(held_out)["penalty"].item(), rel=1e-12)
@@ -560,7 +560,7 @@ def test_a_callable_receives_the_shapes_that_are_documented(target, weighted, ho
     weights, spread = weights if weighted else None, Spread()
     held_out = torch.arange(len(y)) % 3 == 0 if holds_out else None
     terms, state = penalty_terms(
-        logits, y, groups, weights, penalty=spread, contrasts=contrasts_of(3), held_out=held_out
+        logits, y, groups, weights, penalty=spread, comparison=comparison_of(3), held_out=held_out
     )
     ((seen_logits, seen_y, seen_groups, seen_weights),) = spread.calls
     assert seen_logits is logits

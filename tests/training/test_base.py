@@ -14,7 +14,7 @@ from torch import nn
 
 from skfair import FaiRNClassifier
 from skfair.metrics import make_fairness_scorer
-from skfair.objectives import fairn_terms, group_contrasts
+from skfair.objectives import Comparison, fairn_terms
 
 QUICK = {"max_epochs": 6, "batch_size": 64, "random_state": 0}
 
@@ -113,7 +113,7 @@ def test_missing_groups_train_the_classifier_but_not_the_fairness_term(biased):
     start.fit(X, y, sensitive_features=group)
     logits = torch.tensor(np.c_[np.zeros(len(X)), start.decision_function(X)])
     codes = torch.tensor(some.map({"a": 0, "b": 1}).fillna(-1).astype(int).to_numpy())[:, None]
-    terms, _ = fairn_terms(logits, torch.tensor(y), codes, None, contrasts=group_contrasts([0, 0]))
+    terms, _ = fairn_terms(logits, torch.tensor(y), codes, None, comparison=Comparison.of([0, 0]))
     for name, term in terms.items():
         assert fitted.history_[name][0] == pytest.approx(float(term), rel=1e-4)
 
