@@ -18,8 +18,8 @@ from skfair.training import MLP
 PAPER = {"hidden_layer_sizes": (30, 30), "max_epochs": 20}
 
 
-def gap_of(model, X, group):
-    return recourse_gap(model.decision_function(X), sensitive_features=group)
+def gap_of(model, X, group, **kwargs):
+    return recourse_gap(model.decision_function(X), sensitive_features=group, **kwargs)
 
 
 def test_the_gap_that_was_put_into_the_data_is_found_and_closed():
@@ -38,8 +38,10 @@ def test_the_gap_that_was_put_into_the_data_is_found_and_closed():
 def test_reported_fairness_term_is_the_metric_at_full_batch():
     X, y, group = make_biased_classification(500, n_groups=3, random_state=0)
     model = FaiRNClassifier(batch_size=-1, dtype="float64", max_epochs=5, lr=1e-12, random_state=0)
-    model.fit(X, y, sensitive_features=group)
-    assert model.history_["fairness"].iloc[-1] == pytest.approx(gap_of(model, X, group), rel=1e-6)
+    for weights, aggregate in (("share", "share"), ("equal", "sum")):
+        model.set_params(group_weights=weights).fit(X, y, sensitive_features=group)
+        gap = gap_of(model, X, group, aggregate=aggregate)
+        assert model.history_["fairness"].iloc[-1] == pytest.approx(gap, rel=1e-6)
 
 
 @given(scale=st.floats(0.1, 10), seed=st.integers(0, 3))

@@ -182,13 +182,18 @@ def test_fair_mixup_lowers_the_metric_of_its_penalty(penalty, biased):
     assert found[1] < 0.6 * found[0]
 
 
+@pytest.mark.parametrize("weights", ["share", "equal"])
 @pytest.mark.parametrize("n_groups", [2, 4])
 @pytest.mark.parametrize("penalty", sorted(PENALTIES))
-def test_loss_is_cross_entropy_plus_alpha_times_the_mean_over_pairs(penalty, n_groups):
+def test_alpha_weighs_the_penalty_or_with_equal_weights_its_mean_over_pairs(
+    penalty, n_groups, weights
+):
     X, y, group = make_biased_classification(300, n_groups=n_groups, random_state=0)
-    fitted = model(penalty=penalty, alpha=0.7, batch_size=-1, dtype="float64", max_epochs=3)
+    full_batch = {"batch_size": -1, "dtype": "float64", "max_epochs": 3}
+    fitted = model(penalty=penalty, alpha=0.7, group_weights=weights, **full_batch)
     history = fitted.fit(X, y, sensitive_features=group).history_
-    n_pairs = n_groups * (n_groups - 1) / 2 if PENALTIES[penalty].adds_pairs else 1
+    adds_pairs = weights == "equal" and PENALTIES[penalty].is_gap
+    n_pairs = n_groups * (n_groups - 1) / 2 if adds_pairs else 1
     expected = history["cross_entropy"] + 0.7 * history["penalty"] / n_pairs
     np.testing.assert_allclose(history["train_loss"], expected, rtol=1e-12)
     assert history["penalty"].abs().min() > 1e-3
@@ -213,7 +218,8 @@ def test_reported_penalty_is_the_gap_of_the_probabilities_at_full_batch(biased, 
             / (case & (group == g) if normalize == "conditional" else group == g).sum()
             for g in "ab"
         )
-        expected += abs(a - b)
+        share = (group[case] == "a").mean() if normalize == "conditional" else (group == "a").mean()
+        expected += 4 * share * (1 - share) * abs(a - b)
     assert fitted.history_["penalty"][0] == pytest.approx(expected, rel=1e-6)
 
 

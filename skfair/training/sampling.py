@@ -90,7 +90,9 @@ def make_strata(
     missing = (groups < 0).all(axis=1)
     n_missing = int(missing.sum())
     quota_missing = max(1, round(batch_size * n_missing / len(y))) if n_missing else 0
-    labels = y if sampling == "group_label" else np.zeros(len(y), dtype=np.int64)
+    labels = np.zeros(len(y), dtype=np.int64)
+    if sampling == "group_label":
+        labels = np.unique(y, axis=0, return_inverse=True)[1].ravel()
     cells = [
         np.flatnonzero((groups == group).any(axis=1) & (labels == label))
         for group in np.unique(groups[groups >= 0])

@@ -83,17 +83,21 @@ def brute_force(module, X, y, group, *, sample_weight=None, aggregate="l1", logi
         return torch.stack([(losses * share).sum() / share.sum() for share in shares])
 
     scores, before = [], group_losses()
+    pairs = list(itertools.combinations(range(len(shares)), 2))
     for weight in weights_of(module):
-        own = np.zeros(weight.shape)
+        own = np.zeros((len(pairs), *weight.shape))
         for position in np.ndindex(*weight.shape):
             kept = weight[position].item()
             weight[position] = 0
             cost = (group_losses() - before) ** 2
             weight[position] = kept
-            for a, b in itertools.combinations(cost, 2):
-                own[position] += abs(a - b) if aggregate == "l1" else (a - b) ** 2
+            for pair, (a, b) in enumerate(pairs):
+                difference = abs(cost[a] - cost[b])
+                own[pair, *position] = difference if aggregate == "l1" else difference**2
         scores.append(own)
-    return sum(layer.sum() for layer in scores), scores
+    of_pairs = [sum(layer[pair].sum() for layer in scores) for pair in range(len(pairs))]
+    worst = int(np.argmax(of_pairs))
+    return of_pairs[worst], [layer[worst] for layer in scores]
 
 
 def check(model, module, X, y, group, rtol=1e-6, **params):

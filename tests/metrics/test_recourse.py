@@ -11,7 +11,7 @@ from skfair.metrics import fairness_index, recourse_gap, robustness_index
 METRICS = [recourse_gap, fairness_index, robustness_index]
 
 
-def numpy_gap(decision, groups, weights=None, unfavorable=0):
+def numpy_gap(decision, groups, weights=None, unfavorable=0, aggregate="max"):
     """FaiR-N, Eq. 16, for two classes: the mean of max(0, -d) over all members of a group."""
     sign = -1 if unfavorable == 0 else 1
     burden = np.maximum(0, sign * np.asarray(decision))
@@ -19,7 +19,36 @@ def numpy_gap(decision, groups, weights=None, unfavorable=0):
     means = [
         np.average(burden[groups == g], weights=weights[groups == g]) for g in np.unique(groups)
     ]
-    return sum(abs(a - b) for a, b in combinations(means, 2))
+    if aggregate == "share":
+        shares = [weights[groups == g].sum() / weights.sum() for g in np.unique(groups)]
+        center = np.dot(shares, means)
+        return 2 * sum(pi * abs(m - center) for pi, m in zip(shares, means, strict=True))
+    return {"max": max, "sum": sum}[aggregate](abs(a - b) for a, b in combinations(means, 2))
+
+
+@pytest.mark.parametrize("aggregate", ["max", "share", "sum"])
+def test_many_groups_in_one_number(aggregate):
+    rng = np.random.default_rng(0)
+    decision, groups, weights = rng.normal(size=60), rng.integers(0, 5, 60), rng.random(60)
+    for w in (None, weights):
+        found = recourse_gap(
+            decision, sensitive_features=groups, sample_weight=w, aggregate=aggregate
+        )
+        assert found == close(numpy_gap(decision, groups, w, aggregate=aggregate))
+        index = fairness_index(
+            decision, sensitive_features=groups, sample_weight=w, aggregate=aggregate
+        )
+        assert index == close(np.exp(-found))
+
+
+@pytest.mark.parametrize("aggregate", ["max", "sum"])
+def test_for_two_groups_largest_difference_and_sum_are_the_same(aggregate):
+    assert recourse_gap(DECISION, sensitive_features=GROUPS, aggregate=aggregate) == 1.0
+
+
+def test_an_unknown_aggregate_is_named():
+    with pytest.raises(ValueError, match=r"aggregate must be one of .*'share'.*got 'mean'"):
+        recourse_gap(DECISION, sensitive_features=GROUPS, aggregate="mean")
 
 
 @st.composite

@@ -57,11 +57,10 @@ def epoch_of(loader):
 # -- strata ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_attributes", [1, 2])
 @pytest.mark.parametrize("missing", [0.0, 0.2])
 @pytest.mark.parametrize("sampling", BALANCED)
-def test_strata_are_the_groups_or_the_groups_and_labels(sampling, missing, n_attributes):
-    y, groups = population(missing=missing, n_attributes=n_attributes)
+def test_strata_are_the_groups_or_the_groups_and_labels(sampling, missing):
+    y, groups = population(missing=missing)
     strata = make_strata(y, groups, 64, sampling)
     cells = cells_of(y, groups, sampling)
     found = [{cells[row] for row in stratum.rows.tolist()} for stratum in strata]
@@ -69,6 +68,21 @@ def test_strata_are_the_groups_or_the_groups_and_labels(sampling, missing, n_att
     assert set().union(*found) == set(cells)
     rows = torch.cat([stratum.rows for stratum in strata])
     assert sorted(rows.tolist()) == list(range(len(y)))
+
+
+@pytest.mark.parametrize("sampling", BALANCED)
+def test_with_several_attributes_a_row_is_in_a_stratum_of_each(sampling):
+    y, groups = population(n_attributes=2)
+    groups[:, 1] = np.where(groups[:, 1] < 0, -1, groups[:, 1] + 3)  # codes of their own
+    groups[:50, 0], groups[50:80] = -1, -1
+    strata = make_strata(y, groups, 64, sampling)
+    *of_groups, rest = strata
+    assert sorted(rest.rows.tolist()) == list(range(50, 80))
+    labels = [0, 1] if sampling == "group_label" else [None]
+    cells = [(g, label) for g in range(6) for label in labels]
+    for (g, label), stratum in zip(cells, of_groups, strict=True):
+        members = (groups == g).any(axis=1) & ((y == label) | (label is None))
+        assert stratum.rows.tolist() == np.flatnonzero(members).tolist()
 
 
 def test_natural_sampling_is_one_stratum_of_all_rows():
