@@ -126,6 +126,10 @@ class FaiRNClassifier(NeuralClassifier):
     def _wants_groups(self) -> bool:
         return self.lambda_fairness > 0
 
+    def _favorable_codes(self) -> list[int]:
+        refusing = unfavorable_codes(self.unfavorable, self.classes_)
+        return [code for code in range(len(self.classes_)) if code not in refusing]
+
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         terms = partial(
             fairn.fairn_terms,

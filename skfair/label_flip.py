@@ -25,6 +25,7 @@ from .objectives.classification import classification_terms
 from .training import NeuralClassifier
 from .training.base import all_or_nothing
 from .training.flipping import FlipLabels
+from .training.outcome import warn_of_groups_left_out
 from .training.prepare import Targets, TrainingData, check_table, kept, prepare, take
 
 __all__ = ["LabelFlipClassifier"]
@@ -283,6 +284,9 @@ class LabelFlipClassifier(NeuralClassifier):
             )
             self.estimator_ = clone(self.estimator).fit(data.X, self.classes_[codes], **weights)
             self.classes_ = self.estimator_.classes_
+            if data.groups is not None:
+                decisions = np.searchsorted(self.classes_, self.estimator_.predict(data.X))
+                warn_of_groups_left_out(self, decisions, data, stacklevel=3)
             for name in OF_NETWORK:
                 vars(self).pop(name, None)
         return self

@@ -1,16 +1,15 @@
-"""From an estimator's parameters to its net, and a look at what came out."""
+"""From an estimator's parameters to its net."""
 
 from __future__ import annotations
 
 import copy
-import warnings
 from typing import Any
 
 import numpy as np
 import torch
 
 from ..objectives import Comparison
-from .data import BatchLoader, iterate_rows
+from .data import BatchLoader
 from .modules import build_module
 from .monitor import HeldOut, training_callbacks
 from .net import ObjectiveNet
@@ -132,48 +131,3 @@ def sources(
         groups = None if data.groups is None else data.groups[rows]
         found[name] = make_strata(data.y[rows], groups, size, estimator._sampling(), first)
     return found
-
-
-def check_outcome(estimator: Any, X: torch.Tensor) -> int:
-    """Return the number of epochs run, and warn of what the user would not expect.
-
-    Raises
-    ------
-    ValueError
-        If a weight is not finite.
-    """
-    rows = estimator.net_.history
-    if "train_loss" not in rows[-1]:
-        rows.pop()
-        warnings.warn(
-            f"Training was interrupted after {len(rows)} epochs.", UserWarning, stacklevel=4
-        )
-    module = estimator.net_.module_.eval()
-    if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
-        raise ValueError(
-            f"Training ended with weights that are not finite. A lower lr (now {estimator.lr}), "
-            "standardised features or smaller fairness weights usually help."
-        )
-    seen: set[int] = set()
-    with torch.inference_mode():
-        for chunk in iterate_rows(X):
-            logits = module(chunk.clone())
-            seen.update(_decisions(logits, estimator._multi_label))
-            if len(seen) > 1:
-                return len(rows)
-    decision = seen.pop()
-    label = decision if estimator._multi_label else estimator.classes_.tolist()[decision]
-    warnings.warn(
-        f"The fitted {type(estimator).__name__} predicts one class only, {label!r}: gaps between "
-        "groups are then zero for no good reason. A longer warmup, smaller fairness weights, more "
-        "epochs or another lr usually help.",
-        UserWarning,
-        stacklevel=4,
-    )
-    return len(rows)
-
-
-def _decisions(logits: torch.Tensor, multi_label: bool) -> set:
-    if multi_label:
-        return {tuple(row) for row in (logits > 0).int().unique(dim=0).tolist()}
-    return set(logits.argmax(1).unique().tolist())

@@ -20,11 +20,12 @@ from skorch.helper import predefined_split
 from .._random import own_generator
 from ..objectives import Comparison, Objective
 from ._docs import fill_docstring, merge_signatures
-from .assemble import DTYPES, OPTIMIZERS, check_outcome, describe_architecture, make_net, sources
+from .assemble import DTYPES, OPTIMIZERS, describe_architecture, make_net, sources
 from .data import TensorRows
 from .device import available_devices, reproducible, resolve_device
 from .modules import ACTIVATIONS, check_module
 from .monitor import HeldOut
+from .outcome import check_outcome
 from .predictions import NetworkPredictions
 from .prepare import Targets, TrainingData, prepare, split_off
 from .sampling import SAMPLINGS
@@ -159,6 +160,10 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
         """Whether the objective has a term that needs sensitive features."""
         return True
 
+    def _favorable_codes(self) -> Sequence[int] | None:
+        """Codes of the classes that count as acceptance, if there are such."""
+        return (1,) if len(self.classes_) == 2 else None
+
     def _sampling(self) -> str:
         """How batches are drawn."""
         return self.sampling
@@ -218,7 +223,7 @@ default=None
             known = list(self.groups_) if resume else []
             data = prepare(self, X, y, sensitive_features, sample_weight, None, resume, False)
             keep_state = self.groups_[: len(known)] == known
-            self._train(data, self.max_epochs, resume, self.averaging, keep_state)
+            self._train(data, self.max_epochs, resume, self.averaging, keep_state, by_group=True)
         return self
 
     def partial_fit(
@@ -247,7 +252,7 @@ default=None
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
             data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume, resume)
-            self._train(data, 1, resume, averaging=0.0, keep_state=True)
+            self._train(data, 1, resume, averaging=0.0, keep_state=True, by_group=False)
         return self
 
     def _train(
@@ -257,6 +262,7 @@ default=None
         resume: bool,
         averaging: float,
         keep_state: bool,
+        by_group: bool,
     ) -> None:
         if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
@@ -305,7 +311,7 @@ default=None
             chosen = train if aside is None else np.concatenate([train, aside])
             self.net_.partial_fit(rows.subset(chosen), None)
             self.net_.train_split = None  # it holds the data
-        self.n_iter_ = check_outcome(self, rows.inputs["X"])
+        self.n_iter_ = check_outcome(self, rows.inputs["X"], data, by_group)
 
     def _held_out_share(self) -> float | None:
         needed = self.early_stopping or self.restore_best or self.monitor is not None

@@ -1,0 +1,106 @@
+"""A look at what came out of training, and what the user should know of it."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..metrics._acceptance import left_out
+from .data import iterate_rows
+from .prepare import TrainingData
+
+
+def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group: bool) -> int:
+    """Return the number of epochs run, and warn of what the user would not expect.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Just trained.
+    X : Tensor of shape (n, ...)
+        The training rows as the network takes them.
+    data : TrainingData
+        The training rows.
+    by_group : bool
+        Whether to look at each group's share of accepted rows, which takes a prediction of all.
+
+    Raises
+    ------
+    ValueError
+        If a weight is not finite.
+    """
+    rows = estimator.net_.history
+    if "train_loss" not in rows[-1]:
+        rows.pop()
+        warnings.warn(
+            f"Training was interrupted after {len(rows)} epochs.", UserWarning, stacklevel=4
+        )
+    module = estimator.net_.module_.eval()
+    if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
+        raise ValueError(
+            f"Training ended with weights that are not finite. A lower lr (now {estimator.lr}), "
+            "standardised features or smaller fairness weights usually help."
+        )
+    by_group = by_group and data.groups is not None and data.y.ndim == 1
+    decisions, seen = [], set()
+    with torch.inference_mode():
+        for chunk in iterate_rows(X):
+            logits = module(chunk.clone())
+            if data.y.ndim > 1:
+                seen.update(tuple(row) for row in (logits > 0).int().unique(dim=0).tolist())
+            else:
+                decisions.append(logits.argmax(1).cpu())
+                seen.update(decisions[-1].unique().tolist())
+            if len(seen) > 1 and not by_group:
+                return len(rows)
+    if len(seen) == 1:
+        decision = seen.pop()
+        label = decision if data.y.ndim > 1 else estimator.classes_.tolist()[decision]
+        warnings.warn(
+            f"The fitted {type(estimator).__name__} predicts one class only, {label!r}: gaps "
+            "between groups are then zero for no good reason. A longer warmup, smaller fairness "
+            "weights, more epochs or another lr usually help.",
+            UserWarning,
+            stacklevel=4,
+        )
+    elif by_group:
+        warn_of_groups_left_out(estimator, torch.cat(decisions).numpy(), data, stacklevel=5)
+    return len(rows)
+
+
+def warn_of_groups_left_out(
+    estimator: Any, decisions: np.ndarray, data: TrainingData, stacklevel: int
+) -> None:
+    """Name the groups of which hardly anybody is accepted while others are.
+
+    ``decisions`` (n,) are predicted class codes of the training rows. What to expect of a group is
+    its share of favorable labels. Nothing is said where no class is favorable.
+    """
+    favorable = estimator._favorable_codes()
+    if favorable is None:
+        return
+    accepted, labeled = np.isin(decisions, favorable), np.isin(data.y, favorable)
+    members = np.array([(data.groups == g).any(axis=1) for g in range(len(estimator.groups_))])
+    sizes = members.sum(axis=1)
+    n_accepted, n_labeled = members @ accepted.astype(int), members @ labeled.astype(int)
+    at_least_one = np.maximum(sizes, 1)
+    groups = left_out(n_accepted / at_least_one, n_labeled / at_least_one, sizes)
+    if not len(groups):
+        return
+    named = "; ".join(
+        f"{estimator.groups_[g]!r}: {n_accepted[g]} of {sizes[g]} accepted, {n_labeled[g]} "
+        "favorable labels"
+        for g in groups
+    )
+    warnings.warn(
+        f"The fitted {type(estimator).__name__} accepts nobody, or less than a fifth of the share "
+        f"with favorable labels, of groups in the training data while others are accepted "
+        f"({named}). A small gap is then no good news for them: look at the share accepted and the "
+        "true positive rate of each group, and try smaller fairness weights, "
+        "group_weights='share', merged groups or attributes='sum'.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )

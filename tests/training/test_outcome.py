@@ -1,0 +1,110 @@
+"""What fit says of its own outcome, group by group."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+
+QUICK = {"hidden_layer_sizes": (8,), "max_epochs": 15, "lr": 0.02, "random_state": 0}
+PAYS = "accepts nobody, or less than a fifth"
+
+
+@pytest.fixture(scope="module")
+def people():
+    """A small group "c" that X tells apart; every group has about as many favorable labels."""
+    rng = np.random.default_rng(0)
+    group = rng.choice(["a", "b", "c"], 1200, p=[0.55, 0.4, 0.05])
+    X = np.column_stack([rng.normal(size=(1200, 2)), group == "a", group == "c"]).astype(float)
+    return X, (X[:, 0] + rng.normal(size=1200) > 0).astype(int), group
+
+
+def refusing_c(logits, y, groups, weights):
+    return 10 * ((groups == 2) * (logits[:, 1] - logits[:, 0] + 3).relu()).mean()
+
+
+def against_c():
+    return PenaltyClassifier(penalty=refusing_c, **QUICK)
+
+
+def test_a_group_that_pays_is_named_with_its_numbers(people):
+    X, y, group = people
+    n, labels = (group == "c").sum(), y[group == "c"].sum()
+    with pytest.warns(UserWarning, match=PAYS) as caught:
+        against_c().fit(X, y, sensitive_features=group)
+    (message,) = (str(warning.message) for warning in caught)
+    assert f"('c': 0 of {n} accepted, {labels} favorable labels)" in message
+    assert caught[0].filename == __file__
+
+
+def test_of_fewer_than_thirty_people_nothing_is_said(people):
+    X, y, group = people
+    rows = np.append(np.flatnonzero(group != "c"), np.flatnonzero(group == "c")[:29])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = against_c().fit(X[rows], y[rows], sensitive_features=group[rows])
+    assert not model.predict(X[rows][-29:]).any()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        FaiRNClassifier(**QUICK),
+        PenaltyClassifier(penalty="equalized_odds", **QUICK),
+        DRAlignClassifier(**QUICK),
+        LabelFlipClassifier(flip_group="c", **QUICK),
+        LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
+    ],
+)
+def test_nothing_is_said_where_every_group_has_its_part(people, model):
+    X, y, group = people
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y, sensitive_features=group)
+    assert pd.Series(model.predict(X)).groupby(group).mean().min() > 0.2
+
+
+@pytest.mark.parametrize("network", [True, False])
+def test_whatever_the_cause_it_is_said(people, network):
+    X, _, group = people
+    y = np.where(group == "c", np.arange(len(group)) % 25 == 0, X[:, 0] > 0).astype(int)
+    model = LabelFlipClassifier(flip_fraction=0.0, **QUICK)
+    if not network:
+        model = LabelFlipClassifier(flip_fraction=0.0, estimator=LogisticRegression())
+    with pytest.warns(UserWarning, match=r"'c': [0-9] of \d+ accepted") as caught:
+        model.fit(X, y, sensitive_features=group)
+    assert caught[0].filename == __file__
+
+
+def test_what_counts_as_acceptance_is_what_the_estimator_was_told(people):
+    X, _, group = people
+    y = np.where(group == "c", np.arange(len(group)) % 25 > 0, X[:, 0] > 0).astype(int)
+    plain = {"lambda_fairness": 0, "lambda_robustness": 0} | QUICK
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        FaiRNClassifier(**plain).fit(X, y, sensitive_features=group)
+    with pytest.warns(UserWarning, match=r"'c': [0-9] of \d+ accepted"):
+        FaiRNClassifier(unfavorable=1, **plain).fit(X, y, sensitive_features=group)
+
+
+def test_partial_fit_looks_at_no_groups(people):
+    X, y, group = people
+    model = against_c()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=f".*{PAYS}")
+        for _ in range(15):
+            model.partial_fit(X, y, sensitive_features=group)
+    assert not model.predict(X[group == "c"]).any()
+
+
+def test_where_no_class_or_several_labels_are_favorable_nothing_is_said(people):
+    X, y, group = people
+    three = y + (X[:, 1] > 1)
+    several = np.column_stack([y, X[:, 1] > 0]).astype(int)
+    for target in (three, several):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            against_c().fit(X, target, sensitive_features=group)
