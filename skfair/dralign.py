@@ -184,7 +184,8 @@ class DRAlignClassifier(NeuralClassifier):
         return Objective(
             terms,
             {"fairness": lambda_fairness, "misalignment": beta},
-            partial(
+            decay=0.0 if forward is plain_forward else None,
+            forward=partial(
                 forward_with_rationales,
                 last=self.align_layers,
                 n_groups=len(self.groups_),

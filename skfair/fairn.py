@@ -131,20 +131,21 @@ class FaiRNClassifier(NeuralClassifier):
         return [code for code in range(len(self.classes_)) if code not in refusing]
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
+        decay = memory_decay(batch_size, self.group_memory)
         terms = partial(
             fairn.fairn_terms,
             comparison=comparison,
             unfavorable=unfavorable_codes(self.unfavorable, self.classes_),
             conditional=self.conditional,
             robustness=self.robustness,
-            decay=memory_decay(batch_size, self.group_memory),
+            decay=decay,
         )
         coefficients = {"fairness": self.lambda_fairness, "robustness": self.lambda_robustness}
         if comparison is not None:
             coefficients["fairness"] *= 1 / comparison.pairs_an_attribute
         if self.distance == "gradient":
-            return Objective(terms, coefficients, forward=forward_with_slope)
-        return Objective(terms, coefficients)
+            return Objective(terms, coefficients, forward_with_slope, decay)
+        return Objective(terms, coefficients, decay=decay)
 
     def boundary_distance(self, X: Any) -> np.ndarray:
         """Distance to the decision boundary as the objective sees it.

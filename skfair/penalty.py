@@ -185,18 +185,19 @@ default="demographic_parity"
         return train, aside
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
+        decay = memory_decay(batch_size, self._memory)
         terms = partial(
             penalty_terms,
             penalty=self.penalty,
             comparison=comparison,
             normalize=self.normalize,
-            decay=memory_decay(batch_size, self._memory),
+            decay=decay,
         )
         weight, known = self.alpha, isinstance(self.penalty, str)
         if comparison is not None and known and PENALTIES[self.penalty].is_gap:
             weight /= comparison.pairs_an_attribute
         if self.augment is None or self.alpha == 0:
-            return Objective(terms, {"penalty": weight})
+            return Objective(terms, {"penalty": weight}, decay=decay if known else None)
         by_label = self.penalty == "equalized_odds"
         return Objective(
             terms, {"penalty": weight}, forward=partial(forward_with_paths, by_label=by_label)

@@ -34,11 +34,15 @@ class Objective:
     forward : callable
         ``forward(module, inputs, y) -> (logits, extra)``, where ``inputs`` holds ``X`` and, where
         there are any, ``groups`` and ``weights``. The plain forward pass by default.
+    decay : float or None
+        If ``state`` is that of :func:`~skfair.objectives.group_means`, with which decay; the
+        groups' means over an epoch can then be told from it.
     """
 
     terms: Callable[..., tuple[Terms, Any]]
     coefficients: Mapping[str, float] = field(default_factory=dict)
     forward: Callable[[nn.Module, Mapping[str, Tensor], Tensor], Outputs] = plain_forward
+    decay: float | None = None
 
     def total(self, terms: Terms, ramp: float = 1.0) -> Tensor:
         """Add up the loss; a term of weight zero stays out of it, whatever its value."""

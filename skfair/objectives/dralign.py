@@ -179,7 +179,7 @@ def dralign_terms(
         ``cross_entropy`` (sum over cells), ``fairness`` and ``misalignment`` (minus the sum of
         cosines), scalars.
     state : Tensor or None
-        For the next batch.
+        Sums and counts of the groups in the batch; with mixup, for the next batch.
     """
     if rationales is not None:
         of_cells, rest = cell_losses(logits, y, weights, n_cells, quota)
@@ -194,7 +194,7 @@ def dralign_terms(
         labels = y if criterion == "equalized_odds" else None
         terms["fairness"], state = path_gap(slopes, partners, groups, labels, weights, comparison)
     elif logits.shape[-1] == 2:
-        terms["fairness"], _ = group_penalty(criterion, logits, y, groups, weights, comparison)
+        terms["fairness"], state = group_penalty(criterion, logits, y, groups, weights, comparison)
     if rationales:
         terms["misalignment"] = -sum(alignment(layer, pairs.to(layer)) for layer in rationales)
-    return terms, None
+    return terms, state

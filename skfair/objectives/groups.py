@@ -69,6 +69,13 @@ def group_means(
     return means + (_ratio(new_state) - means).detach(), new_state[..., 1, :] > 0, new_state
 
 
+def batch_part(state: Tensor, before: Tensor | None, decay: float) -> Tensor:
+    """Sums and counts of the batch alone, from the states after and before it."""
+    if before is None or decay == 0:
+        return state
+    return state - decay * functional.pad(before, (0, state.shape[-1] - before.shape[-1]))
+
+
 def _ratio(sums_and_counts: Tensor) -> Tensor:
     sums, counts = sums_and_counts.unbind(-2)
     return sums / (counts + (counts == 0))  # 0 / 1 for a group without members

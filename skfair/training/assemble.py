@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..objectives import Comparison
+from ..sensitive import group_name
 from .data import BatchLoader
 from .modules import build_module
 from .monitor import HeldOut, training_callbacks
@@ -92,6 +93,9 @@ def make_net(
     tail = round(averaging * epochs * n_batches)
     params = {
         "module": module,
+        "groups": list(
+            zip(estimator._attribute_of, map(group_name, estimator.groups_), strict=True)
+        ),
         "objective": estimator._make_objective(comparison, batch_size if n_batches > 1 else None),
         "warmup_steps": round(estimator.warmup * estimator.max_epochs * n_batches),
         "average_from": (

@@ -327,7 +327,10 @@ default=None
         """History of training (pandas.DataFrame), one row an epoch.
 
         Duration ``dur`` in seconds, ``train_loss``, and a column for every term of the objective,
-        not weighted; ``valid_`` columns are those of the held-out part.
+        not weighted; ``valid_`` columns are those of the held-out part. With more than two groups
+        ``largest_gap`` is the largest difference between two groups (of at least 30 cases) in what
+        the fairness term compares, over the epoch's batches, and ``largest_gap_groups`` names them,
+        the greater one first.
         """
         hidden = ("batches", "train_batch_count", "valid_batch_count")
         return pd.DataFrame(

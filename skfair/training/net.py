@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from skorch.utils import to_tensor
 from torch import Tensor
 from torch.optim.swa_utils import get_swa_multi_avg_fn
 
+from ..metrics._acceptance import MIN_MEMBERS
 from ..objectives import Objective
+from ..objectives.groups import batch_part
 from .data import Batch, BatchLoader, iterate_rows
 
 average_in_place = get_swa_multi_avg_fn()
@@ -33,6 +36,8 @@ class ObjectiveNet(NeuralNetClassifier):
         The network.
     objective : Objective
         What is minimised.
+    groups : sequence of (int, str), default=()
+        Attribute and name of each group; of more than two the history names those that differ most.
     warmup_steps : int, default=0
         Number of steps over which the fairness weights rise linearly to their full value.
     average_from : int or None, default=None
@@ -47,6 +52,7 @@ class ObjectiveNet(NeuralNetClassifier):
         module: torch.nn.Module,
         *args: Any,
         objective: Objective,
+        groups: Sequence[tuple[int, str]] = (),
         warmup_steps: int = 0,
         average_from: int | None = None,
         iterator_train: type = BatchLoader,
@@ -61,6 +67,7 @@ class ObjectiveNet(NeuralNetClassifier):
             **kwargs,
         )
         self.objective = objective
+        self.groups = groups
         self.warmup_steps = warmup_steps
         self.average_from = average_from
 
@@ -102,8 +109,16 @@ class ObjectiveNet(NeuralNetClassifier):
             **extra,
         )
         if training:
+            self._follow_groups(state)
             self.objective_state_ = state
         return logits, terms
+
+    def _follow_groups(self, state: Any) -> None:
+        """Add up what the groups' means are made of over the epoch."""
+        if state is None or self.objective.decay is None or len(self.groups) < 3:
+            return
+        batch = batch_part(state, self.objective_state_, self.objective.decay)
+        self._group_sums = batch if self._group_sums is None else self._group_sums + batch
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward and backward pass of one batch."""
@@ -162,7 +177,7 @@ class ObjectiveNet(NeuralNetClassifier):
         Values stay on the device until the epoch ends. A callback that acts on batches gets
         skorch's own loop, with everything it records for each batch.
         """
-        self._steps = []
+        self._steps, self._group_sums = [], None
         if iterator is None:
             return
         if self._has_batch_callbacks():
@@ -202,6 +217,9 @@ class ObjectiveNet(NeuralNetClassifier):
             )
         for name, mean in means.items():
             self.history.record(name if prefix == "train" else f"{prefix}_{name}", mean)
+        if self._group_sums is not None:
+            for name, value in widest_gap(self._group_sums, self.groups).items():
+                self.history.record(name, value)
         return loss, sum(sizes)
 
     def _has_batch_callbacks(self) -> bool:
@@ -249,6 +267,31 @@ class ObjectiveNet(NeuralNetClassifier):
         self.objective_state_ = state["objective"]
         self.steps_ = state["steps"]
         self.history_ = History({**row, "batches": []} for row in state["history"])
+
+
+def widest_gap(sums_and_counts: Tensor, groups: Sequence[tuple[int, str]]) -> dict[str, Any]:
+    """The largest difference between two groups' means, and which they are.
+
+    Parameters
+    ----------
+    sums_and_counts : Tensor of shape (..., 2, n_groups)
+        Over an epoch; leading dimensions are rates, of which the one with the largest difference is
+        taken. Groups with fewer than ``MIN_MEMBERS`` cases take no part.
+    groups : sequence of (int, str)
+        Attribute and name of each group; those of the same attribute are compared.
+    """
+    sums, counts = sums_and_counts.double().cpu().reshape(-1, 2, len(groups)).unbind(1)
+    largest, names = math.nan, ""
+    for attribute in {attribute for attribute, _ in groups}:
+        other = torch.tensor([of != attribute for of, _ in groups])
+        means = (sums / counts).masked_fill((counts < MIN_MEMBERS) | other, torch.nan)
+        high, low = means.nan_to_num(-torch.inf).max(-1), means.nan_to_num(torch.inf).min(-1)
+        rate = int((high.values - low.values).argmax())
+        gap = float(high.values[rate] - low.values[rate])
+        if math.isfinite(gap) and not gap <= largest:
+            pair = high.indices[rate], low.indices[rate]
+            largest, names = gap, " / ".join(groups[group][1] for group in pair)
+    return {"largest_gap": largest, "largest_gap_groups": names}
 
 
 def _walk(value: Any, leaf: Any) -> Any:

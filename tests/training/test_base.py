@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 
 import numpy as np
@@ -13,6 +14,7 @@ from skorch.callbacks import Callback, Checkpoint, EpochScoring, LRScheduler
 from torch import nn
 
 from skfair import FaiRNClassifier
+from skfair.datasets import make_biased_classification
 from skfair.metrics import make_fairness_scorer
 from skfair.objectives import Comparison, fairn_terms
 
@@ -603,3 +605,68 @@ def test_less_common_mistakes_are_named_too(biased, params, error, message):
     X, y, group = biased
     with pytest.raises(error, match=message):
         model(**params).fit(X, y, sensitive_features=group)
+
+
+# -- several groups ---------------------------------------------------------------------------------
+
+
+def three_groups():
+    return make_biased_classification(900, n_groups=3, random_state=0)
+
+
+def test_history_names_the_two_groups_that_differ_most():
+    X, y, group = three_groups()
+    group = np.where(np.arange(len(y)) < 20, "tiny", group)
+    fitted = model(batch_size=-1, dtype="float64", max_epochs=2, lr=1e-12, group_memory=0)
+    fitted.fit(X, y, sensitive_features=group)
+    burden = np.maximum(0, -fitted.decision_function(X))
+    means = pd.Series(burden).groupby(group).mean().drop("tiny")  # fewer than thirty
+    row = fitted.history_.iloc[-1]
+    assert row["largest_gap"] == pytest.approx(means.max() - means.min(), rel=1e-9)
+    assert row["largest_gap_groups"] == f"{means.idxmax()} / {means.idxmin()}"
+    two = model(max_epochs=1).fit(X, y, sensitive_features=group == "a")
+    assert "largest_gap" not in two.history_
+
+
+def test_largest_gap_is_over_the_epoch_whatever_the_groups_remember():
+    X, y, group = three_groups()
+    found = [
+        model(batch_size=90, lr=1e-12, max_epochs=1, group_memory=memory, random_state=3)
+        .fit(X, y, sensitive_features=group)
+        .history_["largest_gap"][0]
+        for memory in (0, 500)
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-4)
+
+
+def test_groups_of_different_attributes_are_not_compared_in_the_history():
+    X, y, group = three_groups()
+    frame = pd.DataFrame({"group": group, "half": np.arange(len(y)) % 2})
+    fitted = model(attributes="sum", max_epochs=1).fit(X, y, sensitive_features=frame)
+    names = fitted.history_["largest_gap_groups"][0].split(" / ")
+    assert len({name.split(" & ")[0] for name in names}) == 1
+
+
+def test_shares_are_those_of_the_weighted_training_rows(biased):
+    X, y, group = biased
+    weight = np.random.default_rng(0).integers(0, 3, len(y))
+    by_weight = model(max_epochs=1).fit(X, y, sensitive_features=group, sample_weight=weight)
+    rows = np.repeat(np.arange(len(y)), weight)
+    by_rows = model(max_epochs=1).fit(X[rows], y[rows], sensitive_features=group[rows])
+    shares = [m._group_counts / m._group_counts.sum() for m in (by_weight, by_rows)]
+    np.testing.assert_allclose(*shares, rtol=1e-12)
+    expected = [[((y == c) & (group == g))[rows].mean() for g in "ab"] for c in (0, 1)]
+    np.testing.assert_allclose(shares[0], expected)
+
+
+def test_partial_fit_counts_the_rows_of_all_calls(biased):
+    X, y, group = biased
+    whole = model().partial_fit(X, y, sensitive_features=group)
+    parts = model().partial_fit(X[:200], y[:200], classes=[0, 1], sensitive_features=group[:200])
+    parts = pickle.loads(pickle.dumps(parts))
+    parts.partial_fit(X[200:], y[200:], sensitive_features=group[200:])
+    assert (parts._group_counts == whole._group_counts).all()
+    new = np.where(np.arange(len(y)) % 2, "new", group)
+    parts.partial_fit(X, y, sensitive_features=new)
+    assert parts._group_counts.sum() == 2 * len(y)
+    assert parts._group_counts[:, parts.groups_.index("new")].sum() == len(y) / 2
