@@ -218,3 +218,22 @@ def test_unknown_names_are_refused():
         constrained_monitor("accuracy", 0.5, "no such")
     with pytest.raises(ValueError, match="Unknown scorer 'nor this'"):
         constrained_monitor("nor this", 0.5, "demographic_parity")
+
+
+@pytest.mark.parametrize("augment", [None, "mixup"])
+@pytest.mark.parametrize("criterion", ["demographic_parity", "equalized_odds"])
+def test_attributes_by_sum_have_cells_and_pairs_of_their_own(criterion, augment, biased):
+    X, y, group = biased
+    frame = pd.DataFrame({"group": group, "third": np.arange(len(y)) % 3})
+    frame.loc[:20, "third"] = np.nan
+    frame.loc[:5, "group"] = None
+    model = DRAlignClassifier(criterion=criterion, augment=augment, attributes="sum", **QUICK)
+    with pytest.warns(UserWarning, match="is missing in 21 of"):
+        model.fit(X, y, sensitive_features=frame)
+    n_labels = 2 if criterion == "equalized_odds" else 1
+    assert model._layout == (5 * n_labels, (100 - 1) // (5 * n_labels))
+    # 1 + 3 pairs of groups, within each label, of three layers
+    assert 0 < -model.history_["misalignment"].iloc[-1] <= 4 * n_labels * 3
+    again = pickle.loads(pickle.dumps(model))
+    again.partial_fit(X, y, sensitive_features=frame)
+    assert model.score(X, y) > 0.6

@@ -638,3 +638,20 @@ def test_prediction_checks_the_number_of_features(biased):
     fitted = wrapped(LogisticRegression()).fit(X, y, sensitive_features=group)
     with pytest.raises(ValueError, match="X has 5 features, but LabelFlipClassifier is expecting"):
         fitted.predict(X[:, :5])
+
+
+def test_with_attributes_by_sum_a_group_of_one_of_them_is_flipped():
+    _, y, group = noisy(0)
+    frame = pd.DataFrame({"third": np.arange(len(y)) % 3, "group": group})
+    flipped = flips_of(y, frame, attributes="sum", flip_group=("third", 1), flip_fraction=1.0)
+    assert (flipped == (frame["third"] == 1)).all()
+
+
+@pytest.mark.parametrize("model", [wrapped(LogisticRegression()), network()], ids=type)
+def test_with_attributes_by_sum_auto_looks_at_the_groups_of_each(model):
+    X, y, group = noisy(0)
+    frame = pd.DataFrame({"third": np.arange(len(y)) % 3, "group": group})
+    model.set_params(attributes="sum", flip_group="auto", random_state=0).fit(
+        X, y, sensitive_features=frame
+    )
+    assert model.flip_group_ == ("group", "q")  # the thirds are served alike

@@ -29,12 +29,20 @@ from torch import nn
 from benchmarks import _common as real
 from skfair import FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
 from skfair.datasets import make_biased_classification
+from skfair.metrics import probability_gap
 from skfair.objectives.penalties import PENALTIES
 
 QUICK = {"max_epochs": 6, "batch_size": 64, "random_state": 0}
 EXACT = {"max_epochs": 150, "batch_size": -1, "random_state": 0}  # every step sees all rows
 BINARY = sorted(name for name, penalty in PENALTIES.items() if penalty.binary)
 ANY_TARGET = sorted(set(PENALTIES) - set(BINARY))
+
+
+def spread_of_p(logits, y, groups, weights):
+    """Variance of the groups' mean p."""
+    p = (logits[:, 1] - logits[:, 0]).sigmoid()
+    present = groups[groups >= 0].unique()
+    return torch.stack([p[groups == g].mean() for g in present]).var()
 
 
 def model(**params):
@@ -779,3 +787,53 @@ def test_adult_equal_loss_halves_the_gap(adult):
         fitted, test = on_adult(adult, penalty="equal_loss", alpha=alpha)
         gaps.append(group_losses(fitted, test.X, test.y, test.sensitive).difference())
     assert gaps[1] < 0.5 * gaps[0]
+
+
+# -- several attributes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", ["share", "equal"])
+@pytest.mark.parametrize("penalty", [*sorted(PENALTIES), spread_of_p])
+def test_attributes_by_sum_add_up_the_penalty_of_each(penalty, weights, biased):
+    X, y, group = biased
+    frame = pd.DataFrame({"group": group, "third": np.arange(len(y)) % 3})
+    start = {"batch_size": -1, "dtype": "float64", "max_epochs": 1, "lr": 1e-12}
+    settings = start | {"penalty": penalty, "group_weights": weights}
+    together = model(attributes="sum", **settings).fit(X, y, sensitive_features=frame)
+    each = [model(**settings).fit(X, y, sensitive_features=frame[name]) for name in frame]
+    expected = sum(fitted.history_["penalty"][0] for fitted in each)
+    assert together.history_["penalty"][0] == pytest.approx(expected, rel=1e-9)
+    assert together.groups_ == [("group", "a"), ("group", "b"), *(("third", i) for i in range(3))]
+
+
+@pytest.mark.parametrize("params", [{"augment": "mixup"}, {"penalty_on": "holdout"}], ids=str)
+def test_attributes_by_sum_work_with_paths_and_with_a_holdout(params, biased):
+    X, y, group = biased
+    frame = pd.DataFrame({"group": group, "third": np.arange(len(y)) % 3})
+    fitted = model(attributes="sum", **params).fit(X, y, sensitive_features=frame)
+    assert np.isfinite(fitted.history_["penalty"]).all()
+    assert fitted.history_["penalty"].iloc[-1] > 0
+
+
+def test_shares_of_a_conditional_rate_are_those_of_the_labels_cases():
+    X, y, group = make_biased_classification(400, n_groups=3, random_state=0)
+    fitted = model(
+        penalty="equal_opportunity", batch_size=-1, dtype="float64", max_epochs=1, lr=1e-12
+    ).fit(X, y, sensitive_features=group)
+    gap = probability_gap(
+        fitted.decision_function(X),
+        y,
+        sensitive_features=group,
+        criterion="equal_opportunity",
+        aggregate="share",
+    )
+    p, positive = fitted.predict_proba(X)[:, 1], y == 1
+    shares, means = zip(
+        *(((group[positive] == g).mean(), p[positive & (group == g)].mean()) for g in "abc"),
+        strict=True,
+    )
+    expected = 2 * sum(
+        s * abs(m - np.dot(shares, means)) for s, m in zip(shares, means, strict=True)
+    )
+    assert gap == pytest.approx(expected, rel=1e-12)
+    assert fitted.history_["penalty"][0] == pytest.approx(expected, rel=1e-9)

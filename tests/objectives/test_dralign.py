@@ -77,8 +77,20 @@ def make_batch(criterion, n_groups=2, n_labels=2, weighted=False, missing=0, ima
     return inputs, torch.tensor(y)
 
 
-def objective(criterion, n_groups=2, n_labels=2, lambda_fairness=0.4, beta=0.04, last=None):
-    n_cells = len(cells_of(criterion, n_groups, n_labels))
+def objective(
+    criterion,
+    n_groups=2,
+    n_labels=2,
+    lambda_fairness=0.4,
+    beta=0.04,
+    last=None,
+    attribute_of=None,
+    n_cells=None,
+    counts=None,
+):
+    attribute_of = attribute_of or [0] * n_groups
+    n_groups = len(attribute_of)
+    n_cells = n_cells or len(cells_of(criterion, n_groups, n_labels))
     labels = None
     if criterion != "demographic_parity":
         labels = [1] if criterion == "equal_opportunity" else range(n_labels)
@@ -86,8 +98,8 @@ def objective(criterion, n_groups=2, n_labels=2, lambda_fairness=0.4, beta=0.04,
     terms = partial(
         dralign_terms,
         criterion=criterion,
-        comparison=Comparison.of([0] * n_groups),
-        pairs=aligned_pairs([0] * n_groups, labels, n_labels),
+        comparison=Comparison.of(attribute_of, counts),
+        pairs=aligned_pairs(attribute_of, labels, n_labels),
         **layout,
     )
     forward = partial(forward_with_rationales, last=last, n_groups=n_groups, **layout)
@@ -259,3 +271,34 @@ def test_module_without_weight_matrices_is_refused():
         weight_layers(nn.Sequential(nn.ReLU(), nn.BatchNorm1d(3)))
     with pytest.raises(ValueError, match="align_layers=9 is more than the 3"):
         weight_layers(tiny_mlp(), 9)
+
+
+@pytest.mark.parametrize("shares", [False, True])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_several_attributes_add_up_the_objectives_of_each(criterion, shares):
+    """Cells of the second attribute follow those of the first; the other one's codes are noise."""
+    module = tiny_mlp().double()
+    parts = [make_batch(criterion, n_groups=k, weighted=True) for k in (2, 3)]
+    counts = torch.rand(2, 5) + 0.1
+    expected, n_cells = 0.0, []
+    for (inputs, y), k, mine in zip(parts, (2, 3), (counts[:, :2], counts[:, 2:]), strict=True):
+        alone = objective(criterion, n_groups=k, counts=mine if shares else None)
+        expected = expected + loss_of(alone, module, inputs, y)[0]
+        n_cells.append(len(cells_of(criterion, k)))
+    rng = np.random.default_rng(1)
+    (first, y0), (second, y1) = parts
+    groups = torch.cat(
+        [
+            torch.column_stack([first["groups"], torch.tensor(rng.integers(2, 5, len(y0)))]),
+            torch.column_stack([torch.tensor(rng.integers(0, 2, len(y1))), second["groups"] + 2]),
+        ]
+    )
+    joint = {name: torch.cat([first[name], second[name]]) for name in ("X", "weights")}
+    both = objective(
+        criterion,
+        attribute_of=[0, 0, 1, 1, 1],
+        n_cells=sum(n_cells),
+        counts=counts if shares else None,
+    )
+    loss, _ = loss_of(both, module, joint | {"groups": groups}, torch.cat([y0, y1]))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)

@@ -182,11 +182,18 @@ def test_a_whole_batch_of_weight_zero_has_no_partners():
 # -- the gap --------------------------------------------------------------------------------------
 
 
-def loop_gap(slopes, partners, groups, y, weights, n_groups):
-    """|mean slope from b to a| for every pair (and label), one path at a time."""
+def loop_gap(slopes, partners, groups, y, weights, n_groups, counts=None):
+    """|mean slope from b to a| for every pair (and label), one path at a time.
+
+    With ``counts`` of each group 2 sum_g |sum_h pi_g pi_h (slope from h to g)| (and of each label).
+    """
     total = 0.0
-    for a, b in combinations(range(n_groups), 2):
-        for label in (None,) if y is None else (0, 1):
+    for label in (None,) if y is None else (0, 1):
+        sizes = None
+        if counts is not None:
+            sizes = counts.sum(0) if label is None else counts[label]
+        moved, seen = [0.0] * n_groups, set()
+        for a, b in combinations(range(n_groups), 2):
             found, shares = [], []
             for path, partner in enumerate(partners.tolist()):
                 row = 2 * path
@@ -200,15 +207,23 @@ def loop_gap(slopes, partners, groups, y, weights, n_groups):
                 else:
                     continue
                 shares.append(1.0 if weights is None else float(weights[row]))
-            if sum(shares):
+            if sum(shares) and sizes is None:
                 total += abs(np.average(found, weights=shares))
+            elif sum(shares):
+                seen |= {a, b}
+                moved[a] += float(sizes[a] * sizes[b]) * np.average(found, weights=shares)
+                moved[b] -= float(sizes[a] * sizes[b]) * np.average(found, weights=shares)
+        if seen:
+            total += 2 * sum(map(abs, moved)) / float(sum(sizes[g] for g in seen)) ** 2
     return total
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("by_label", [False, True])
 @pytest.mark.parametrize("n_groups", [2, 3, 4])
-def test_gap_equals_a_loop_over_paths(n_groups, by_label, weighted):
+@pytest.mark.parametrize("shares", [False, True])
+def test_gap_equals_a_loop_over_paths(n_groups, by_label, weighted, shares):
+    counts = torch.rand(2, n_groups, dtype=F64) + 0.1 if shares else None
     for seed in range(5):
         groups, y, weights = crowd(n_groups=n_groups, seed=seed)
         slopes = torch.tensor(np.random.default_rng(seed).normal(size=20))
@@ -216,9 +231,9 @@ def test_gap_equals_a_loop_over_paths(n_groups, by_label, weighted):
         torch.manual_seed(seed)
         partners = draw_partners(groups[:, 0], y, weights)
         assert (partners == -1).any()
-        comparison = Comparison.of([0] * n_groups)
+        comparison = Comparison.of([0] * n_groups, counts, F64)
         found, _ = path_gap(slopes[None], partners[None], groups, y, weights, comparison)
-        expected = loop_gap(slopes, partners, groups, y, weights, n_groups)
+        expected = loop_gap(slopes, partners, groups, y, weights, n_groups, counts)
         assert expected > 1e-3
         assert found.item() == pytest.approx(expected, rel=1e-12)
 
@@ -381,3 +396,26 @@ def test_penalty_of_fair_mixup_is_the_gap_of_its_paths(name, holds_out):
     plain, _ = terms_of()
     assert terms["cross_entropy"].item() == plain["cross_entropy"].item()
     assert terms["penalty"].item() != pytest.approx(plain["penalty"].item())
+
+
+@pytest.mark.parametrize("by_label", [False, True])
+def test_several_attributes_have_paths_of_their_own_whose_gaps_add_up(by_label):
+    module, (inputs, y) = network().train(), inputs_of(60)
+    other = torch.tensor(np.random.default_rng(1).integers(3, 5, 60))
+    groups = torch.column_stack([inputs["groups"][:, 0], other])
+    _, extra = forward_with_paths(module, inputs | {"groups": groups}, y, by_label=by_label)
+    label, weights = y if by_label else None, inputs["weights"]
+    found, _ = path_gap(
+        extra["slopes"],
+        extra["partners"],
+        groups,
+        label,
+        weights,
+        Comparison.of([0, 0, 0, 1, 1]),
+    )
+    expected = 0
+    for column, (slopes, partners) in enumerate(
+        zip(extra["slopes"].detach(), extra["partners"], strict=True)
+    ):
+        expected += loop_gap(slopes, partners, groups[:, [column]], label, weights, 5)
+    assert found.item() == pytest.approx(expected, rel=1e-12)

@@ -607,7 +607,7 @@ def test_less_common_mistakes_are_named_too(biased, params, error, message):
         model(**params).fit(X, y, sensitive_features=group)
 
 
-# -- several groups ---------------------------------------------------------------------------------
+# -- several groups -------------------------------------------------------------------------------
 
 
 def three_groups():
