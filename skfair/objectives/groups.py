@@ -204,7 +204,7 @@ class Comparison:
         return cases / (totals + (totals == 0))
 
 
-def memory_decay(batch_size: int | None, memory: int) -> float:
+def memory_decay(batch_size: int | None, memory: float) -> float:
     """``decay`` with which :func:`group_means` remembers about ``memory`` rows.
 
     0 if a batch has as many, or all there are (``batch_size=None``).
