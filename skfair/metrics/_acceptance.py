@@ -1,4 +1,4 @@
-"""Which groups pay: those that are left out while others are accepted."""
+"""Which groups pay: those that are left out while somebody is accepted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def left_out(
     share: float = LEFT_OUT,
     min_members: int = MIN_MEMBERS,
 ) -> np.ndarray:
-    """Groups of which nobody, or hardly anybody, is accepted while others are.
+    """Groups of which nobody, or hardly anybody, is accepted while somebody is.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def left_out(
     Returns
     -------
     ndarray of int
-        Positions of these groups; none if all groups are treated so.
+        Positions of these groups, possibly all of them; none if nobody at all is accepted.
     """
     accepted, expected = np.asarray(accepted, dtype=float), np.asarray(expected, dtype=float)
     looked_at = np.asarray(sizes) >= min_members
     out = looked_at & ((accepted == 0) | (accepted < share * expected))
-    return np.flatnonzero(out) if (looked_at & ~out).any() else np.array([], dtype=int)
+    return np.flatnonzero(out & (accepted[looked_at] > 0).any())

@@ -14,12 +14,13 @@ from skfair.metrics._acceptance import left_out
         ([0.3, 0.041], [0.3, 0.2], [50, 50], []),  # a fifth
         ([0.3, 0.0], [0.3, 0.0], [50, 50], [1]),  # nobody, though nothing else was to be expected
         ([0.3, 0.0], [0.3, 0.2], [50, 29], []),  # too few to say
-        ([0.0, 0.0], [0.3, 0.2], [50, 50], []),  # the same for all
+        ([0.0, 0.0], [0.3, 0.2], [50, 50], []),  # a constant decision
+        ([0.02, 0.0], [0.3, 0.2], [50, 50], [0, 1]),  # hardly anybody of any group
         ([0.0, 0.0, 0.5], [0.3, 0.2, 0.5], [50, 50, 10], []),  # ... who are large enough
         ([0.0, 0.01, 0.4], [0.3, 0.2, 0.5], [50, 50, 50], [0, 1]),
     ],
 )
-def test_nobody_or_less_than_a_fifth_while_others_are_accepted(accepted, expected, sizes, found):
+def test_nobody_or_less_than_a_fifth_while_somebody_is_accepted(accepted, expected, sizes, found):
     assert left_out(accepted, expected, sizes).tolist() == found
 
 
