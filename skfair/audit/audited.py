@@ -74,6 +74,7 @@ class Audited:
     unfavorable: Any
     level: float
     n_resamples: int
+    min_cases: int
     seed: int
 
     def __post_init__(self) -> None:
@@ -128,7 +129,15 @@ class Audited:
                     warnings.simplefilter("ignore", UserWarning)
                     yield Groups.of(self.frame[[name]], f" by {name}")
 
-    def row(self, section: str, measure: str, group: Hashable, found: Interval, says: str) -> dict:
+    def row(
+        self,
+        section: str,
+        measure: str,
+        group: Hashable,
+        found: Interval,
+        cases: float,
+        says: str,
+    ) -> dict:
         """A row of the report's frame."""
         return {
             "section": section,
@@ -138,5 +147,6 @@ class Audited:
             "value": float(found.value),
             "lower": float(found.lower),
             "upper": float(found.upper),
+            "cases": int(cases),
             "meaning": says,
         }

@@ -54,9 +54,13 @@ class Ratios(NamedTuple):
         """Shares are at most one."""
         return upper if np.isnan(self.hits).all() else min(1.0, upper)
 
-    def gap(self, how: str, level: float) -> Interval:
-        """Of the groups that have a value: "sum" over pairs of |difference|, or the "max"."""
-        known = np.flatnonzero(~np.isnan(self.value[:-1]))
+    def compared(self, min_cases: int) -> np.ndarray:
+        """Groups that have so many cases."""
+        return np.flatnonzero(self.cases[:-1] >= max(1, min_cases))
+
+    def gap(self, how: str, level: float, min_cases: int = 1) -> Interval:
+        """Of the groups with enough cases: "sum" over pairs of |difference|, or the "max"."""
+        known = self.compared(min_cases)
         if len(known) < 2:
             return Interval(np.nan, np.nan, np.nan)
         first, second = np.triu_indices(len(known), 1)

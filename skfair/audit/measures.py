@@ -71,12 +71,13 @@ def _rates(
             says = RATE_MEANS[name].format(group=who, n=_of_100(found.value))
             if np.isnan(found.value):
                 says = f"Nobody in {who} counts for this rate."
-            yield audited.row(section, measure, group, found, says)
-        found = ratios.gap("max", audited.level)
+            yield audited.row(section, measure, group, found, ratios.cases[k], says)
+        found = ratios.gap("max", audited.level, audited.min_cases)
         says = f"The groups differ by up to {100 * found.value:.1f} percentage points."
         if np.isnan(found.value):
-            says = "Fewer than two groups have this rate."
-        yield audited.row(section, measure, GAP, found, says)
+            says = f"Fewer than two groups have {audited.min_cases} cases of this rate."
+        cases = ratios.cases[ratios.compared(audited.min_cases)].sum()
+        yield audited.row(section, measure, GAP, found, cases, says)
 
 
 def recourse_in_logits(audited: Audited) -> Iterator[dict]:
@@ -133,7 +134,7 @@ def recourse_in_inputs(audited: Audited, people: np.ndarray, settings: dict) -> 
         says = f"For {_of_100(part.value)} of 100 refused in {who}, no way was found."
         if np.isnan(part.value):
             says = f"Nobody in {who} is refused."
-        yield audited.row(section, "no way found", group, part, says)
+        yield audited.row(section, "no way found", group, part, ratios.cases[k], says)
     changed = np.zeros((len(people), found.changed.shape[1]))
     changed[found.refused] = found.changed.to_numpy() & found.valid[:, None]
     order = np.argsort(-changed.sum(axis=0), kind="stable")[:COLUMNS_SHOWN]
@@ -141,9 +142,12 @@ def recourse_in_inputs(audited: Audited, people: np.ndarray, settings: dict) -> 
     helped = np.repeat(refused - lost, len(order), axis=1)
     for column, ratios in zip(order, resamples.ratios(changed[:, order], helped), strict=True):
         name = found.changed.columns[column]
-        part = ratios.interval(len(audited.groups.names), audited.level)
+        everybody = len(audited.groups.names)
+        part = ratios.interval(everybody, audited.level)
         says = f"In {_of_100(part.value)} of 100 answers found, {name} changes."
-        yield audited.row(section, f"change of {name}", EVERYBODY, part, says)
+        yield audited.row(
+            section, f"change of {name}", EVERYBODY, part, ratios.cases[everybody], says
+        )
 
 
 def _means(
@@ -167,12 +171,14 @@ def _means(
                 says = (
                     f"There is no figure for {who}: nobody was among those searched for, or found."
                 )
-            yield audited.row(section, measure + groups.suffix, group, found, says)
-        found = ratios.gap("sum", audited.level)
+            cases = ratios.cases[k]
+            yield audited.row(section, measure + groups.suffix, group, found, cases, says)
+        found = ratios.gap("sum", audited.level, audited.min_cases)
         says = of_gap.format(value=found.value)
         if np.isnan(found.value):
-            says = "Fewer than two groups have this figure."
-        yield audited.row(section, measure + groups.suffix, GAP, found, says)
+            says = f"Fewer than two groups have {audited.min_cases} people with this figure."
+        cases = ratios.cases[ratios.compared(audited.min_cases)].sum()
+        yield audited.row(section, measure + groups.suffix, GAP, found, cases, says)
 
 
 def parity(audited: Audited, people: np.ndarray) -> Iterator[dict]:
@@ -200,7 +206,7 @@ def parity(audited: Audited, people: np.ndarray) -> Iterator[dict]:
         f"Added over all weights, the groups differ by {found.value:.2g} in what removing a weight "
         "does to their loss; 0 would be decisions made for the same reasons."
     )
-    yield audited.row("Reasons inside the network", "parity score", GAP, found, says)
+    yield audited.row("Reasons inside the network", "parity score", GAP, found, len(rows), says)
 
 
 def sensitivity(audited: Audited, columns: Any) -> Iterator[dict]:
@@ -236,7 +242,7 @@ def sensitivity(audited: Audited, columns: Any) -> Iterator[dict]:
             f"{values[row]:.3f} if only the attribute were another."
         )
         alone = Interval(values[row], np.nan, np.nan)
-        yield audited.row(section, "most sensitive people", f"row {index[row]}", alone, says)
+        yield audited.row(section, "most sensitive people", f"row {index[row]}", alone, 1, says)
 
 
 def subgroups(audited: Audited) -> Iterator[dict]:
@@ -263,7 +269,7 @@ def subgroups(audited: Audited) -> Iterator[dict]:
                 f"{'above' if group.deviation > 0 else 'below'} everybody, {verdict}."
             )
             found = Interval(group.value, group.lower, group.upper)
-            yield audited.row(section, measure, group.group, found, says)
+            yield audited.row(section, measure, group.group, found, group.size, says)
 
 
 def generalization(audited: Audited, splits: dict) -> Iterator[dict]:

@@ -27,7 +27,8 @@ from .page import page
 
 __all__ = ["AuditReport"]
 
-COLUMNS = ["section", "measure", "group", "model", "value", "lower", "upper", "meaning"]
+COLUMNS = ["section", "measure", "group", "model", "value", "lower", "upper", "cases"]
+COLUMNS += ["meaning"]
 
 
 class AuditReport:
@@ -70,6 +71,7 @@ class AuditReport:
             "max_people": [Interval(Integral, 1, None, closed="left")],
             "confidence_level": [Interval(Real, 0, 1, closed="neither")],
             "n_resamples": [Interval(Integral, 2, None, closed="left")],
+            "min_cases": [Interval(Integral, 1, None, closed="left")],
             "recourse": [dict, None],
             "splits": [dict, None],
             "random_state": ["random_state"],
@@ -96,6 +98,7 @@ class AuditReport:
         max_people: int = 1000,
         confidence_level: float = 0.95,
         n_resamples: int = 1000,
+        min_cases: int = 30,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> Self:
@@ -139,6 +142,9 @@ class AuditReport:
             Of each interval by itself.
         n_resamples : int, default=1000
             Bootstrap resamples.
+        min_cases : int, default=30
+            Groups with fewer cases of a measure (people, for a true positive rate those whose
+            outcome was favorable) are listed, but not compared.
         random_state : int, RandomState or None, default=None
             Seed.
         verbose : int, default=0
@@ -179,7 +185,18 @@ class AuditReport:
         if len(models) != 1 + (baseline is not None):
             raise ValueError(f"names must be two different names, got {names!r}.")
         audits = [
-            Audited(name, model, X, y, frame, unfavorable, confidence_level, n_resamples, seed)
+            Audited(
+                name,
+                model,
+                X,
+                y,
+                frame,
+                unfavorable,
+                confidence_level,
+                n_resamples,
+                min_cases,
+                seed,
+            )
             for name, model in models.items()
         ]
         sections: dict[str, Callable[[Audited], Iterator[dict]]] = {
@@ -229,8 +246,9 @@ class AuditReport:
         pandas.DataFrame
             A row for each: ``section``, ``measure``, ``group`` (a group, "everybody", "gap" for the
             difference between groups, a subgroup, or a row of X), ``model``, ``value``, ``lower``
-            and ``upper`` end of its confidence interval (NaN where there is none), and ``meaning``,
-            a sentence.
+            and ``upper`` end of its confidence interval (NaN where there is none), ``cases`` (how
+            many people the figure rests on; of a gap, the members of the groups compared), and
+            ``meaning``, a sentence.
         """
         return self.frame.copy()
 

@@ -78,6 +78,7 @@ def report(people, network, forest):
             "second": (X[half:], y[half:], X[["group"]][half:]),
         },
         n_resamples=100,
+        min_cases=10,
         random_state=0,
     )
 
@@ -171,6 +172,28 @@ class TestFigures:
         assert (frame["value"] <= frame["upper"] + 1e-12)[has].all()
         assert frame["meaning"].str.endswith(".").all()
         assert not frame["meaning"].str.contains("nan|None").any()
+
+    def test_cases_are_the_people_a_figure_rests_on(self, report, people, network):
+        X, y, group = people
+        frame = report.to_frame().query("model == 'network' and section == 'Group metrics'")
+        cases = frame.set_index(["measure", "group"])["cases"]
+        for member, rows in (("a", group == "a"), ("everybody", group != "")):
+            assert cases["accuracy", member] == rows.sum()
+            assert cases["true positive rate", member] == (rows & (y == 1)).sum()
+            assert cases["false positive rate", member] == (rows & (y == 0)).sum()
+        assert cases["true positive rate", "gap"] == (y == 1).sum()
+
+    def test_small_groups_are_listed_but_not_compared(self, people, forest):
+        X, y, group = people
+        few = np.where(np.arange(len(y)) < 29, "few", group)
+        settings = {"sensitive_features": few, "n_resamples": 10, "max_people": 20}
+        report = AuditReport.from_estimator(forest, X, y, random_state=0, **settings)
+        rates = [value(report, "Group", "selection rate", g, "model") for g in ("few", "a", "b")]
+        gap = value(report, "Group", "selection rate", "gap", "model")
+        assert gap == pytest.approx(abs(rates[1] - rates[2]))
+        all_ = AuditReport.from_estimator(forest, X, y, random_state=0, min_cases=29, **settings)
+        gap = value(all_, "Group", "selection rate", "gap", "model")
+        assert gap == pytest.approx(np.ptp(rates))
 
     def test_names_of_groups_do_not_matter(self, people, network):
         X, y, _ = people
