@@ -97,7 +97,7 @@ class AuditReport:
         recourse: dict | None = None,
         max_people: int = 1000,
         confidence_level: float = 0.95,
-        n_resamples: int = 1000,
+        n_resamples: int = 100,
         min_cases: int = 30,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -140,8 +140,8 @@ class AuditReport:
             Counterfactuals are searched for so many people, chosen at random.
         confidence_level : float in (0, 1), default=0.95
             Of each interval by itself.
-        n_resamples : int, default=1000
-            Bootstrap resamples.
+        n_resamples : int, default=100
+            Bootstrap resamples for the interval of the parity score.
         min_cases : int, default=30
             Groups with fewer cases of a measure (people, for a true positive rate those whose
             outcome was favorable) are listed, but not compared.
@@ -164,11 +164,16 @@ class AuditReport:
         -----
         What a classifier does not allow to be computed is left out, and the report says why.
 
-        Intervals come from resampling people within their groups (percentile method). Those of
-        gaps, which cannot be negative, have as lower end the gap minus the 95 % quantile of the
-        same norm of the resampling error, and as upper end the 97.5 % quantile of the differences
-        with their observed signs: they hold a gap of zero as often as any other. Subgroups, and
-        rates of 0 or 1, have exact intervals (Clopper-Pearson).
+        Intervals of rates are those of Jeffreys; those of mean distances allow for skew and zeros.
+        A gap is the largest difference between two groups of at least ``min_cases`` cases. The
+        intervals of all pairs hold the truth at once with the confidence given (MOVER [1]_ at
+        Tukey's critical value); that of a gap goes from the largest of their lower ends to the
+        largest of their upper ends, and holds the largest true difference.
+
+        References
+        ----------
+        .. [1] G. Y. Zou and A. Donner. Construction of confidence limits about effect measures: a
+           general approach. Statistics in Medicine, 2008.
         """
         X = X if hasattr(X, "shape") else np.asarray(X)
         y, frame = np.asarray(y).ravel(), as_frame(sensitive_features, X.shape[0])
