@@ -30,7 +30,7 @@ from .intervals import (
     norm_gap,
     resampled_counts,
 )
-from .wording import RATIO, gap_sentence, number, percent
+from .wording import RATIO, gap_sentence, number, percent, shown
 
 PARITY_ROWS = 1000
 FOUR_FIFTHS = 0.8
@@ -132,9 +132,10 @@ def _four_fifths(section: str, audited: Audited, groups: Groups, rates: Rates) -
         elif k == highest:
             says = f"{who} is accepted most."
         else:
+            times, most = shown(RATIO, found.value), groups.names[highest]
             says = (
-                f"{who} is accepted {number(found.value)} times as often as {groups.names[highest]}"
-                f", the group accepted most: {_against_line(found)}."
+                f"{who} is accepted {times} times as often as {most}, the group accepted most: "
+                f"{_against_line(found)}."
             )
         cases = rates.cases[k]
         yield audited.row(section, RATIO + groups.suffix, groups.names[k], found, cases, says)
@@ -369,7 +370,7 @@ def generalization(audited: Audited, splits: dict) -> Iterator[dict]:
             raise NotComputed(f"split {name!r}: {error}") from error
         groups = replace(audited.groups, codes=codes, suffix=f", {name}")
         y = (~np.isin(split.y, audited.refusing)).astype(int)
-        rows = _rates("Generalisation", audited, groups, y, p)
+        rows = _rates("Generalization", audited, groups, y, p)
         yield from (
             row for row in rows if row["group"] == GAP and not row["measure"].startswith("base")
         )

@@ -24,6 +24,7 @@ from ..sensitive import as_frame
 from . import measures
 from .audited import Audited, NotComputed
 from .page import page
+from .wording import describe
 
 __all__ = ["AuditReport"]
 
@@ -44,7 +45,7 @@ class AuditReport:
         ``{(section, model): reason}``.
     about : Bunch
         What was audited: ``models`` (name to description), ``n_people``, ``groups`` (name to
-        number of people), ``level``, ``date``, ``version``, ``title``.
+        number of people), ``level``, ``min_cases``, ``date``, ``version``, ``title``.
 
     Examples
     --------
@@ -217,7 +218,7 @@ class AuditReport:
             "Subgroups": measures.subgroups,
         }
         if splits:
-            sections["Generalisation"] = partial(measures.generalization, splits=splits)
+            sections["Generalization"] = partial(measures.generalization, splits=splits)
         rows, not_computed = [], {}
         steps = [(title_, audited) for title_ in sections for audited in audits]
         for section, audited in tqdm(steps, disable=not verbose, desc="audit", unit="section"):
@@ -228,16 +229,19 @@ class AuditReport:
         codes = audits[0].groups.codes
         about = Bunch(
             title=title,
-            models={a.name: _describe(a.estimator) for a in audits},
+            models={a.name: describe(a.estimator) for a in audits},
             n_people=len(y),
+            n_searched=len(people),
             groups={g: int((codes == k).sum()) for k, g in enumerate(audits[0].groups.names)},
             without_group=int((codes < 0).sum()),
             refusing=[str(label) for label in audits[0].refusing],
             sections=list(sections),
             headline=list(headline),
             provenance=dict(provenance or {}),
+            attributes=[str(name) for name in frame.columns] if frame.shape[1] > 1 else [],
+            splits=[str(name) for name in splits or ()],
             level=confidence_level,
-            n_resamples=n_resamples,
+            min_cases=min_cases,
             date=datetime.date.today().isoformat(),
             version=__version__,
         )
@@ -303,12 +307,3 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
-
-
-def _describe(estimator: Any) -> str:
-    """A classifier in one line: the steps of a pipeline, or its name."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    if hasattr(estimator, "steps"):
-        return " → ".join(type(step).__name__ for _, step in estimator.steps)
-    return type(estimator).__name__

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from numbers import Real
+from typing import Any
+
 import numpy as np
 
 from .intervals import Estimate, Gap
@@ -18,6 +21,8 @@ SHARES = (
     "change of ",
 )
 RATIO = "selection rate ratio"
+# parameters of this package's classifiers that weigh fairness, and that say which kind
+WEIGHTS, KINDS = ("lambda_", "alpha", "beta", "flip_fraction"), ("penalty", "criterion")
 
 
 def is_share(measure: str) -> bool:
@@ -27,7 +32,7 @@ def is_share(measure: str) -> bool:
 
 def percent(share: float) -> str:
     """One decimal; a dash for none."""
-    return "–" if np.isnan(share) else f"{100 * share:.1f} %"
+    return "–" if np.isnan(share) else f"{100 * share:.1f}%"
 
 
 def number(value: float) -> str:
@@ -39,12 +44,15 @@ def number(value: float) -> str:
 
 def shown(measure: str, value: float) -> str:
     """A value as it stands on the page."""
+    if measure.startswith(RATIO) and not np.isnan(value):
+        return f"{value:.3f}"
     return (percent if is_share(measure) else number)(value)
 
 
 def difference(measure: str, value: float) -> str:
     """A difference of two values, without its unit (see :func:`unit`)."""
-    return f"{100 * value:.1f}" if is_share(measure) else number(value)
+    share = is_share(measure) and not np.isnan(value)
+    return f"{100 * value:.1f}" if share else shown(measure, value)
 
 
 def unit(measure: str) -> str:
@@ -53,8 +61,8 @@ def unit(measure: str) -> str:
 
 
 def confidence(level: float) -> str:
-    """A level of confidence, as "95 %"."""
-    return f"{100 * level:g} %"
+    """A level of confidence, as "95%"."""
+    return f"{100 * level:g}%"
 
 
 def gap_sentence(
@@ -77,7 +85,53 @@ def gap_sentence(
             f"{says}: these data do not show a difference between groups, nor that there is none; "
             f"the largest may be up to {upper}{points} {sure}."
         )
-    says += f"; the largest true difference is between {lower} and {upper}{points} {sure}."
+    says += f"; the largest true difference is {lower} to {upper}{points} {sure}."
     if gap.sure != gap.pair:
-        says += f" Surest is that {pair(gap.sure)} differ, by {lower}{points} or more."
+        says += f" Surest is that of {pair(gap.sure)}: {lower}{points} or more."
     return says
+
+
+def describe(estimator: Any) -> str:
+    """A classifier in one line: what decides, how much it weighs fairness, what comes before.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Pipelines and searches are named by what they end in.
+
+    Returns
+    -------
+    str
+        Such as "Fair and robust neural network (FaiR-N), lambda_fairness 0.5, lambda_robustness
+        0.1, after ColumnTransformer".
+    """
+    before, searches = [], []
+    while hasattr(estimator, "best_estimator_") or hasattr(estimator, "steps"):
+        if hasattr(estimator, "best_estimator_"):
+            searches.append(f", chosen by {type(estimator).__name__}")
+            estimator = estimator.best_estimator_
+        else:
+            *steps, (_, estimator) = estimator.steps
+            before += [type(step).__name__ for _, step in steps if not isinstance(step, str)]
+    after = f", after {' and '.join(before)}" if before else ""
+    return _describe_last(estimator) + after + "".join(searches)
+
+
+def _describe_last(estimator: Any) -> str:
+    name, own = type(estimator).__name__, type(estimator).__module__.startswith("skfair.")
+    parameters = estimator.get_params(deep=False) if hasattr(estimator, "get_params") else {}
+    inner = parameters.get("estimator")
+    inside = "" if inner is None else f" of {describe(inner)}"
+    if not own:
+        return name + inside
+    weights = {k: v for k, v in parameters.items() if k.startswith(WEIGHTS) and _is_number(v)}
+    kinds = {k: v for k, v in parameters.items() if k in KINDS and isinstance(v, str)}
+    if weights and not any(weights.values()):
+        return f"plain neural network ({name} with all fairness weights 0){inside}"
+    what = (type(estimator).__doc__ or name).strip().splitlines()[0].rstrip(".")
+    settings = [f"{k} {v}" for k, v in kinds.items()] + [f"{k} {v:g}" for k, v in weights.items()]
+    return ", ".join([what + inside, *settings])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
