@@ -128,6 +128,7 @@ def page(frame: pd.DataFrame, not_computed: dict, about: Any, embedded: bool = F
     if not embedded:  # a notebook may hold several reports, but each name once
         parts.append(_contents(folded))
     parts += [_fold(title, body, embedded) for title, body in folded.items()]
+    parts.append('<p class="unopened">This browser prints folds closed: open them first.</p>')
     body, style = "\n".join(parts), f"<style>{STYLE}</style>"
     if embedded:
         return f'{style}<div class="skfair">{body}</div>'
