@@ -348,7 +348,7 @@ def subgroups(audited: Audited) -> Iterator[dict]:
                 else "which these data do not show to differ from the rest"
             )
             says = (
-                f"{group.size} people; {100 * abs(group.deviation):.1f} percentage points "
+                f"{group.size:,} people; {100 * abs(group.deviation):.1f} percentage points "
                 f"{'above' if group.deviation > 0 else 'below'} everybody, {verdict}."
             )
             hits = Rates(*np.array([[group.value * group.size], [group.size]]).round())

@@ -27,13 +27,14 @@ STYLE = """
 .skfair th, .skfair td { border-bottom: 1px solid var(--line); padding: .25rem .5rem;
   text-align: left; vertical-align: top; }
 .skfair thead th { vertical-align: bottom; }
+.skfair tbody th { overflow-wrap: anywhere; }
 .skfair .number { text-align: right; font-variant-numeric: tabular-nums; }
 .skfair td.number span, .skfair td.model { white-space: nowrap; }
 .skfair .range { display: block; font-size: .92em; }
 .skfair .narrow .range { display: inline; }
 .skfair tr.all th, .skfair tr.all td { background: var(--soft); }
 .skfair tr.block th { border: 0; padding-top: .9rem; }
-.skfair figure { margin: .6rem 0; }
+.skfair figure { display: inline-block; margin: .6rem 0; vertical-align: top; }
 .skfair svg { max-width: 100%; height: auto; }
 .skfair dt { font-weight: 600; }
 .skfair dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
@@ -64,7 +65,7 @@ STYLE = """
   .skfair th, .skfair td { padding: .1rem .3rem; }
   .skfair h2, .skfair h3, .skfair summary, .skfair thead { break-after: avoid; }
   .skfair tr, .skfair figure, .skfair li { break-inside: avoid; }
-  .skfair figure { display: inline-block; width: 48%; vertical-align: top; }
+  .skfair figure { width: 48%; }
   .skfair summary { list-style: none; }
   .skfair .unopened { display: block; }
 }
