@@ -23,6 +23,7 @@ STYLE = """
 .skfair details > div { padding-bottom: 1rem; }
 .skfair summary { cursor: pointer; padding: .5rem 0; }
 .skfair summary h2 { display: inline; margin: 0; }
+.skfair .scroll { overflow-x: auto; }
 .skfair table { border-collapse: collapse; font-size: .9rem; }
 .skfair th, .skfair td { border-bottom: 1px solid var(--line); padding: .25rem .5rem;
   text-align: left; vertical-align: top; }
@@ -39,7 +40,7 @@ STYLE = """
 .skfair dt { font-weight: 600; }
 .skfair dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }
 .skfair .unopened { display: none; }
-@media screen and (max-width: 60rem) {
+@media screen and (max-width: 64rem) {
   .skfair table, .skfair tbody { display: block; }
   .skfair thead { position: absolute; left: -9999px; }
   .skfair .scroll { position: relative; }
@@ -67,6 +68,7 @@ STYLE = """
   .skfair tr, .skfair figure, .skfair li { break-inside: avoid; }
   .skfair figure { width: 48%; }
   .skfair summary { list-style: none; }
+  .skfair .scroll { overflow: visible; }
   .skfair .unopened { display: block; }
 }
 @supports selector(::details-content) {

@@ -16,7 +16,7 @@ from skfair.datasets import make_biased_classification
 pytest.importorskip("matplotlib")
 
 pytestmark = pytest.mark.browser
-SCREENS = {"phone": (360, 740), "desktop": (1280, 900)}
+SCREENS = {"phone": (360, 740), "tablet": (1030, 800), "desktop": (1280, 900)}
 
 
 @pytest.fixture(scope="module")
