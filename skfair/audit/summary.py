@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..metrics._harm import left_out, worsened
 from .audited import EVERYBODY, GAP
-from .harm import excluded, worsened
 from .measures import FOUR_FIFTHS
 from .wording import RATIO, difference, number, percent, unit
 
@@ -61,7 +61,7 @@ def harm(frame: pd.DataFrame, about: Any) -> list[str]:
     else:
         before, expected = "of them had a favorable outcome", of("base rate", model)
         fallen = missed = np.zeros(len(groups), dtype=bool)
-    out = excluded(selected, expected, sizes, min_size=about.min_cases)
+    out = left_out(selected, expected, sizes, min_size=about.min_cases)
     nobody = out & (selected == 0)
     says = []
     for where, what, rate, reference in (

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..metrics._acceptance import MIN_MEMBERS, left_out
+from ..metrics._harm import MIN_MEMBERS, left_out
 from .data import iterate_rows
 from .prepare import TrainingData
 
@@ -87,14 +87,14 @@ def warn_of_groups_left_out(
     sizes = members.sum(axis=1)
     n_accepted, n_labeled = members @ accepted.astype(int), members @ labeled.astype(int)
     at_least_one = np.maximum(sizes, 1)
-    groups = left_out(n_accepted / at_least_one, n_labeled / at_least_one, sizes)
-    if not len(groups):
+    out = left_out(n_accepted / at_least_one, n_labeled / at_least_one, sizes)
+    if not out.any():
         return
-    everyone = len(groups) == (sizes >= MIN_MEMBERS).sum()
+    everyone = out.sum() == (sizes >= MIN_MEMBERS).sum()
     named = "; ".join(
         f"{estimator.groups_[g]!r}: {n_accepted[g]} of {sizes[g]} accepted, {n_labeled[g]} "
         "favorable labels"
-        for g in groups
+        for g in np.flatnonzero(out)
     )
     warnings.warn(
         f"The fitted {type(estimator).__name__} accepts nobody, or less than a fifth of the share "

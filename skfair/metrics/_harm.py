@@ -1,46 +1,45 @@
-"""When fairness is paid for by a group: two rules, as functions of rates and sizes."""
+"""When a group pays for fairness: two rules, as functions of rates and sizes."""
 
 from __future__ import annotations
 
 import numpy as np
 
-EXCLUDED_BELOW, EXCLUDED_SIZE = 1 / 5, 30
-WORSENED_BY, WORSENED_SIZE = 1 / 3, 100
+MIN_MEMBERS = 30  # smaller groups are accepted or not by chance
 
 
-def excluded(
+def left_out(
     selected: np.ndarray,
-    reference: np.ndarray,
+    expected: np.ndarray,
     sizes: np.ndarray,
     *,
-    below: float = EXCLUDED_BELOW,
-    min_size: int = EXCLUDED_SIZE,
+    below: float = 1 / 5,
+    min_size: int = MIN_MEMBERS,
 ) -> np.ndarray:
-    """Groups of which hardly anybody is accepted, while others are.
+    """Groups of which nobody, or hardly anybody, is accepted while somebody is.
 
     Parameters
     ----------
     selected : array-like of shape (n_groups,)
-        Selection rates.
-    reference : array-like of shape (n_groups,)
-        Rates to be expected: a plain model's, else those in the data.
+        Share of each group that is accepted.
+    expected : array-like of shape (n_groups,)
+        Share that would be accepted without regard to fairness: by a plain model, or, for want of
+        one, the share of favorable labels.
     sizes : array-like of shape (n_groups,)
         Number of people.
     below : float, default=1/5
-        Share of the reference below which a group counts as excluded.
+        A group is left out below this share of ``expected``.
     min_size : int, default=30
-        Smaller groups are left out.
+        Smaller groups are not looked at.
 
     Returns
     -------
     ndarray of bool of shape (n_groups,)
-        True where nobody, or less than that share of the reference, is accepted, if another group
-        is not so treated.
+        These groups, possibly all of them; none if nobody at all is accepted.
     """
-    selected, reference, sizes = map(np.asarray, (selected, reference, sizes))
+    selected, expected, sizes = map(np.asarray, (selected, expected, sizes))
     large = sizes >= min_size
-    hardly = (selected == 0) | (selected < below * reference)
-    return large & hardly & (large & ~hardly & (selected > 0)).any()
+    hardly = (selected == 0) | (selected < below * expected)
+    return large & hardly & (selected[large] > 0).any()
 
 
 def worsened(
@@ -48,8 +47,8 @@ def worsened(
     baseline: np.ndarray,
     sizes: np.ndarray,
     *,
-    by: float = WORSENED_BY,
-    min_size: int = WORSENED_SIZE,
+    by: float = 1 / 3,
+    min_size: int = 100,
 ) -> np.ndarray:
     """Groups whose rate is lower than the baseline's by more than a third of it.
 
@@ -62,7 +61,7 @@ def worsened(
     by : float, default=1/3
         Share of the baseline's rate.
     min_size : int, default=100
-        Smaller groups are left out.
+        Smaller groups are not looked at.
 
     Returns
     -------
