@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..displays._base import PALETTE
-from .wording import is_share
+from .wording import is_share, printable
 
 INK = "#010203"  # stands for the color of the text around
 MARKERS = ("o", "s")
@@ -88,4 +88,4 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
 
 def _literal(text: str) -> str:
     """Text in which dollars are dollars, not the beginning of mathematics."""
-    return text.replace("$", r"\$")
+    return printable(text).replace("$", r"\$")

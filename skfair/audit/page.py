@@ -14,7 +14,7 @@ from .figures import intervals_figure
 from .measures import FOUR_FIFTHS
 from .style import STYLE
 from .summary import harm, sentences
-from .wording import RATIO, confidence, difference, is_share, shown, unit
+from .wording import RATIO, confidence, difference, is_share, printable, shown, unit
 
 # section -> what it is about, and what it leaves open
 ABOUT = {
@@ -131,8 +131,8 @@ def page(frame: pd.DataFrame, not_computed: dict, about: Any, embedded: bool = F
     parts.append('<p class="unopened">This browser prints folds closed: open them first.</p>')
     body, style = "\n".join(parts), f"<style>{STYLE}</style>"
     if embedded:
-        return f'{style}<div class="skfair">{body}</div>'
-    return (
+        return printable(f'{style}<div class="skfair">{body}</div>')
+    return printable(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'

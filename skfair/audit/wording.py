@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from numbers import Real
 from typing import Any
 
@@ -21,8 +22,15 @@ SHARES = (
     "change of ",
 )
 RATIO = "selection rate ratio"
+# not allowed in HTML, or not even in UTF-8
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 # parameters of this package's classifiers that weigh fairness, and that say which kind
 WEIGHTS, KINDS = ("lambda_", "alpha", "beta", "flip_fraction"), ("penalty", "criterion")
+
+
+def printable(text: str) -> str:
+    """Text as a page can hold it: control characters and halves of others are replaced."""
+    return UNPRINTABLE.sub("\ufffd", text)
 
 
 def is_share(measure: str) -> bool:

@@ -363,6 +363,24 @@ class TestOddities:
         assert set(report.about.groups) == {"$5_$", "everybody (2)", "gap (3)"}
         assert "$5_$" in report.to_html()
 
+    def test_control_characters_and_halves_of_characters_are_replaced(self, people, forest):
+        X, y, group = people
+        names = pd.Series(np.array(["a\x00b", "bell\x07", "half\ud800"])[np.arange(len(y)) % 3])
+        report = AuditReport.from_estimator(
+            forest,
+            X,
+            y,
+            sensitive_features=names,
+            names=("mo\x1bdel", "other"),
+            recourse={"max_iter": 2},
+            max_people=20,
+            random_state=0,
+        )
+        for text in (report.to_html(), report._repr_html_()):
+            assert not re.search("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]", text)
+            assert "bell\ufffd" in text
+            text.encode()
+
     @pytest.mark.parametrize("problem", ["one group", "no rows", "other labels"])
     def test_a_split_that_says_nothing_is_named(self, problem, people, forest):
         X, y, group = people
