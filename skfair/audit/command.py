@@ -12,23 +12,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.model_selection import train_test_split
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from .. import FaiRNClassifier
 from .._version import __version__
-from ..smoothing._tables import numeric_columns
+from ._columns import derived_columns, uninformative_columns
+from ._networks import METHODS
+from ._provenance import about_columns, about_data, about_rows, digest, versions
+from ._training import MAX_AUDITED, Trainer
+from ._validation import CONSTRAINTS
 from .models import load_model
 from .report import AuditReport
 from .tables import BadTable, read_table
-
-MOST_AUDITED = 50_000  # rows of a part that is audited
-CATEGORIES = 30  # of a column; rarer ones are taken together
-EPOCHS, STEPS = 30, 300  # training: epochs, and steps an epoch at most
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         data cannot be used.
     """
     parser = _parser()
-    args = parser.parse_args(argv)
+    args = _parse(parser, sys.argv[1:] if argv is None else argv)
     say = _silent if args.quiet else _say
     try:
         audit(args, say)
@@ -88,11 +82,11 @@ def audit(args: argparse.Namespace, say: Any) -> AuditReport:
     except ImportError as error:
         raise BadTable('figures need matplotlib: pip install "skfair-torch[plot]".') from error
     _check_place(args)
+    _check_options(args)
     say(f"reading {args.data}")
     table = read_table(args.data)
     say(f"{len(table):,} rows, {table.shape[1]} columns")
-    table = _without_gaps(table, args, say)
-    X = table.drop(columns=[args.target, *args.ignore])
+    _check_columns(table, args)
     settings = {
         "title": args.title or f"Fairness audit: {args.data.name}",
         "random_state": args.seed,
@@ -102,10 +96,8 @@ def audit(args: argparse.Namespace, say: Any) -> AuditReport:
         warnings.filterwarnings("ignore", message="Found unknown categories")
         warnings.showwarning = lambda message, *_, **__: say(f"note: {message}")
         try:
-            if args.model is None:
-                report = _compare(X, table, args, settings, say)
-            else:
-                report = _given(X, table, args, settings, say)
+            about = about_data(args, len(table))
+            report = (_compare if args.model is None else _given)(table, args, about, settings, say)
         except (ValueError, TypeError) as error:
             raise BadTable(str(error)) from error
     try:
@@ -120,114 +112,61 @@ def audit(args: argparse.Namespace, say: Any) -> AuditReport:
 
 
 def _compare(
-    X: pd.DataFrame, table: pd.DataFrame, args: argparse.Namespace, settings: dict, say: Any
+    table: pd.DataFrame, args: argparse.Namespace, about: dict, settings: dict, say: Any
 ) -> AuditReport:
-    """Train both on one part, audit on the other."""
+    """Train on one part, audit on another."""
+    needed = {args.target, *args.sensitive, *args.keep, *args.ignore}
+    left_out = dict.fromkeys(args.ignore, "--ignore") | uninformative_columns(table, needed)
+    table = _with_outcome(table, args, say)
+    X = table.drop(columns=[args.target, *left_out])
+    derived = derived_columns(X, table[args.sensitive])
+    hidden = [*args.sensitive, *derived] if args.drop_sensitive else []
     y, refused = _outcomes(table[args.target], args)
     groups = table[args.sensitive].astype(object)
-    train, test = _parts(y, groups, args)
-    say(f"training on {len(train):,} rows, auditing on {len(test):,}")
-    models = {}
-    for name, lambdas in (
-        ("FaiR-N", {}),
-        ("plain network", {"lambda_fairness": 0.0, "lambda_robustness": 0.0}),
-    ):
-        say(f"training the {name}")
-        models[name] = _pipeline(X, len(train), refused, args, lambdas).fit(
-            X.iloc[train],
-            y[train],
-            fairnclassifier__sensitive_features=groups.iloc[train],
-        )
-    seen = train[:MOST_AUDITED]
+    recourse = _recourse(X, derived, args)
+    columns = about_columns(X, left_out, hidden, recourse["actionable"])
+    for name, text in columns.items():
+        say(f"{name}: {text}")
+    if set(left_out) - set(args.ignore):
+        say("note: --keep COLUMN ... takes in columns that are left out")
+    trainer = Trainer(X, y, groups, (args.positive, refused), hidden, args, say)
+    trained = trainer.train()
+    parts, y = trained.parts, trainer.y
+    seen, test = parts.train[:MAX_AUDITED], parts.audited
     splits = {
         "training part": (X.iloc[seen], y[seen], groups.iloc[seen]),
         "audited part": (X.iloc[test], y[test], groups.iloc[test]),
     }
-    fair, plain = models.values()
     return AuditReport.from_estimator(
-        fair,
+        trained.fair,
         X.iloc[test],
         y[test],
         sensitive_features=groups.iloc[test],
-        baseline=plain,
-        names=tuple(models),
+        baseline=trained.plain,
+        names=trained.names,
         splits=splits,
+        unfavorable=trainer.refusing,
+        recourse=recourse,
+        headline=trained.headline,
+        provenance=about
+        | about_rows(len(table), parts, args)
+        | columns
+        | trained.provenance
+        | versions(),
         **settings,
     )
-
-
-def _pipeline(
-    X: pd.DataFrame, n_rows: int, refused: Any, args: argparse.Namespace, lambdas: dict
-) -> Pipeline:
-    """From a raw table to decisions; the groups need not be known for them."""
-    numbers = X.columns[numeric_columns(X)].tolist()
-    words = [c for c in X.columns if c not in numbers]
-    if args.drop_sensitive:
-        numbers, words = ([c for c in cs if c not in args.sensitive] for cs in (numbers, words))
-    if not numbers + words:
-        raise BadTable("no column is left to decide by.")
-    encode = ColumnTransformer(
-        [
-            (
-                "numbers",
-                make_pipeline(
-                    SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
-                ),
-                numbers,
-            ),
-            (
-                "words",
-                OneHotEncoder(
-                    max_categories=CATEGORIES,
-                    handle_unknown="infrequent_if_exist",
-                    sparse_output=False,
-                    dtype=np.float32,
-                ),
-                words,
-            ),
-        ]
-    )
-    batch_size = 256
-    while n_rows > STEPS * batch_size:
-        batch_size *= 2
-    network = FaiRNClassifier(
-        unfavorable=refused,
-        max_epochs=EPOCHS,
-        batch_size=batch_size,
-        random_state=args.seed,
-        verbose=not args.quiet,
-        **lambdas,
-    )
-    return Pipeline([("encode", encode), ("fairnclassifier", network)])
-
-
-def _parts(
-    y: np.ndarray, groups: pd.DataFrame, args: argparse.Namespace
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train and to audit on, alike in outcomes and, where it can be, in groups."""
-    cells = pd.Series(y).astype(str)
-    for name in groups:
-        finer = cells + "/" + groups[name].astype(str).to_numpy()
-        if finer.value_counts().min() >= 10:
-            cells = finer
-    size = min(round(args.test_size * len(y)), MOST_AUDITED)
-    rows = np.arange(len(y))
-    try:
-        return train_test_split(rows, test_size=size, stratify=cells, random_state=args.seed)
-    except ValueError as error:
-        raise BadTable(
-            f"{len(y)} rows are too few to train on one part and audit on another: {error}"
-        ) from error
 
 
 # -- a model that exists ----------------------------------------------------------------------
 
 
 def _given(
-    X: pd.DataFrame, table: pd.DataFrame, args: argparse.Namespace, settings: dict, say: Any
+    table: pd.DataFrame, args: argparse.Namespace, about: dict, settings: dict, say: Any
 ) -> AuditReport:
     """Audit a fitted model on all rows, or as many as can be."""
     model = load_model(args.model, say)
+    table = _with_outcome(table, args, say)
+    X = table.drop(columns=[args.target, *args.ignore])
     names = getattr(model, "feature_names_in_", None)
     if names is not None:
         if lacking := [str(name) for name in names if name not in X.columns]:
@@ -235,10 +174,12 @@ def _given(
         X = X[list(names)]
     y, refused = _in_the_models_words(model, table[args.target], args, say)
     rows = np.arange(len(y))
-    if len(y) > MOST_AUDITED:
-        rows = np.sort(np.random.default_rng(args.seed).permutation(rows)[:MOST_AUDITED])
-        say(f"auditing {MOST_AUDITED:,} rows, chosen at random")
+    if len(y) > MAX_AUDITED:
+        rows = np.sort(np.random.default_rng(args.seed).permutation(rows)[:MAX_AUDITED])
+        say(f"auditing {MAX_AUDITED:,} rows, chosen at random")
     groups = table[args.sensitive].astype(object).iloc[rows]
+    recourse = _recourse(X, derived_columns(X, table[args.sensitive]), args)
+    columns = about_columns(X, {}, [], recourse["actionable"])
     return AuditReport.from_estimator(
         model,
         X.iloc[rows],
@@ -246,6 +187,11 @@ def _given(
         sensitive_features=groups,
         unfavorable=refused,
         names=(args.model.name, "baseline"),
+        recourse=recourse,
+        provenance=about
+        | {"SHA-256 of the model": digest(args.model), "rows audited": f"{len(rows):,}"}
+        | columns
+        | versions(),
         **settings,
     )
 
@@ -277,33 +223,63 @@ def _in_the_models_words(
 # -- arguments and columns --------------------------------------------------------------------
 
 
-def _without_gaps(table: pd.DataFrame, args: argparse.Namespace, say: Any) -> pd.DataFrame:
-    """Check that the columns exist, and leave out rows without an outcome."""
-    for parameter, names in (
-        ("--target", [args.target]),
-        ("--sensitive", args.sensitive),
-        ("--ignore", args.ignore),
-    ):
-        if lacking := [name for name in names if name not in table.columns]:
-            raise BadTable(
-                f"{parameter}: {args.data} has no column {', '.join(map(repr, lacking))}; its "
-                f"columns are {', '.join(table.columns)}."
-            )
+def _check_options(args: argparse.Namespace) -> None:
+    """Refuse options that contradict each other."""
+    if args.model is not None:
+        for option in ("method", "constraint", "tolerance", "keep", "drop_sensitive"):
+            value = getattr(args, option)
+            if not (value is None or value is False or value == []):
+                raise BadTable(
+                    f"--{option.replace('_', '-')} is about networks that are trained; it does not "
+                    "go with --model."
+                )
+    for option in ("sensitive", "ignore", "keep", "immutable", "actionable"):
+        setattr(args, option, list(dict.fromkeys(getattr(args, option))))
     if args.target in args.sensitive:
         raise BadTable(f"--target and --sensitive both name {args.target!r}.")
     if both := sorted({args.target, *args.sensitive} & set(args.ignore)):
         raise BadTable(f"--ignore names {both}, which the audit needs.")
-    known = table[args.target].notna()
-    if not known.any():
+    fixed = {"--sensitive": args.sensitive, "--immutable": args.immutable}
+    contradictions = {("--keep", "--ignore"): set(args.keep) & set(args.ignore)} | {
+        ("--actionable", option): set(args.actionable) & set(names)
+        for option, names in fixed.items()
+    }
+    for options, names in contradictions.items():
+        if names:
+            raise BadTable(f"{' and '.join(options)} both name {sorted(names)}.")
+
+
+def _check_columns(table: pd.DataFrame, args: argparse.Namespace) -> None:
+    """Check that the columns exist, and those that are needed are not empty."""
+    for option in ("target", "sensitive", "ignore", "keep", "immutable", "actionable"):
+        names = getattr(args, option)
+        names = [names] if isinstance(names, str) else names
+        if lacking := [name for name in names if name not in table.columns]:
+            raise BadTable(
+                f"--{option}: {args.data} has no column {', '.join(map(repr, lacking))}; its "
+                f"columns are {', '.join(table.columns)}."
+            )
+    if table[args.target].isna().all():
         raise BadTable(f"column {args.target!r} is empty.")
+    if empty := [name for name in args.sensitive if table[name].isna().all()]:
+        raise BadTable(f"--sensitive: column {empty[0]!r} is empty.")
+
+
+def _with_outcome(table: pd.DataFrame, args: argparse.Namespace, say: Any) -> pd.DataFrame:
+    """Leave out rows without an outcome; the others keep their number."""
+    known = table[args.target].notna()
     if not known.all():
         say(f"note: {int((~known).sum()):,} rows without {args.target!r} are left out")
-    empty = [c for c in table.columns if c not in args.ignore and table[c].isna().all()]
-    args.sensitive = list(dict.fromkeys(args.sensitive))
-    if unusable := [c for c in empty if c in args.sensitive]:
-        raise BadTable(f"--sensitive: column {unusable[0]!r} is empty.")
-    empty = empty if args.model is None else []  # a model may ask for them
-    return table[known].drop(columns=empty).reset_index(drop=True)
+    return table[known]
+
+
+def _recourse(X: pd.DataFrame, derived: list[str], args: argparse.Namespace) -> dict:
+    """What may change in a counterfactual: not the sensitive columns, nor what is made of them."""
+    fixed = {*args.sensitive, *args.immutable, *derived} - set(args.actionable)
+    free = args.actionable or X.columns
+    if unused := [name for name in args.actionable if name not in X.columns]:
+        raise BadTable(f"--actionable names {unused}, by which nothing is decided.")
+    return {"actionable": [name for name in free if name not in fixed]}
 
 
 def _outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, Any]:
@@ -363,23 +339,92 @@ def _parser() -> argparse.ArgumentParser:
     audit_ = commands.add_parser(
         "audit",
         help="write a report on how a classifier treats groups",
-        description="Train a plain and a FaiR-N network on a table and write a report that "
-        "compares them; or, with --model, report on a model that exists.",
+        description="Train a plain network and fair ones on a table, choose among these, and "
+        "write a report that compares them; or, with --model, report on a model that exists.",
     )
+    audit_.set_defaults(typed=None)
     add = audit_.add_argument
-    add("data", type=Path, help="CSV file with a header; it may be compressed (.gz, .zip, ...)")
-    add("--target", required=True, help="column with the outcome")
-    add("--positive", required=True, help="the favourable outcome")
-    add("--sensitive", required=True, nargs="+", metavar="COLUMN", help="columns of the groups")
+    columns = {"nargs": "+", "metavar": "COLUMN", "action": "extend"}
+    add(
+        "data",
+        type=Path,
+        nargs="?",
+        help="CSV file with a header; it may be compressed (.gz, .zip, ...)",
+    )
+    add("--target", required=True, metavar="COLUMN", help="the outcome")
+    add("--positive", "--favorable", required=True, metavar="VALUE", help="the favorable outcome")
+    add("--sensitive", required=True, help="columns of the groups", **columns)
     add("--out", type=Path, default=Path("audit.html"), help="report (default audit.html)")
     add("--model", type=Path, help="fitted model (.skops, or .joblib from people you trust)")
-    add("--ignore", nargs="+", default=[], metavar="COLUMN", help="columns not to be used")
+    add(
+        "--method",
+        choices=list(METHODS),
+        help="how fair networks are trained: FaiR-N (default), a penalty on differences between "
+        "groups, or decision rationale alignment",
+    )
+    add(
+        "--constraint",
+        choices=list(CONSTRAINTS),
+        help="the difference between groups by which one of the networks is chosen (default: "
+        + ", ".join(f"{name} {method.constraints[0]}" for name, method in METHODS.items())
+        + ")",
+    )
+    add(
+        "--tolerance",
+        type=_tolerance,
+        help="how large it may be (default "
+        + ", ".join(f"{name} {usual:g}" for name, (*_, usual) in CONSTRAINTS.items())
+        + ")",
+    )
+    add("--ignore", default=[], help="columns not to be used", **columns)
+    add(
+        "--keep",
+        default=[],
+        help="columns to be used although they look like numbers of rows, "
+        "identifiers, weights or the like",
+        **columns,
+    )
+    add(
+        "--immutable",
+        default=[],
+        help="columns that nobody can change, beside the sensitive ones and those whose names say "
+        "that they mean the same",
+        **columns,
+    )
+    add("--actionable", default=[], help="the only columns that people can change", **columns)
     add("--drop-sensitive", action="store_true", help="hide the groups from trained networks")
     add("--test-size", type=_share, default=0.25, help="part that is audited (default 0.25)")
     add("--title", help="of the report")
     add("--seed", type=int, default=0, help="of everything random (default 0)")
     add("--quiet", action="store_true", help="no progress on standard error")
     return parser
+
+
+def _parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """Parse; the table may stand anywhere, behind an option with several values too."""
+    args, others = parser.parse_known_args(argv)
+    if args.data is None and others and not others[0].startswith("-"):
+        args.data = Path(others.pop(0))
+    if others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    if args.data is None:
+        options = (args.sensitive, args.ignore, args.keep, args.immutable, args.actionable)
+        swallowed = [values for values in options if values and Path(values[-1]).is_file()]
+        if len(swallowed) != 1 or len(swallowed[0]) == 1:
+            parser.error("the following arguments are required: data (an existing CSV file)")
+        args.data = Path(swallowed[0].pop())
+    args.typed = list(argv)
+    return args
+
+
+def _tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
+    return value
 
 
 def _share(text: str) -> float:

@@ -1,7 +1,10 @@
 """The command: any CSV, clear errors, nothing half-written."""
 
+import dataclasses
 import gzip
+import hashlib
 import re
+import shlex
 import subprocess
 import sys
 
@@ -11,11 +14,11 @@ import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skfair import FaiRNClassifier
-from skfair.audit import command
+from skfair import DRAlignClassifier, FaiRNClassifier, PenaltyClassifier
+from skfair.audit import _networks, _validation, command
 from skfair.audit.command import main
 from skfair.audit.tables import read_table
 
@@ -41,7 +44,7 @@ def table():
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """One epoch, few resamples: what is trained is not the point."""
-    monkeypatch.setattr(command, "EPOCHS", 2)
+    monkeypatch.setattr(_networks, "EPOCHS", 2)
     original = command.AuditReport.from_estimator
 
     def quick(*args, **kwargs):
@@ -113,7 +116,7 @@ class TestTraining:
         output = capsys.readouterr()
         assert output.out == ""
         assert "8 rows without 'paid' are left out" in output.err
-        assert "training on 294 rows, auditing on 98" in output.err
+        assert "training on 220 rows, choosing on 74, auditing on 98" in output.err
         assert f"written to {out}" in output.err
         assert sorted(p.name for p in tmp_path.iterdir()) == ["data.csv", "out.html"]
 
@@ -145,6 +148,288 @@ class TestTraining:
         )
         assert result.returncode == 0
         assert "--sensitive COLUMN [COLUMN ...]" in result.stdout
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the report was asked to be about; it is not made."""
+    found = {}
+
+    class Report:
+        def to_html(self, path):
+            path.write_text("report")
+
+    def from_estimator(estimator, X, y, **kwargs):
+        found.update(kwargs, estimator=estimator, X=X, y=y)
+        return Report()
+
+    monkeypatch.setattr(command.AuditReport, "from_estimator", from_estimator)
+    return found
+
+
+class TestOptions:
+    @pytest.mark.parametrize(
+        "order",
+        [
+            "DATA --target paid --positive yes --sensitive sex job",
+            "--target paid --positive yes --sensitive sex job DATA",
+            "--sensitive sex job DATA --target paid --positive yes",
+            "--target paid DATA --positive yes --sensitive sex job",
+            "--sensitive sex --target paid --sensitive job --ignore hours DATA --positive yes",
+        ],
+    )
+    def test_the_table_may_stand_anywhere(self, order, table, tmp_path, asked):
+        path = tmp_path / "data.csv"
+        table.to_csv(path, index=False)
+        arguments = [str(path) if word == "DATA" else word for word in order.split()]
+        assert main(["audit", *arguments, "--out", str(tmp_path / "out.html"), "--quiet"]) == 0
+        assert list(asked["sensitive_features"]) == ["sex", "job"]
+        assert asked["provenance"]["command"].startswith("python -m skfair audit ")
+
+    def test_a_table_is_missed(self, capsys, tmp_path, table):
+        table.to_csv(tmp_path / "data.csv", index=False)
+        for swallowed in (["sex"], ["sex", "absent.csv"], [str(tmp_path / "data.csv")]):
+            with pytest.raises(SystemExit) as stop:
+                main(["audit", "--target", "paid", "--positive", "yes", "--sensitive", *swallowed])
+            assert stop.value.code == 2
+            assert "required: data" in capsys.readouterr().err
+        with pytest.raises(SystemExit):
+            main(
+                ["audit", "x.csv", "y.csv", "--target", "a", "--positive", "b", "--sensitive", "c"]
+            )
+        assert "unrecognized arguments: y.csv" in capsys.readouterr().err
+
+    def test_favorable_is_another_name_of_positive(self, table, tmp_path, asked):
+        path = tmp_path / "data.csv"
+        table.to_csv(path, index=False)
+        arguments = ["audit", str(path), "--target", "paid", "--favorable", "no"]
+        assert (
+            main([*arguments, "--sensitive", "sex", "--quiet", "--out", str(path) + ".html"]) == 0
+        )
+        assert asked["unfavorable"] == "yes"
+
+    def test_sensitive_columns_and_what_is_made_of_them_never_change(self, table, tmp_path, asked):
+        path = tmp_path / "data.csv"
+        rows = table.assign(sex_man=(table["sex"] == "man") * 1, gender=table["sex"], country="x y")
+        rows.loc[0, "country"] = "z"
+        rows.to_csv(path, index=False)
+
+        def changing(*more):
+            assert run(path, *more)[0] == 0
+            return asked["recourse"]["actionable"]
+
+        assert changing() == ["job", "wage", "hours", "country"]
+        assert changing("--immutable", "country", "job") == ["wage", "hours"]
+        assert changing("--actionable", "hours") == ["hours"]
+        assert changing("--actionable", "hours", "sex_man") == ["hours", "sex_man"]
+        fixed = asked["provenance"]["columns that people cannot change"]
+        assert fixed == "sex, job, wage, gender, country"
+
+    def test_hidden_groups_are_hidden_in_every_dress(self, table, tmp_path, asked):
+        path = tmp_path / "data.csv"
+        rows = table.assign(sex_man=(table["sex"] == "man") * 1)
+        rows.to_csv(path, index=False)
+        assert run(path, "--drop-sensitive")[0] == 0
+        used = [c for _, _, columns in asked["estimator"][0].transformers_ for c in columns]
+        assert sorted(set(used) - {"sex", "sex_man"}) == ["hours", "job", "wage"]
+        other = asked["X"].assign(sex=asked["X"]["sex"].iloc[0], sex_man=1)
+        for model in (asked["estimator"], asked["baseline"]):
+            np.testing.assert_array_equal(
+                model.predict_proba(asked["X"]), model.predict_proba(other)
+            )
+
+    def test_columns_that_say_nothing_are_left_out_and_named(self, table, tmp_path, asked, capsys):
+        path = tmp_path / "data.csv"
+        rows = table.assign(fnlwgt=np.arange(400) ** 2, split="test", same=1, id=np.arange(400) * 3)
+        rows.loc[::2, "split"] = "train"
+        rows.to_csv(path)  # with row numbers
+        arguments = ["audit", str(path), "--target", "paid", "--positive", "yes"]
+        arguments += ["--sensitive", "sex", "--out", str(tmp_path / "out.html")]
+        assert main(arguments) == 0
+        assert list(asked["X"]) == ["sex", "job", "wage", "hours"]
+        said, told = capsys.readouterr().err, asked["provenance"]["columns left out"]
+        for text in (said, told):
+            for name in ("Unnamed: 0 (row numbers)", "fnlwgt (weight of a sample)", "split (part"):
+                assert name in text
+        assert "--keep COLUMN" in said
+        assert main([*arguments, "--keep", "fnlwgt", "id", "--ignore", "job"]) == 0
+        assert list(asked["X"]) == ["sex", "wage", "hours", "fnlwgt", "id"]
+        assert "job (--ignore)" in asked["provenance"]["columns left out"]
+
+    def test_what_it_takes_to_make_the_report_again(self, table, tmp_path, asked):
+        path = tmp_path / "da ta.csv"
+        rows = table.copy()
+        rows.loc[::9, "wage"] = np.nan
+        rows.loc[5:9, "paid"] = np.nan
+        rows.to_csv(path, index=False)
+        assert run(path, "--seed", "3")[0] == 0
+        told = asked["provenance"]
+        assert told["SHA-256 of the file"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert shlex.split(told["command"])[:5] == ["python", "-m", "skfair", "audit", str(path)]
+        assert told["command"].endswith("--quiet --seed 3") and told["seed"] == "3"
+        assert told["file"] == "da ta.csv, 400 rows" and told["rows with an outcome"] == "395"
+        assert told["split"].startswith("222 to train on, 74 to choose by, 99 to audit on")
+        assert (
+            told["missing values"]
+            == f"in {rows['wage'][rows['paid'].notna()].isna().sum()} rows (wage 44)"
+        )
+        assert "median" in told["training"]
+        assert told["columns of numbers"] == "wage, hours"
+        assert told["columns of categories"] == "sex, job"
+        assert told["outcome"] == "paid; favorable is yes"
+        for name in ("skfair", "torch", "scikit-learn", "Python"):
+            assert f"{name} " in told["versions"]
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            (["--keep", "job", "--ignore", "job"], r"--keep and --ignore both name \['job'\]"),
+            (["--actionable", "sex"], r"--actionable and --sensitive both name \['sex'\]"),
+            (
+                ["--actionable", "job", "--immutable", "job"],
+                r"--actionable and --immutable both name \['job'\]",
+            ),
+            (["--actionable", "job", "--ignore", "job"], r"--actionable names \['job'\]"),
+            (["--keep", "nothing"], "--keep: .* has no column 'nothing'"),
+            (["--immutable", "nothing"], "--immutable: .* has no column 'nothing'"),
+            (
+                ["--method", "penalty", "--constraint", "recourse_gap"],
+                "--constraint recourse_gap does not go with --method penalty, which takes equal",
+            ),
+            (
+                ["--method", "penalty", "--model", "x"],
+                "--method is about networks that are trained",
+            ),
+            (["--tolerance", "0", "--model", "x"], "--tolerance is about networks"),
+        ],
+    )
+    def test_contradictions(self, more, message, table, tmp_path, capsys):
+        path = tmp_path / "data.csv"
+        table.to_csv(path, index=False)
+        code, out = run(path, *more)
+        said = capsys.readouterr().err
+        assert code == 2 and said.count("\n") == 1 and not out.exists()
+        assert re.search(message, said), said
+
+    @pytest.mark.parametrize("tolerance", ["-1", "nan", "inf", "x"])
+    def test_a_tolerance_is_a_number(self, tolerance, capsys):
+        with pytest.raises(SystemExit):
+            main(["audit", "x.csv", f"--tolerance={tolerance}"])
+        assert f"must be 0 or more, got {tolerance}" in capsys.readouterr().err
+
+
+class TestChoice:
+    @pytest.fixture
+    def people(self):
+        """Enough of two groups to tell who pays."""
+        rng = np.random.default_rng(0)
+        sex = rng.choice(["woman", "man"], 2400)
+        x = rng.normal(size=2400) + (sex == "man")
+        good = x + rng.normal(size=2400) > 0.8
+        return pd.DataFrame({"sex": sex, "x": x.round(3), "paid": np.where(good, "yes", "no")})
+
+    @pytest.mark.parametrize(
+        ("method", "kind", "name"),
+        [
+            ("fairn", FaiRNClassifier, r"FaiR-N network \(lambda 0\.\d+\)"),
+            (
+                "penalty",
+                PenaltyClassifier,
+                r"network with a penalty on equalized odds \(alpha \S+\)",
+            ),
+            (
+                "dralign",
+                DRAlignClassifier,
+                r"DRAlign network for demographic parity \(lambda \S+\)",
+            ),
+        ],
+    )
+    def test_networks_are_called_what_they_are(self, method, kind, name, people, tmp_path, asked):
+        people.to_csv(tmp_path / "data.csv", index=False)
+        assert run(tmp_path / "data.csv", "--method", method)[0] == 0
+        assert re.fullmatch(name, asked["names"][0]) and asked["names"][1] == "plain network"
+        fair, plain = asked["estimator"][-1], asked["baseline"][-1]
+        assert type(fair) is kind
+        weight = float(re.search(r"[\d.]+(?=\)$)", asked["names"][0]).group())
+        parameters = fair.get_params()
+        assert weight in (parameters.get("lambda_fairness"), parameters.get("alpha"))
+        assert plain.lambda_fairness == plain.lambda_robustness == 0
+        tried = asked["provenance"]["networks tried"]
+        assert len(tried.split("; ")) >= 4 and tried.startswith("plain network: accuracy ")
+
+    @pytest.mark.parametrize("method", ["penalty", "dralign"])
+    @pytest.mark.parametrize("favorable", ["yes", "no"])
+    def test_equal_opportunity_is_that_of_the_favorable_outcome(
+        self, method, favorable, people, tmp_path, asked
+    ):
+        people.to_csv(tmp_path / "data.csv", index=False)
+        asked_for = ("--method", method, "--constraint", "equal_opportunity")
+        assert run(tmp_path / "data.csv", *asked_for, positive=favorable)[0] == 0
+        other = {"yes": "no", "no": "yes"}[favorable]
+        assert asked["estimator"].classes_.tolist() == sorted(asked["estimator"].classes_)
+        assert asked["estimator"].classes_[1] == favorable
+        assert asked["unfavorable"].strip() == other
+        counts = {label.strip(): int((asked["y"] == label).sum()) for label in set(asked["y"])}
+        share = (people["paid"] == favorable).mean()
+        assert counts[favorable] == pytest.approx(share * len(asked["y"]), abs=2)
+
+    def test_rows_to_choose_by_are_neither_trained_on_nor_audited(
+        self, people, tmp_path, asked, monkeypatch
+    ):
+        seen = {"train": set(), "choose": set()}
+        fit, judge = Pipeline.fit, _validation.Validation.judge
+        monkeypatch.setattr(
+            Pipeline,
+            "fit",
+            lambda self, X, *a, **k: (seen["train"].update(X.index), fit(self, X, *a, **k))[1],
+        )
+        monkeypatch.setattr(
+            _validation.Validation,
+            "judge",
+            lambda self, model: (seen["choose"].update(self.X.index), judge(self, model))[1],
+        )
+        people.to_csv(tmp_path / "data.csv", index=False)
+        assert run(tmp_path / "data.csv")[0] == 0
+        parts = [seen["train"], seen["choose"], set(asked["X"].index)]
+        assert sum(map(len, parts)) == len(set.union(*parts)) == 2400
+        assert [len(part) for part in parts] == [1350, 450, 600]
+
+    def test_the_first_line_says_that_somebody_pays(self, people, tmp_path, asked, monkeypatch):
+        judge = _validation.Validation.judge
+
+        def harmful(self, model):
+            """Networks with a fairness term accept no women."""
+            accuracy, gap, rates = judge(self, model)
+            if model[-1].lambda_fairness:
+                accepted = rates.accepted.copy()
+                accepted[rates.names.index("woman")] = 0.0
+                rates = dataclasses.replace(rates, accepted=accepted)
+            return accuracy, gap + 1, rates
+
+        monkeypatch.setattr(_validation.Validation, "judge", harmful)
+        people.to_csv(tmp_path / "data.csv", index=False)
+        assert run(tmp_path / "data.csv")[0] == 0
+        assert asked["headline"][0].startswith("None of the 5 networks with a fairness term should")
+        assert "acceptance of woman 0.000 instead of" in asked["headline"][0]
+        assert asked["names"][0].startswith("FaiR-N network")
+
+    def test_the_choice_keeps_to_the_tolerance(self, people, tmp_path, asked):
+        people.to_csv(tmp_path / "data.csv", index=False)
+        assert run(tmp_path / "data.csv", "--tolerance", "100")[0] == 0
+        assert "within the tolerance of 100" in asked["headline"][0] or (
+            "keeps to the tolerance of 100 already" in asked["headline"][0]
+        )
+        assert run(tmp_path / "data.csv", "--tolerance", "0")[0] == 0
+        assert re.search(
+            "keeps to the tolerance of 0 without|smaller recourse", asked["headline"][0]
+        )
+
+    def test_too_few_people_to_choose_by_are_trained_on(self, table, tmp_path, asked):
+        table.iloc[:120].to_csv(tmp_path / "data.csv", index=False)
+        assert run(tmp_path / "data.csv")[0] == 0
+        assert asked["names"][0] == "FaiR-N network (lambda 0.5)"
+        assert asked["headline"][0].startswith("The table has too few people to choose")
+        assert asked["provenance"]["split"].startswith("90 to train on, 30 to audit on")
 
 
 class TestModels:

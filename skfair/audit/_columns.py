@@ -1,0 +1,146 @@
+"""Which columns of a raw table say something about people, and which say who they are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import is_integer_dtype
+
+from ..smoothing._tables import numeric_columns
+
+MIN_ROWS = 20  # in fewer, all values can differ by chance
+PARTS = {"train", "training", "test", "testing", "valid", "validation", "val", "dev", "holdout"}
+SPLITS = {"split", "fold", "folds", "kfold", "partition", "subset", "cv"}
+ROW_NUMBERS = {"index", "idx", "row", "rows", "rownum", "rowname", "rownames", "rowid", "rownumber"}
+IDENTIFIERS = {"id", "ids", "uid", "uuid", "guid", "identifier", "ssn", "pid"}
+# Weights of surveys, by names that mean nothing else: "weight" alone is also what people weigh.
+SAMPLING_WEIGHT = re.compile(
+    r"fnl?w(gh?)?t|fin(al)?_?w(ei)?(gh?)?t\w*|perwt\w*|hhwt|p?wgtp\d*|wt(fa|int|mec|ssall)\w*"
+    r"|(sampl(e|ing)|survey|person|replicate|design|analysis|case)_?(weights?|wgts?|wts?)"
+)
+# Names by which the same attribute goes.
+FAMILIES = (
+    {"sex", "gender"},
+    {"race", "ethnicity", "ethnic", "ethnicgroup"},
+    {"age", "ages", "birth", "birthdate", "birthday", "birthyear", "dob", "yob"},
+    {"religion", "religious", "faith"},
+    {"disability", "disabled"},
+)
+QUALIFIERS = {"is", "was", "flag", "code", "ind", "indicator", "dummy", "cat", "group"}
+
+
+def uninformative_columns(table: pd.DataFrame, needed: Iterable[str]) -> dict[str, str]:
+    """Columns that a network should not be trained on, and why.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n, n_columns)
+        All rows of the file.
+    needed : iterable of str
+        Columns that are not looked at: the outcome, those of the groups, those the user keeps.
+
+    Returns
+    -------
+    dict of str to str
+        Name to reason: empty or constant, row numbers, identifiers, which part of the data a row
+        belongs to, weights of a sample. Numbers that merely differ in all rows, such as amounts,
+        are not among them.
+    """
+    needed = set(needed)
+    found = {name: _reason(name, table[name]) for name in table.columns if name not in needed}
+    return {name: reason for name, reason in found.items() if reason}
+
+
+def _reason(name: str, column: pd.Series) -> str:
+    known = column.dropna()
+    if known.empty:
+        return "empty"
+    n_values = known.nunique()
+    if n_values == 1 and (len(known) == len(column) or numeric_columns(column.to_frame())):
+        return "the same in every row"
+    words = name_words(name)
+    if SAMPLING_WEIGHT.fullmatch("_".join(words)):
+        return "weight of a sample"
+    if _is_row_number(name, words, known):
+        return "row numbers"
+    texts = set(known.astype(str).str.lower()) if n_values <= 20 else set()
+    if words and set(words) <= SPLITS or texts and texts <= PARTS:
+        return "part of the data to which a row belongs"
+    if len(known) < MIN_ROWS:
+        return ""
+    numeric, differ = bool(numeric_columns(known.to_frame())), n_values / len(known)
+    if words and words[-1] in IDENTIFIERS and (not numeric or _is_whole(known)) and differ > 0.5:
+        return "identifier"
+    return "another text in almost every row" if not numeric and differ > 0.9 else ""
+
+
+def _is_row_number(name: str, words: list[str], known: pd.Series) -> bool:
+    unnamed = bool(re.fullmatch(r"(Unnamed: \d+)?", name))
+    if not numeric_columns(known.to_frame()) or not _is_whole(known):
+        return unnamed and known.is_unique and len(known) >= MIN_ROWS
+    if unnamed:
+        return True
+    if not known.is_unique:
+        return False
+    if set(words) <= ROW_NUMBERS | {"number", "no", "nr"} and set(words) & ROW_NUMBERS:
+        return True
+    return len(known) >= MIN_ROWS and known.max() - known.min() == len(known) - 1
+
+
+def _is_whole(known: pd.Series) -> bool:
+    return is_integer_dtype(known) or bool(np.equal(np.mod(known, 1), 0).all())
+
+
+def derived_columns(names: Iterable[str], sensitive: pd.DataFrame) -> list[str]:
+    """Columns whose names say that they are made from a sensitive one, or mean the same.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of columns.
+    sensitive : DataFrame of shape (n, n_attributes)
+        Columns of the groups.
+
+    Returns
+    -------
+    list of str
+        Such as ``sex_Male``, ``is_female`` and ``gender-code`` for ``sex``; not the sensitive ones.
+    """
+    meanings, values = [], []
+    for name in sensitive:
+        words = name_words(name)
+        meanings.append(words)
+        for family in FAMILIES:
+            if family & {*words, "".join(words)}:
+                meanings += [[word] for word in family]
+        levels = pd.unique(sensitive[name].dropna())
+        values += [name_words(str(level)) for level in levels if not _is_number(level)]
+
+    def is_derived(name: str) -> bool:
+        words = name_words(name)
+        bare = [word for word in words if word not in QUALIFIERS]
+        return bool(bare) and (bare in values or any(_contains(words, part) for part in meanings))
+
+    return [name for name in names if name not in sensitive.columns and is_derived(name)]
+
+
+def name_words(name: str) -> list[str]:
+    """The words of a name: ``["is", "female"]`` of isFemale, is_female and Is Female."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return re.findall(r"[^\W_]+", apart.lower())
+
+
+def _contains(words: list[str], part: list[str]) -> bool:
+    starts = range(len(words) - len(part) + 1)
+    return bool(part) and any(words[i : i + len(part)] == part for i in starts)
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""The networks that the command trains: a plain one, and a method's with a few weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from .. import DRAlignClassifier, FaiRNClassifier, PenaltyClassifier
+from ..smoothing._tables import numeric_columns
+
+CATEGORIES = 30  # of a column; rarer ones are taken together
+EPOCHS, STEPS = 30, 300  # epochs, and steps an epoch at most
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to train fair networks.
+
+    Attributes
+    ----------
+    title : str
+        Of such a network; ``{constraint}`` is filled in.
+    kind : type
+        The estimator.
+    weight, symbol : str
+        Its parameter that weighs the fairness term, and how it is called.
+    weights : tuple of float
+        Those that are tried.
+    usual : float
+        The one that is taken where there are too few people to choose.
+    constraints : tuple of str
+        What can be asked of it; the first is the default.
+    term : str or None
+        The parameter that takes the constraint.
+    """
+
+    title: str
+    kind: type
+    weight: str
+    symbol: str
+    weights: tuple[float, ...]
+    usual: float
+    constraints: tuple[str, ...]
+    term: str | None = None
+
+    def name(self, constraint: str, weight: float) -> str:
+        """What a network of this kind is called."""
+        if not weight:
+            return PLAIN_NAME
+        title = self.title.format(constraint=constraint.replace("_", " "))
+        return f"{title} ({self.symbol} {weight:g})"
+
+    def parameters(self, constraint: str, weight: float) -> dict[str, Any]:
+        """Parameters of the estimator."""
+        return {self.weight: weight} | ({} if self.term is None else {self.term: constraint})
+
+
+METHODS = {
+    "fairn": Method(
+        "FaiR-N network",
+        FaiRNClassifier,
+        "lambda_fairness",
+        "lambda",
+        (0.02, 0.05, 0.1, 0.2, 0.5),
+        0.5,
+        ("recourse_gap", "demographic_parity", "equalized_odds", "equal_opportunity"),
+    ),
+    "penalty": Method(
+        "network with a penalty on {constraint}",
+        PenaltyClassifier,
+        "alpha",
+        "alpha",
+        (0.1, 0.2, 0.5, 1.0, 2.0),
+        1.0,
+        ("equalized_odds", "equal_opportunity", "demographic_parity"),
+        "penalty",
+    ),
+    "dralign": Method(
+        "DRAlign network for {constraint}",
+        DRAlignClassifier,
+        "lambda_fairness",
+        "lambda",
+        (0.1, 0.4, 1.0, 3.0),
+        0.4,
+        ("demographic_parity", "equalized_odds", "equal_opportunity"),
+        "criterion",
+    ),
+}
+PLAIN_NAME = "plain network"
+PLAIN = {"lambda_fairness": 0.0, "lambda_robustness": 0.0}
+
+
+def column_kinds(X: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Names of the columns of numbers, and of those of categories."""
+    numbers = X.columns[numeric_columns(X)].tolist()
+    return numbers, [name for name in X.columns if name not in numbers]
+
+
+def pipeline(X: pd.DataFrame, hidden: list[str], network: Any) -> Pipeline:
+    """From a raw table to decisions; columns that are ``hidden`` are not looked at."""
+    numbers, words = ([name for name in names if name not in hidden] for names in column_kinds(X))
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
+    one_hot = OneHotEncoder(
+        max_categories=CATEGORIES,
+        handle_unknown="infrequent_if_exist",
+        sparse_output=False,
+        dtype=np.float32,
+    )
+    encode = ColumnTransformer(
+        [("numbers", make_pipeline(fill, StandardScaler()), numbers), ("words", one_hot, words)]
+    )
+    return Pipeline([("encode", encode), ("network", network)])
+
+
+def batch_size(n_rows: int) -> int:
+    """Rows of a batch, of which there are at most ``STEPS``."""
+    size = 256
+    while n_rows > STEPS * size:
+        size *= 2
+    return size

@@ -1,0 +1,102 @@
+"""What it takes to make a report again."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .._version import __version__
+from . import _networks as networks
+
+
+def about_data(args: argparse.Namespace, n_rows: int) -> dict[str, str]:
+    """The file, and what was asked about it."""
+    told = {}
+    if args.typed is not None:
+        told["command"] = shlex.join(["python", "-m", "skfair", *args.typed])
+    told["file"] = f"{args.data.name}, {n_rows:,} rows"
+    told["SHA-256 of the file"] = digest(args.data)
+    told["outcome"] = f"{args.target}; favorable is {args.positive}"
+    told["groups"] = ", ".join(args.sensitive)
+    told["row numbers"] = "the file's, from 0, the header not counted"
+    return told
+
+
+def about_rows(n_rows: int, parts: Any, args: argparse.Namespace) -> dict[str, str]:
+    """Who was trained on, chosen by and audited."""
+    sizes = {
+        "to train on": parts.train,
+        "to choose by": parts.validation,
+        "to audit on": parts.audited,
+    }
+    used = ", ".join(f"{len(rows):,} {purpose}" for purpose, rows in sizes.items() if len(rows))
+    return {
+        "rows with an outcome": f"{n_rows:,}",
+        "split": f"{used}; drawn at random, alike in outcomes and, where they are large, groups",
+        "seed": str(args.seed),
+        "training": f"{networks.EPOCHS} epochs, batches of {networks.batch_size(len(parts.train))}"
+        "; missing numbers are the median of the rows to train on, missing categories one of "
+        "their own",
+    }
+
+
+def about_columns(
+    X: pd.DataFrame,
+    left_out: Mapping[str, str],
+    hidden: Sequence[str],
+    actionable: Sequence[str],
+) -> dict[str, str]:
+    """By what is decided, what is left out and why, and what is missing.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n, n_features)
+        Columns that are handed on.
+    left_out : mapping of str to str
+        Columns of the file that are not, and the reason.
+    hidden : sequence of str
+        Columns of X that networks do not see.
+    actionable : sequence of str
+        Columns that may change in counterfactuals.
+    """
+    used = X.drop(columns=list(hidden))
+    numbers, words = networks.column_kinds(used)
+    told = {
+        "columns of numbers": _names(numbers),
+        "columns of categories": _names(words),
+        "columns left out": _names([f"{name} ({why})" for name, why in left_out.items()]),
+    }
+    if hidden:
+        told["columns hidden from the networks"] = _names(hidden)
+    told["columns that people cannot change"] = _names([c for c in X if c not in set(actionable)])
+    gaps = used.isna().sum()
+    counts = ", ".join(f"{name} {n:,}" for name, n in gaps[gaps > 0].items())
+    told["missing values"] = "none"
+    if counts:
+        rows = int(used.isna().any(axis=1).sum())
+        told["missing values"] = f"in {rows:,} rows ({counts})"
+    return told
+
+
+def versions() -> dict[str, str]:
+    """Of what computed the report."""
+    others = ", ".join(f"{name} {version(name)}" for name in ("torch", "scikit-learn", "pandas"))
+    return {"versions": f"skfair {__version__}, {others}, Python {platform.python_version()}"}
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,210 @@
+"""Train on one part of a table, choose on another, audit on a third."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline
+
+from ..sensitive import GroupEncoder
+from . import _networks as networks
+from ._choice import Candidate, choose, harms
+from ._validation import CONSTRAINTS, Validation
+from ._words import headline, not_chosen, reached, rule
+from .tables import BadTable
+
+MAX_AUDITED = 50_000  # rows
+VALIDATION_SHARE = 0.25  # of the rows that are not audited
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Positions of the rows of each part; nobody is in two."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    audited: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came out of training.
+
+    Attributes
+    ----------
+    fair, plain : Pipeline
+        The networks to be compared.
+    names : tuple of str
+        What they are called.
+    parts : Parts
+        The rows.
+    headline : list of str
+        How the first was chosen.
+    provenance : dict of str to str
+        The same at length.
+    """
+
+    fair: Pipeline
+    plain: Pipeline
+    names: tuple[str, str]
+    parts: Parts
+    headline: list[str]
+    provenance: dict[str, str]
+
+
+class Trainer:
+    """Networks of one method for one table.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n, n_features)
+        Columns that may be used.
+    y : ndarray of shape (n,)
+        Outcomes, one of them favorable.
+    groups : DataFrame of shape (n, n_attributes)
+        Sensitive features.
+    labels : tuple of label
+        The favorable outcome and the other one.
+    hidden : list of str
+        Columns of X that the networks do not see.
+    args : Namespace
+        Parsed arguments.
+    say : callable
+        Told of the progress.
+    """
+
+    def __init__(
+        self,
+        X: pd.DataFrame,
+        y: np.ndarray,
+        groups: pd.DataFrame,
+        labels: tuple[Any, Any],
+        hidden: list[str],
+        args: argparse.Namespace,
+        say: Any,
+    ) -> None:
+        if not set(X.columns) - set(hidden):
+            raise BadTable("no column is left to decide by.")
+        GroupEncoder().encode(groups)  # complains before the work is done
+        self.X, self.y, self.groups, self.hidden = X, y, groups, hidden
+        (self.accepting, self.refusing), self.args, self.say = labels, args, say
+        self.method = networks.METHODS[args.method or "fairn"]
+        self.constraint = args.constraint or self.method.constraints[0]
+        if self.constraint not in self.method.constraints:
+            raise BadTable(
+                f"--constraint {self.constraint} does not go with --method {args.method}, which "
+                f"takes {', '.join(self.method.constraints)}."
+            )
+        given, usual = args.tolerance, CONSTRAINTS[self.constraint][2]
+        self.tolerance = usual if given is None else given
+        self._order_labels()
+
+    def _order_labels(self) -> None:
+        """See to it that equal opportunity is that of the people with a favorable outcome.
+
+        Estimators that cannot be told which label is unfavorable compare people with the second.
+        """
+        known = "unfavorable" in signature(self.method.kind).parameters
+        if self.constraint == "equal_opportunity" and not known and self.refusing > self.accepting:
+            others, self.refusing = self.y == self.refusing, f" {self.refusing}"  # sorts first
+            self.y = np.where(others, self.refusing, self.y).astype(object)
+
+    def train(self) -> Trained:
+        """Train a plain network and fair ones, and choose among these."""
+        parts = self._split()
+        validation = self._validation(parts.validation)
+        if not validation.can_tell():
+            return self._train_one(parts)
+        self.say(
+            f"training on {len(parts.train):,} rows, choosing on {len(parts.validation):,}, "
+            f"auditing on {len(parts.audited):,}"
+        )
+        models, candidates, rates = {}, [], {}
+        for weight in (0.0, *self.method.weights):
+            name = self.method.name(self.constraint, weight)
+            models[name] = self._fit(weight, parts.train)
+            accuracy, gap, rates[name] = validation.judge(models[name])
+            harmed = tuple(harms(rates[networks.PLAIN_NAME], rates[name]))
+            candidates.append(Candidate(name, weight, accuracy, gap, harmed))
+            self.say(f"{name}: {reached(candidates[-1], self.constraint)}")
+        choice = choose(candidates, self.tolerance)
+        told = headline(choice, candidates, self.constraint, self.tolerance)
+        self.say(told)
+        names = choice.shown.name, networks.PLAIN_NAME
+        tried = (f"{c.name}: {reached(c, self.constraint)}" for c in candidates)
+        provenance = {
+            "networks tried": "; ".join(tried),
+            "rule of choice": rule(
+                self.constraint, self.tolerance, validation.too_small(), validation.names_compared()
+            ),
+        }
+        return Trained(*(models[name] for name in names), names, parts, [told], provenance)
+
+    def _train_one(self, parts: Parts) -> Trained:
+        """Without a choice, where too few people would decide it."""
+        train = np.concatenate([parts.train, parts.validation])
+        parts = Parts(train, parts.validation[:0], parts.audited)
+        self.say(f"training on {len(train):,} rows, auditing on {len(parts.audited):,}")
+        weight = self.method.usual
+        name = self.method.name(self.constraint, weight)
+        told = not_chosen(name)
+        self.say(told)
+        fair, plain = (self._fit(w, train) for w in (weight, 0.0))
+        provenance = {"networks tried": f"the {name} only: too few people to choose by"}
+        return Trained(fair, plain, (name, networks.PLAIN_NAME), parts, [told], provenance)
+
+    def _split(self) -> Parts:
+        """Parts alike in outcomes and, where it can be, in groups."""
+        cells = pd.Series(self.y).astype(str)
+        for name in self.groups:
+            finer = cells + "/" + self.groups[name].astype(str).to_numpy()
+            if finer.value_counts().min() >= 10:
+                cells = finer
+        n, seed = len(self.y), self.args.seed
+        try:
+            rest, audited = train_test_split(
+                np.arange(n),
+                test_size=min(round(self.args.test_size * n), MAX_AUDITED),
+                stratify=cells,
+                random_state=seed,
+            )
+            train, validation = train_test_split(
+                rest, test_size=VALIDATION_SHARE, stratify=cells[rest], random_state=seed
+            )
+        except ValueError as error:
+            raise BadTable(
+                f"{n} rows are too few to train on one part and audit on another: {error}"
+            ) from error
+        return Parts(train, validation, audited)
+
+    def _validation(self, rows: np.ndarray) -> Validation:
+        favorable = (self.y[rows] == self.accepting).astype(int)
+        people, groups = self.X.iloc[rows], self.groups.iloc[rows]
+        return Validation(people, favorable, self.accepting, groups, self.constraint)
+
+    def _fit(self, weight: float, rows: np.ndarray) -> Pipeline:
+        """A network that has seen these rows, to the end."""
+        self.say(f"training the {self.method.name(self.constraint, weight)}")
+        own = self.method.parameters(self.constraint, weight)
+        kind = self.method.kind if weight else networks.FaiRNClassifier
+        own = own if weight else networks.PLAIN
+        if "unfavorable" in signature(kind).parameters:
+            own = own | {"unfavorable": self.refusing}
+        network = kind(
+            **own,
+            max_epochs=networks.EPOCHS,
+            batch_size=networks.batch_size(len(rows)),
+            random_state=self.args.seed,
+            verbose=not self.args.quiet,
+        )
+        model = networks.pipeline(self.X, self.hidden, network)
+        model.fit(
+            self.X.iloc[rows], self.y[rows], network__sensitive_features=self.groups.iloc[rows]
+        )
+        return model

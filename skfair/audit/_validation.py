@@ -1,0 +1,141 @@
+"""What a network does on rows that are kept for choosing among several."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from fairlearn.metrics import (
+    MetricFrame,
+    count,
+    demographic_parity_difference,
+    equal_opportunity_difference,
+    equalized_odds_difference,
+    selection_rate,
+    true_positive_rate,
+)
+from sklearn.metrics import accuracy_score
+
+from .._estimators import decision_arguments
+from ..metrics import recourse_gap
+from ._choice import MIN_CASES, MIN_PEOPLE, GroupRates
+from .audited import Groups
+
+# constraint -> (fairlearn's metric of decisions, labels of which a group needs cases, tolerance)
+CONSTRAINTS = {
+    "demographic_parity": (demographic_parity_difference, (), 0.1),
+    "equal_opportunity": (equal_opportunity_difference, (1,), 0.1),
+    "equalized_odds": (equalized_odds_difference, (0, 1), 0.1),
+    "recourse_gap": (None, (), 0.25),
+}
+# Least numbers of people, and of cases of a label, in groups that are compared: the second pair
+# only if fewer than two groups reach the first.
+SIZES = ((MIN_PEOPLE, MIN_CASES), (30, 10))
+
+
+@dataclass
+class Validation:
+    """People, and a constraint on how their groups are treated.
+
+    Attributes
+    ----------
+    X : DataFrame of shape (n, n_features)
+        The people.
+    favorable : int ndarray of shape (n,)
+        1 where the outcome is the favorable one.
+    accepting : label
+        The favorable outcome.
+    frame : DataFrame of shape (n, n_attributes)
+        Sensitive features.
+    constraint : str
+        One of ``CONSTRAINTS``.
+    groups : Groups
+        Every combination that occurs.
+    compared : bool ndarray of shape (n_groups,)
+        Groups with enough people for the constraint; none if fewer than two have.
+    """
+
+    X: pd.DataFrame
+    favorable: np.ndarray
+    accepting: Any
+    frame: pd.DataFrame
+    constraint: str
+    groups: Groups = field(init=False)
+    compared: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        with warnings.catch_warnings():  # of people whose group is unknown: fit says it
+            warnings.simplefilter("ignore", UserWarning)
+            self.groups = Groups.of(self.frame)
+        for min_people, min_cases in SIZES:
+            self.compared = self._sizes() >= min_people
+            for label in CONSTRAINTS[self.constraint][1]:
+                self.compared &= self._sizes(self.favorable == label) >= min_cases
+            if self.compared.sum() > 1:
+                return
+        self.compared = np.zeros_like(self.compared)
+
+    def _sizes(self, among: Any = True) -> np.ndarray:
+        known = (self.groups.codes >= 0) & among
+        return np.bincount(self.groups.codes[known], minlength=len(self.groups.names))
+
+    def can_tell(self) -> bool:
+        """Whether at least two groups are large enough."""
+        return bool(self.compared.any())
+
+    def too_small(self) -> list[str]:
+        """Groups with fewer people than it takes to judge whether they are harmed."""
+        small = self._sizes() < MIN_PEOPLE
+        return [name for name, left in zip(self.groups.names, small, strict=True) if left]
+
+    def names_compared(self) -> list[str]:
+        """Groups whose largest difference is the gap."""
+        return [self.groups.names[k] for k in np.flatnonzero(self.compared)]
+
+    def judge(self, model: Any) -> tuple[float, float, GroupRates]:
+        """Accuracy, gap and rates of the groups.
+
+        Parameters
+        ----------
+        model : classifier
+            A fitted one.
+
+        Returns
+        -------
+        accuracy : float
+            Share of decisions that agree with the data.
+        gap : float
+            The largest difference between two of the groups compared.
+        rates : GroupRates
+            Of all groups.
+        """
+        accepted = (np.asarray(model.predict(self.X)) == self.accepting).astype(int)
+        rows = np.isin(self.groups.codes, np.flatnonzero(self.compared))
+        sensitive = self.groups.codes[rows]
+        difference = CONSTRAINTS[self.constraint][0]
+        if difference is None:
+            decision, told = decision_arguments(model, self.X[rows])
+            gap = recourse_gap(decision, sensitive_features=sensitive, **told)
+        else:
+            gap = difference(self.favorable[rows], accepted[rows], sensitive_features=sensitive)
+        return accuracy_score(self.favorable, accepted), float(gap), self._rates(accepted)
+
+    def _rates(self, accepted: np.ndarray) -> GroupRates:
+        known = self.groups.codes >= 0
+        rates = MetricFrame(
+            metrics={"n": count, "accepted": selection_rate, "tpr": true_positive_rate},
+            y_true=self.favorable[known],
+            y_pred=accepted[known],
+            sensitive_features=self.groups.codes[known],
+        ).by_group
+        positives = self._sizes(self.favorable == 1)
+        return GroupRates(
+            self.groups.names,
+            rates["n"].to_numpy(int),
+            positives,
+            rates["accepted"].to_numpy(float),
+            rates["tpr"].where(positives > 0).to_numpy(float),
+        )
