@@ -35,13 +35,14 @@ BEYOND = (0.8, 1.2, 1.6, 2.0, 2.4)  # four times those of Table 1 that are not 0
 FLOORS = {"Adult": 0.775, "COMPAS": 0.62, "German": 0.86}
 STEPS, EPOCHS = 100, 20  # of the protocol
 PLAIN = {"alpha": 0.0, "averaging": 0.0}
+PRINTED = {"group_weights": "equal"}  # |difference|, whatever the sizes of the two groups
 METHODS = {
     "ERM": (PenaltyClassifier, PLAIN),
     "oversampling": (PenaltyClassifier, PLAIN | {"sampling": "group"}),
-    "FairReg": (DRAlignClassifier, {"beta": 0.0}),
-    "Fair-Mixup": (DRAlignClassifier, {"beta": 0.0, "augment": "mixup"}),
-    "DRAlign": (DRAlignClassifier, {}),
-    "DRAlign + mixup": (DRAlignClassifier, {"augment": "mixup"}),
+    "FairReg": (DRAlignClassifier, PRINTED | {"beta": 0.0}),
+    "Fair-Mixup": (DRAlignClassifier, PRINTED | {"beta": 0.0, "augment": "mixup"}),
+    "DRAlign": (DRAlignClassifier, PRINTED),
+    "DRAlign + mixup": (DRAlignClassifier, PRINTED | {"augment": "mixup"}),
     "DRAlign alone": (DRAlignClassifier, {"lambda_fairness": 0.0, "beta": 0.06}),
 }
 SINGLE = ("ERM", "oversampling", "DRAlign alone")

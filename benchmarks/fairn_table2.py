@@ -32,7 +32,13 @@ from ._common import (
 )
 
 REDUCED = ("age", "education-num", "hours-per-week", "race", "sex")
-LITERAL = {"warmup": 0.0, "group_memory": 0, "averaging": 0.0, "robustness": "inverse_mean"}
+LITERAL = {
+    "group_weights": "equal",
+    "warmup": 0.0,
+    "group_memory": 0,
+    "averaging": 0.0,
+    "robustness": "inverse_mean",
+}
 PLAIN = {"lambda_fairness": 0.0, "lambda_robustness": 0.0}
 
 # data set -> (parts for a seed, lambdas, learning rate, batch size)

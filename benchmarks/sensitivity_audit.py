@@ -100,7 +100,7 @@ def models(dataset: str, module: str, seed: int, quick: bool) -> dict[str, Any]:
     settings |= {"random_state": seed}
     found = {
         "plain": PenaltyClassifier(alpha=0.0, averaging=0.0, **settings),
-        "FaiR-N": FaiRNClassifier(lambda_fairness=0.5, lambda_robustness=0.1, **settings),
+        "FaiR-N": FaiRNClassifier(group_weights="equal", **settings),
     }
     if module == "linear stack":
         found["adversarial"] = AdversarialFairnessClassifier(

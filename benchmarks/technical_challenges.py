@@ -150,7 +150,7 @@ def schemes() -> dict[str, PenaltyClassifier | LabelFlipClassifier]:
     for where, name in (("train", "train"), ("holdout", "hold-out")):
         for penalty in ("equal_loss", "equalized_odds", "disparate_impact"):
             found[f"{penalty.replace('_', ' ')}, {name}"] = PenaltyClassifier(
-                penalty=penalty, alpha=ALPHA, penalty_on=where
+                penalty=penalty, alpha=ALPHA, penalty_on=where, group_weights="equal"
             )
     found["max-min"] = PenaltyClassifier(penalty="max_min", alpha=1.0)
     for group, name in (("Male", "men"), ("Female", "women")):

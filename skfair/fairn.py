@@ -54,7 +54,8 @@ class FaiRNClassifier(NeuralClassifier):
         Number of rows that the group means remember: in batches smaller than this, their value,
         and so the sign of a difference, comes from recent batches too, their gradient from the
         current one alone. 0 takes each batch by itself, as printed; |difference of noisy means| is
-        then biased upward in small batches.
+        then biased upward in small batches. With ``group_weights="share"`` and k > 2 groups it is
+        multiplied by sqrt(k / 2): the smallest of many groups have few members in a batch.
     averaging : float in [0, 1], default=0.25
         Share of the last steps whose weights are averaged. The gap's gradient does not fade as the
         gap closes, so that single steps overshoot to and fro; their mean does not. Without effect
@@ -131,7 +132,10 @@ class FaiRNClassifier(NeuralClassifier):
         return [code for code in range(len(self.classes_)) if code not in refusing]
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
-        decay = memory_decay(batch_size, self.group_memory)
+        memory = self.group_memory
+        if comparison is not None and comparison.counts is not None:
+            memory *= (comparison.n_groups / len(comparison.members) / 2) ** 0.5
+        decay = memory_decay(batch_size, memory)
         terms = partial(
             fairn.fairn_terms,
             comparison=comparison,

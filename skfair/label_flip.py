@@ -81,9 +81,10 @@ class LabelFlipClassifier(NeuralClassifier):
         Share of the group's rows whose label is changed, rounded to a whole number of rows.
     flip_group : "auto" or group label, default="auto"
         Group whose labels are flipped, as in ``groups_``: a value, or a tuple of values where there
-        are several sensitive features. "auto" takes the one with the best accuracy in a 3-fold
-        cross-validation of the same model without flipping, which costs three more fits; a group
-        of fewer than three rows is not considered.
+        are several sensitive features (a pair of feature and value with ``attributes="sum"``).
+        "auto" takes the one with the best accuracy in a 3-fold cross-validation of the same model
+        without flipping, which costs three more fits; a group of fewer than three rows is not
+        considered.
     mode : {"auto", "epoch", "once"}, default="auto"
         Whether every epoch flips labels of other rows, or the labels are flipped once before
         training. "auto" is "epoch" for the network and "once" for an ``estimator``, which has no

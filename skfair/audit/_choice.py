@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..metrics._harm import worsened
+
 WORSENED_BY = 1 / 3
 MIN_PEOPLE, MIN_CASES = 100, 30  # of a group, and of its members with a favorable outcome
 
@@ -77,16 +79,15 @@ def harms(
     list of Harm
         In order of the groups; of the share accepted first, then of true positive rates.
     """
-    large = plain.people >= min_people
-    judged = {"acceptance": large, "true positive rate": large & (plain.positives >= min_cases)}
+    enough = np.where(plain.positives >= min_cases, plain.people, 0)
     rates = {
-        "acceptance": (plain.accepted, fair.accepted),
-        "true positive rate": (plain.true_positive, fair.true_positive),
+        "acceptance": (plain.accepted, fair.accepted, plain.people),
+        "true positive rate": (plain.true_positive, fair.true_positive, enough),
     }
     return [
         Harm(plain.names[k], name, float(before[k]), float(after[k]))
-        for name, (before, after) in rates.items()
-        for k in np.flatnonzero(judged[name] & (after < (1 - by) * before))
+        for name, (before, after, sizes) in rates.items()
+        for k in np.flatnonzero(worsened(after, before, sizes, by=by, min_size=min_people))
     ]
 
 

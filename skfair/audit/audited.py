@@ -14,7 +14,7 @@ import pandas as pd
 from .._estimators import from_inside
 from ..labels import unfavorable_codes
 from ..sensitive import GroupEncoder, group_name
-from .intervals import Interval, Resamples
+from .intervals import Interval
 
 EVERYBODY, GAP = "everybody", "gap"
 
@@ -53,17 +53,12 @@ class Groups:
             yield k, name, f"group {name}"
         yield len(self.names), EVERYBODY, "all groups together"
 
-    def resamples(self, rows: np.ndarray, n_resamples: int, seed: int) -> Resamples:
-        """Resamples of the people in ``rows``, the same ones each time."""
-        rng = np.random.default_rng(seed)
-        return Resamples(self.codes[rows], len(self.names), n_resamples, rng)
-
 
 @dataclass
 class Audited:
     """A classifier and the people it is audited on.
 
-    ``accepted`` and ``favourable`` are 1 for acceptance, as predicted and in the data.
+    ``accepted`` and ``favorable`` are 1 for acceptance, as predicted and in the data.
     """
 
     name: str
@@ -74,6 +69,7 @@ class Audited:
     unfavorable: Any
     level: float
     n_resamples: int
+    min_cases: int
     seed: int
 
     def __post_init__(self) -> None:
@@ -91,7 +87,7 @@ class Audited:
         codes = unfavorable_codes(self.unfavorable, self.classes)
         self.refusing = self.classes[list(codes)]
         self.accepted = self.accepts(self.X, self.frame)
-        self.favourable = (~np.isin(self.y, self.refusing)).astype(int)
+        self.favorable = (~np.isin(self.y, self.refusing)).astype(int)
 
     # -- what can be asked ---------------------------------------------------------------------
 
@@ -128,7 +124,15 @@ class Audited:
                     warnings.simplefilter("ignore", UserWarning)
                     yield Groups.of(self.frame[[name]], f" by {name}")
 
-    def row(self, section: str, measure: str, group: Hashable, found: Interval, says: str) -> dict:
+    def row(
+        self,
+        section: str,
+        measure: str,
+        group: Hashable,
+        found: Interval,
+        cases: float,
+        says: str,
+    ) -> dict:
         """A row of the report's frame."""
         return {
             "section": section,
@@ -138,5 +142,6 @@ class Audited:
             "value": float(found.value),
             "lower": float(found.lower),
             "upper": float(found.upper),
+            "cases": int(cases),
             "meaning": says,
         }

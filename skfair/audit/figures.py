@@ -1,4 +1,4 @@
-"""Figures of the report, as SVG in the page's own colours."""
+"""Figures of the report, as SVG in the page's own colors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pandas as pd
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..displays._base import PALETTE
+from .wording import is_share, printable
 
-INK = "#010203"  # stands for the colour of the text around
+INK = "#010203"  # stands for the color of the text around
 MARKERS = ("o", "s")
 
 
@@ -24,7 +25,7 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
     rows : DataFrame
         With ``group``, ``model``, ``value``, ``lower`` and ``upper``.
     label : str
-        Of the axis.
+        Of the axis: the measure.
     says : str
         What the figure shows, for those who do not see it.
 
@@ -38,6 +39,7 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
+    scale = 100 if is_share(label) else 1
     groups, models = rows["group"].unique(), rows["model"].unique()
     style = {
         "svg.fonttype": "none",
@@ -55,18 +57,20 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
         for k, model in enumerate(models):
             part = rows[rows["model"] == model].set_index("group").reindex(groups)
             at = np.arange(len(groups)) + (k - (len(models) - 1) / 2) * 0.26
-            reach = np.abs(part[["lower", "upper"]].to_numpy().T - part["value"].to_numpy())
+            value, ends = part["value"].to_numpy(), part[["lower", "upper"]].to_numpy().T
             axes.errorbar(
-                part["value"],
+                scale * value,
                 at,
-                xerr=np.nan_to_num(reach),
+                xerr=scale * np.nan_to_num(np.abs(ends - value)),
                 fmt=MARKERS[k % len(MARKERS)],
                 color=PALETTE[(0, 5)[k % 2]],
                 capsize=3,
                 label=_literal(str(model)),
             )
         axes.set_yticks(range(len(groups)), map(_literal, groups))
-        axes.set(xlabel=_literal(label), ylim=(len(groups) - 0.5, -0.5))
+        axes.set(
+            xlabel=_literal(f"{label} (%)" if scale > 1 else label), ylim=(len(groups) - 0.5, -0.5)
+        )
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
         axes.spines[["top", "right"]].set_visible(False)
         if len(models) > 1:
@@ -84,4 +88,4 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
 
 def _literal(text: str) -> str:
     """Text in which dollars are dollars, not the beginning of mathematics."""
-    return text.replace("$", r"\$")
+    return printable(text).replace("$", r"\$")

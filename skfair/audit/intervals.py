@@ -1,21 +1,25 @@
-"""Bootstrap confidence intervals of group values and of the gaps between groups.
+"""Confidence intervals of groups, and simultaneous ones of the differences between them.
 
-A gap is a norm of the differences between groups, so it is never below zero and larger, on average,
-in a sample than in the population; the usual percentile interval of such a statistic misses a gap
-of zero every time. Here the lower end is the gap minus what the norm of the sampling error exceeds
-in 5 % of resamples (a norm of a sum is at most the sum of the norms), and the upper end is the
-97.5 % quantile of the differences with their observed signs. For two groups that is the absolute
-value of the usual interval of the difference.
+A group's interval is not symmetric about its value. A rate has that of Jeffreys. A mean of numbers
+that are never negative, and zero for many, is the share of those above zero (Jeffreys) times their
+mean, whose interval is that of a gamma distribution with their coefficient of variation.
+
+The interval of a difference comes from the ends of both groups' intervals (MOVER: G. Y. Zou and A.
+Donner, Construction of confidence limits about effect measures, 2008), taken at Tukey's critical
+value for the range of as many means: the intervals of all pairs hold the truth at once as often as
+the confidence level says (tests/audit/test_intervals.py counts).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import beta, gamma, norm, rankdata, studentized_range, t
 
-CHUNK = 2**23  # numbers drawn together
+TINY = 1e-12  # a variation of numbers that are all the same
 SMALL = 30  # cases up to which a group is too small to know its own spread
 
 
@@ -27,203 +31,334 @@ class Interval(NamedTuple):
     upper: float
 
 
-class Ratios(NamedTuple):
-    """Ratios of sums over people, in each group and for everybody.
+NONE = Interval(np.nan, np.nan, np.nan)
 
-    Arrays are of shape (n_groups + 1,) and (n_resamples, n_groups + 1); everybody is last.
+
+class Gap(NamedTuple):
+    """The largest difference between groups, and the interval of the largest true one.
+
+    ``pair`` are the positions of the groups that have it, the higher first; ``sure`` those of the
+    pair that is most clearly different, which may be another one, or None if no pair is.
+    """
+
+    found: Interval
+    pair: tuple[int, int] | None = None
+    sure: tuple[int, int] | None = None
+
+
+class Estimate:
+    """A figure of each group, everybody last.
+
+    Attributes
+    ----------
+    value, cases : ndarray of shape (n_groups + 1,)
+        The figure, NaN without cases; and on how many people it rests.
     """
 
     value: np.ndarray
-    resampled: np.ndarray
-    hits: np.ndarray  # numerators, if these are counts, else NaN
     cases: np.ndarray
 
+    def ends(self, z: float) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends; ``z`` is the normal quantile of the confidence."""
+        raise NotImplementedError
+
     def interval(self, group: int, level: float) -> Interval:
-        """Percentile interval; the exact one of Clopper and Pearson for none or all of a count."""
-        value, draws = self.value[group], self.resampled[:, group]
-        hits, cases = self.hits[group], self.cases[group]
-        if hits in (0, cases) and cases > 0:
-            exact = binomtest(int(hits), int(cases)).proportion_ci(level)
-            return Interval(value, exact.low, exact.high)
-        if np.isnan(value):
-            return Interval(value, np.nan, np.nan)
-        lower, upper = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])
-        return Interval(value, min(value, max(0.0, lower)), max(value, self._most(upper)))
+        """A group's value and its own interval."""
+        lower, upper = self.ends(norm.ppf((1 + level) / 2))
+        return Interval(self.value[group], lower[group], upper[group])
 
-    def _most(self, upper: float) -> float:
-        """Shares are at most one."""
-        return upper if np.isnan(self.hits).all() else min(1.0, upper)
+    def compared(self, min_cases: int) -> np.ndarray:
+        """Positions of the groups that have so many cases."""
+        return np.flatnonzero(self.cases[:-1] >= max(1, min_cases))
 
-    def gap(self, how: str, level: float) -> Interval:
-        """Of the groups that have a value: "sum" over pairs of |difference|, or the "max"."""
-        known = np.flatnonzero(~np.isnan(self.value[:-1]))
-        if len(known) < 2:
-            return Interval(np.nan, np.nan, np.nan)
-        first, second = np.triu_indices(len(known), 1)
-        value, draws = self.value[known], self.resampled[:, known]
-        found = gap_interval(
-            value[first] - value[second], draws[:, first] - draws[:, second], how, level
+    def gap(self, level: float, min_cases: int = 1) -> Gap:
+        """The largest difference between groups that have so many cases."""
+        groups = self.compared(min_cases)
+        if len(groups) < 2:
+            return Gap(NONE)
+        one, other, difference, lower, upper = self.differences(groups, level)
+        least = np.maximum(0, np.maximum(lower, -upper))  # of |difference|
+        most = np.maximum(upper, -lower)
+        largest, surest = np.abs(difference).argmax(), least.argmax()
+        if least[largest] == least[surest]:
+            surest = largest
+
+        def pair(k: int) -> tuple[int, int]:
+            return (int(one[k]), int(other[k]))[:: 1 if difference[k] >= 0 else -1]
+
+        found = Interval(abs(difference[largest]), least[surest], most.max())
+        return Gap(found, pair(largest), pair(surest) if least[surest] > 0 else None)
+
+    def differences(self, groups: np.ndarray, level: float) -> tuple[np.ndarray, ...]:
+        """Simultaneous intervals of the differences within all pairs.
+
+        Parameters
+        ----------
+        groups : ndarray of shape (n,)
+            Positions of those compared, at least two.
+        level : float in (0, 1)
+            Confidence that all intervals hold the truth.
+
+        Returns
+        -------
+        tuple of ndarray of shape (n_pairs,)
+            Position of the one and the other group, one minus other, its lower and upper end.
+        """
+        first, second = np.triu_indices(len(groups), 1)
+        one, other = groups[first], groups[second]
+        value, (lower, upper) = self.value, self.ends(tukey(len(groups), level))
+        below, above = value - lower, upper - value
+        difference = value[one] - value[other]
+        return (
+            one,
+            other,
+            difference,
+            difference - np.hypot(below[one], above[other]),
+            difference + np.hypot(above[one], below[other]),
         )
-        if how == "max":
-            found = found._replace(upper=max(found.value, self._most(found.upper)))
-        return found
+
+    def ratios(self, level: float, min_cases: int = 1) -> tuple[int | None, list[Interval]]:
+        """Each group's value over the highest of those that have so many cases.
+
+        Returns
+        -------
+        highest : int or None
+            Position of the group that has it; None if no two groups can be compared.
+        ratios : list of Interval
+            One a group, NaN for those not compared. Simultaneous, as that of a gap, since any group
+            could have been the highest.
+        """
+        groups = self.compared(min_cases)
+        ratios = [NONE] * (len(self.value) - 1)
+        if len(groups) < 2 or not self.value[groups].any():
+            return None, ratios
+        highest = int(groups[self.value[groups].argmax()])
+        lower, upper = self.ends(tukey(len(groups), level))
+        with np.errstate(divide="ignore"):
+            value, lower, upper = np.log([self.value, lower, upper])
+        for k in groups:
+            ratio = value[k] - value[highest]
+            if np.isinf(ratio):  # of none: there is no distance from its logarithm to the ends
+                ratios[k] = Interval(0.0, 0.0, float(np.exp(upper[k] - lower[highest])))
+            else:
+                below = np.hypot(value[k] - lower[k], upper[highest] - value[highest])
+                above = np.hypot(upper[k] - value[k], value[highest] - lower[highest])
+                ratios[k] = Interval(*map(float, np.exp([ratio, ratio - below, ratio + above])))
+        ratios[highest] = Interval(1.0, 1.0, 1.0)
+        return highest, ratios
 
 
-def gap_interval(
-    differences: np.ndarray, resampled: np.ndarray, how: str, level: float
-) -> Interval:
-    """Confidence interval of a norm of differences.
+@dataclass
+class Rates(Estimate):
+    """Shares of the cases of each group that are hits.
 
     Parameters
     ----------
-    differences : ndarray of shape (n_differences,)
-        As observed.
-    resampled : ndarray of shape (n_resamples, n_differences)
-        In each resample; resamples with NaN are left out.
-    how : {"sum", "max"}
-        Norm.
+    hits, cases : ndarray of shape (n_groups + 1,)
+        Counts.
+    """
+
+    hits: np.ndarray
+    cases: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.value = _ratio(self.hits, self.cases)
+
+    @classmethod
+    def of(cls, hit: np.ndarray, case: np.ndarray, codes: np.ndarray, n_groups: int) -> Rates:
+        """Count, among people in each group, the cases and the hits among them."""
+        case = np.asarray(case, dtype=bool)
+        return cls(*(_sums(what & case, codes, n_groups) for what in (np.asarray(hit, bool), case)))
+
+    def ends(self, z: float) -> tuple[np.ndarray, np.ndarray]:
+        return jeffreys(self.hits, self.cases, z)
+
+
+class Means(Estimate):
+    """Means of numbers that are never negative, in each group and over everybody.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Numbers of people.
+    codes : int ndarray of shape (n,)
+        Their groups; those below zero are in none, but count among everybody.
+    n_groups : int
+        Number of groups.
+    """
+
+    def __init__(self, values: np.ndarray, codes: np.ndarray, n_groups: int) -> None:
+        values = np.asarray(values, dtype=float)
+        above = values > 0
+        self.cases = _sums(np.ones(len(values)), codes, n_groups)
+        self.above = _sums(above, codes, n_groups)
+        totals = _sums(values, codes, n_groups)
+        self.value = _ratio(totals, self.cases)
+        self.mean = _ratio(totals, self.above)  # of those above zero
+        within, overall = (
+            np.nan_to_num(values - mean) ** 2 * above for mean in (self.mean[codes], self.mean[-1])
+        )
+        self.variation = self._variation(
+            np.append(_sums(within, codes, n_groups)[:-1], overall.sum())
+        )
+
+    def _variation(self, squares: np.ndarray) -> np.ndarray:
+        """Squared coefficient of variation of the numbers above zero.
+
+        Few people are alike by chance, and one person always is: up to ``SMALL`` cases a group
+        varies at least as much as groups do in general, the more cases the less.
+        """
+        free = np.maximum(self.above - 1, 0)
+        own = np.nan_to_num(_ratio(squares, free * self.mean**2))
+        general = own[:-1] @ free[:-1] / max(1.0, free[:-1].sum())
+        share = np.minimum(1, SMALL / np.maximum(self.above, 1))
+        return np.maximum(own, share * general + (1 - share) * own)
+
+    def ends(self, z: float) -> tuple[np.ndarray, np.ndarray]:
+        least, most = jeffreys(self.above, self.cases, z)
+        if (self.above == self.cases).all():  # a number that is zero for nobody
+            least, most = np.ones((2, len(self.cases)))
+        tail = norm.sf(t.isf(norm.sf(z), np.maximum(self.above, SMALL) - 1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shape = self.above / np.maximum(self.variation, TINY)
+            lowest, highest = (
+                self.mean * shape / quantile(tail, shape) for quantile in (gamma.isf, gamma.ppf)
+            )
+            share = _ratio(self.above, self.cases)
+            below = np.hypot(np.log(share / least), np.log(self.mean / lowest))
+            above = np.hypot(np.log(most / share), np.log(highest / self.mean))
+            lower, upper = self.value * np.exp(-below), self.value * np.exp(above)
+        nobody = self.above == 0  # above zero: they would be as far from it as others at most
+        furthest = np.max(highest, where=~nobody, initial=0)
+        return (
+            np.where(nobody, self.value, lower),
+            np.where(nobody, self.value + most * furthest, upper),
+        )
+
+
+# -- pieces -----------------------------------------------------------------------------------
+
+
+@lru_cache
+def tukey(n_groups: int, level: float) -> float:
+    """Critical value for the differences within all pairs of groups; 1.96 for two at 95 %."""
+    return float(studentized_range.ppf(level, n_groups, np.inf) / np.sqrt(2))
+
+
+def jeffreys(hits: np.ndarray, cases: np.ndarray, z: float) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the interval of a share (L. D. Brown et al. 2001); NaN without cases."""
+    tail = norm.sf(z)
+    lower = np.where(hits > 0, beta.ppf(tail, hits + 0.5, cases - hits + 0.5), 0.0)
+    upper = np.where(hits < cases, beta.isf(tail, hits + 0.5, cases - hits + 0.5), 1.0)
+    return np.where(cases > 0, lower, np.nan), np.where(cases > 0, upper, np.nan)
+
+
+def auc_interval(scores: np.ndarray, positive: np.ndarray, level: float) -> Interval:
+    """Area under the ROC curve, with the interval of its log-odds (DeLong et al. 1988).
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+        Higher for those taken to be positive.
+    positive : bool ndarray of shape (n,)
+        Who is.
     level : float in (0, 1)
         Confidence level.
 
     Returns
     -------
     Interval
-        The norm and its interval.
+        NaN where one class is absent.
     """
-    resampled = resampled[~np.isnan(resampled).any(axis=1)]
-    sizes = np.abs(differences)
-    norm = np.sum if how == "sum" else np.max
-    value = float(norm(sizes))
-    if not len(resampled):
-        return Interval(value, np.nan, np.nan)
-    tail = (1 + level) / 2
-    error = np.quantile(norm(np.abs(resampled - differences), axis=1), level)
-    signed = resampled * np.sign(differences)
-    signed = signed.sum(axis=1) if how == "sum" else signed[:, sizes.argmax()]
-    upper = max(value, np.quantile(signed, tail))
-    if value == 0:  # no sign to go by
-        upper = max(upper, error)
-    return Interval(value, max(0.0, value - error), float(upper))
+    if positive.all() or not positive.any():
+        return NONE
+    ranks = rankdata(scores)
+    passed = [  # by each positive: share of the negatives; of each negative: by the positives
+        (ranks[who] - rankdata(scores[who])) / (~who).sum() for who in (positive, ~positive)
+    ]
+    area = float(passed[0].mean())
+    variance = sum(part.var(ddof=1) / len(part) for part in passed if len(part) > 1)
+    if not 0 < area < 1:
+        return Interval(area, np.nan, np.nan)
+    reach = norm.ppf((1 + level) / 2) * np.sqrt(variance) / (area * (1 - area))
+    odds = area / (1 - area) * np.exp([-reach, reach])
+    return Interval(area, *map(float, odds / (1 + odds)))
 
 
-class Resamples:
-    """Bootstrap resamples of people, drawn within each group.
+def resampled_counts(codes: np.ndarray, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each bootstrap resample, drawn within each group, has each person.
 
     Parameters
     ----------
     codes : int ndarray of shape (n,)
-        Group of each person; those below zero are in no group, but count among everybody.
-    n_groups : int
-        Number of groups.
+        Group of each person.
     n_resamples : int
         Number of resamples.
     rng : numpy.random.Generator
         Source of chance.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples, n)
+        Counts; those of a group add up to its size.
     """
+    counts = np.zeros((n_resamples, len(codes)))
+    for group in np.unique(codes):
+        rows = np.flatnonzero(codes == group)
+        for row in counts:
+            row[rows] = np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows))
+    return counts
 
-    def __init__(
-        self, codes: np.ndarray, n_groups: int, n_resamples: int, rng: np.random.Generator
-    ) -> None:
-        strata = [np.flatnonzero(codes == group) for group in range(n_groups)]
-        self.strata = [*strata, np.flatnonzero(codes < 0)]
-        self.n_resamples, self.rng = n_resamples, rng
 
-    def ratios(self, tops: np.ndarray, bottoms: np.ndarray) -> list[Ratios]:
-        """Sums of ``tops`` over sums of ``bottoms``.
+def norm_gap(differences: np.ndarray, resampled: np.ndarray, level: float) -> tuple[Interval, int]:
+    """The pair of groups whose differences in many numbers add up to most, and an interval.
 
-        Parameters
-        ----------
-        tops, bottoms : ndarray of shape (n, n_ratios)
-            What each person adds.
+    A sum of absolute values is never below zero and larger, on average, in a sample than in the
+    population, so that the percentile interval of it misses zero every time. Here the lower end is
+    the sum minus that of the sampling errors' absolute values (a norm of a sum is at most the sum
+    of the norms), the upper end goes by the errors with the signs of the differences; both by
+    quantiles, over resamples, of the largest of all pairs, each in units of its own spread.
 
-        Returns
-        -------
-        list of Ratios
-            One for each column.
-        """
-        data, n_ratios = np.concatenate([tops, bottoms], axis=1), tops.shape[1]
-        sums = np.array([data[rows].sum(axis=0) for rows in self.strata])
-        drawn = np.array([self._sums(data[rows]) for rows in self.strata])
-        sums = np.append(sums[:-1], [sums.sum(axis=0)], axis=0)
-        drawn = np.append(drawn[:-1], [drawn.sum(axis=0)], axis=0).transpose(1, 0, 2)
-        values, resampled = (
-            np.divide(
-                a[..., :n_ratios],
-                a[..., n_ratios:],
-                out=np.full(a[..., n_ratios:].shape, np.nan),
-                where=a[..., n_ratios:] > 0,
-            )
-            for a in (sums, drawn)
-        )
-        counts = np.isin(data, (0, 1)).all(axis=0)
-        counts = counts[:n_ratios] & counts[n_ratios:]
-        hits = np.where(counts, sums[:, :n_ratios], np.nan)
-        resampled[:, :-1] = self._as_uncertain(tops, bottoms, values[:-1], resampled[:, :-1])
-        return [
-            Ratios(values[:, k], resampled[:, :, k], hits[:, k], sums[:, n_ratios + k])
-            for k in range(n_ratios)
-        ]
+    Parameters
+    ----------
+    differences : ndarray of shape (n_pairs, n_numbers)
+        As observed.
+    resampled : ndarray of shape (n_resamples, n_pairs, n_numbers)
+        In each resample.
+    level : float in (0, 1)
+        Confidence level.
 
-    def _as_uncertain(
-        self, tops: np.ndarray, bottoms: np.ndarray, values: np.ndarray, resampled: np.ndarray
-    ) -> np.ndarray:
-        """Spread the resampled values of small groups as far as people differ in general.
+    Returns
+    -------
+    found : Interval
+        The largest sum, and the interval of the largest true one.
+    pair : int
+        Which has it.
+    """
+    value = np.abs(differences).sum(axis=-1)
+    error = np.abs(resampled - differences).sum(axis=-1)
+    drift = np.abs(((resampled - differences) * np.sign(differences)).sum(axis=-1))
+    lower, upper = (
+        value + sign * part.mean(axis=0) * _largest(part, level)
+        for sign, part in ((-1, error), (1, drift))
+    )
+    largest = int(value.argmax())
+    return Interval(float(value[largest]), max(0.0, lower.max()), float(upper.max())), largest
 
-        Few people are alike by chance, and one person always is: resampling alone would be sure of
-        a group of one. Up to ``SMALL`` cases the spread within a group counts at least as much as
-        that within all groups; the more cases, the less that matters.
-        """
-        resampled = resampled.copy()
-        groups = self.strata[:-1]
-        cases = np.array([bottoms[rows].sum(axis=0) for rows in groups])
-        squares = np.array(
-            [
-                ((tops[rows] - np.nan_to_num(value) * bottoms[rows]) ** 2).sum(axis=0)
-                for rows, value in zip(groups, values, strict=True)
-            ]
-        )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            within = squares / cases
-            overall = squares.sum(axis=0) / cases.sum(axis=0)
-            share = np.minimum(1, SMALL / cases)
-            wanted = np.maximum(within, share * overall + (1 - share) * within)
-            wanted *= cases / np.maximum(cases - 1, 1)
-            stretch = np.sqrt(wanted / within)
-        normal = self.rng.standard_normal(resampled.shape)
-        for g, k in np.argwhere(cases > 0):
-            if within[g, k] > 0:
-                resampled[:, g, k] = values[g, k] + stretch[g, k] * (
-                    resampled[:, g, k] - values[g, k]
-                )
-            elif wanted[g, k] > 0:
-                resampled[:, g, k] = values[g, k] + normal[:, g, k] * np.sqrt(
-                    wanted[g, k] / cases[g, k]
-                )
-        return resampled
 
-    def counts(self) -> np.ndarray:
-        """How often each resample has each person, (n_resamples, n)."""
-        counts = np.zeros((self.n_resamples, sum(map(len, self.strata))))
-        for rows in self.strata:
-            for row in counts:
-                if len(rows):
-                    drawn = self.rng.integers(len(rows), size=len(rows))
-                    row[rows] = np.bincount(drawn, minlength=len(rows))
-        return counts
+def _largest(part: np.ndarray, level: float) -> float:
+    """Quantile over resamples of the largest of all pairs, in units of each pair's mean."""
+    mean = part.mean(axis=0)
+    units = np.divide(part, mean, out=np.zeros_like(part), where=mean > 0)
+    return float(np.quantile(units.max(axis=1), level))
 
-    def _sums(self, data: np.ndarray) -> np.ndarray:
-        """Sums of resampled rows, (n_resamples, n_columns)."""
-        sums = np.zeros((self.n_resamples, data.shape[1]))
-        n = len(data)
-        if not n:
-            return sums
-        distinct, size = np.unique(data, axis=0, return_counts=True)
-        if len(distinct) < n / 4:  # many alike: draw how many of each
-            return self.rng.multinomial(n, size / n, size=self.n_resamples) @ distinct
-        step = max(1, CHUNK // n)
-        for start in range(0, self.n_resamples, step):
-            some = slice(start, min(start + step, self.n_resamples))
-            drawn = self.rng.integers(n, size=(some.stop - some.start, n))
-            for k, rows in enumerate(drawn, start):
-                sums[k] = np.bincount(rows, minlength=n) @ data
-        return sums
+
+def _sums(values: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarray:
+    """Over the members of each group, and over everybody."""
+    known = codes >= 0
+    groups = np.bincount(codes[known], values[known], minlength=n_groups)
+    return np.append(groups, values.sum())
+
+
+def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    return np.divide(top, bottom, out=np.full(len(bottom), np.nan), where=bottom > 0)

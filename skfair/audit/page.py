@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .audited import GAP
+from .audited import EVERYBODY, GAP
 from .figures import intervals_figure
+from .measures import FOUR_FIFTHS
+from .style import STYLE
+from .summary import harm, sentences
+from .wording import RATIO, confidence, difference, is_share, printable, shown, unit
 
 # section -> what it is about, and what it leaves open
 ABOUT = {
     "Group metrics": (
-        "How often each group is accepted, and how often that is right. A gap is the largest "
-        "difference between two groups. Rates depend on who is in the data as much as on the "
-        "model, and equal rates can hide different treatment of people who are alike."
+        "How often each group is accepted, and how often that is right. Rates depend on who is in "
+        "the data as much as on the model, and equal rates can hide different treatment of people "
+        "who are alike."
     ),
     "Recourse, as the model counts": (
         "How far the refused are from acceptance, in the model's own units (log-odds for a "
@@ -42,12 +47,12 @@ ABOUT = {
     ),
     "Subgroups": (
         "Subgroups, also by several attributes at once, whose value deviates most from "
-        "everybody's. Their number is allowed for when we say that chance may explain it; "
-        "intervals are for each by itself."
+        "everybody's. Whether they differ allows for their number; intervals are for each by "
+        "itself."
     ),
-    "Generalisation": (
+    "Generalization": (
         "The same gaps on other rows. A gap that is small where the model was trained and large "
-        "elsewhere has been learnt by heart."
+        "elsewhere has been learned by heart."
     ),
 }
 DRAWN = {
@@ -75,52 +80,22 @@ CAUTION = (
     "and make matters worse (Ngong, Maughan and Near, Towards Auditability for Fairness in Deep "
     "Learning, Broader Impact). Ask those who are affected, and keep a way to appeal to a person."
 )
-STYLE = """
-.skfair { --ink: #1b1f24; --paper: #fff; --soft: #f3f5f7; --line: #c9d0d8; --quiet: #4d5762;
-  --accent: #0b5394; color: var(--ink); background: var(--paper); font: 16px/1.55 system-ui,
-  -apple-system, "Segoe UI", Roboto, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1rem; }
-.skfair h1 { font-size: 1.8rem; line-height: 1.2; margin: .5rem 0; }
-.skfair h2 { font-size: 1.3rem; margin: 2.2rem 0 .4rem; border-bottom: 1px solid var(--line); }
-.skfair h3 { font-size: 1.05rem; margin: 1.4rem 0 .3rem; }
-.skfair p, .skfair ul { max-width: 44rem; }
-.skfair a { color: var(--accent); }
-.skfair .note { background: var(--soft); border-left: 4px solid var(--accent); padding: .6rem 1rem;
-  max-width: 44rem; }
-.skfair .quiet { color: var(--quiet); }
-.skfair .scroll { overflow-x: auto; }
-.skfair table { border-collapse: collapse; width: 100%; font-size: .92rem; }
-.skfair th, .skfair td { border-bottom: 1px solid var(--line); padding: .35rem .6rem;
-  text-align: left; vertical-align: top; }
-.skfair td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.skfair th.number { text-align: right; }
-.skfair tr.gap th, .skfair tr.gap td { background: var(--soft); font-weight: 600; }
-.skfair td.says { min-width: 15rem; }
-.skfair figure { margin: .6rem 0; }
-.skfair svg { max-width: 100%; height: auto; }
-@media (max-width: 40rem) {
-  .skfair table, .skfair tbody { display: block; }
-  .skfair thead { position: absolute; left: -9999px; }
-  .skfair tr { display: block; border-bottom: 1px solid var(--line); padding: .5rem 0; }
-  .skfair tbody th, .skfair td { display: block; border: 0; padding: .1rem .4rem; }
-  .skfair td.number { display: flex; flex-wrap: wrap; justify-content: space-between; }
-  .skfair .scroll { position: relative; }
-  .skfair td.number::before { content: attr(data-model); color: var(--quiet); }
-  .skfair td.says { min-width: 0; }
+# columns of the tables that compare groups
+RATES = {
+    "base rate": "Base rate",
+    "selection rate": "Selection rate",
+    RATIO: "Ratio to the highest",
+    "true positive rate": "True positive rate",
+    "false positive rate": "False positive rate",
+    "precision": "Precision",
+    "accuracy": "Accuracy",
 }
-@media (prefers-color-scheme: dark) {
-  .skfair { --ink: #e6e9ec; --paper: #14181d; --soft: #1f252c; --line: #3b444e; --quiet: #aab4be;
-    --accent: #7ab8f5; }
-  body.skfair-page { background: #14181d; }
+COLUMNS = {
+    "Group metrics": RATES,
+    "Recourse, as the model counts": {"distance to acceptance": "Distance to acceptance"},
+    "Recourse, as people see it": {"burden": "Burden", "no way found": "No way found"},
+    "Dependence on the attribute itself": {"prediction sensitivity": "Prediction sensitivity"},
 }
-@media print {
-  .skfair { --ink: #000; --paper: #fff; --soft: #f3f5f7; --line: #999; --quiet: #333;
-    --accent: #000; max-width: none; padding: 0; font-size: 10.5pt; }
-  body.skfair-page { background: #fff; }
-  .skfair .scroll { overflow: visible; }
-  .skfair h2, .skfair h3 { break-after: avoid; }
-  .skfair tr, .skfair figure { break-inside: avoid; }
-}
-"""
 
 
 def page(frame: pd.DataFrame, not_computed: dict, about: Any, embedded: bool = False) -> str:
@@ -142,18 +117,22 @@ def page(frame: pd.DataFrame, not_computed: dict, about: Any, embedded: bool = F
     str
         HTML.
     """
-    parts = [*(f"<p>{escape(line)}</p>" for line in about.headline)]
-    parts += [_head(about), _in_short(frame, about), _provenance(about)]
+    folded = {}
     for section in about.sections:
-        rows = frame[frame["section"] == section]
         reasons = {m: r for (s, m), r in not_computed.items() if s == section}
-        parts.append(_section(section, rows, reasons, about))
-    parts.append(_limits())
-    body = "\n".join(parts)
-    style = f"<style>{STYLE}</style>"
+        folded[section] = _section(section, frame[frame["section"] == section], reasons, about)
+    folded["What this does not show"] = _limits()
+    if about.provenance:
+        folded["How this was made"] = _provenance(about)
+    parts = [_head(frame, about)]
+    if not embedded:  # a notebook may hold several reports, but each name once
+        parts.append(_contents(folded))
+    parts += [_fold(title, body, embedded) for title, body in folded.items()]
+    parts.append('<p class="unopened">This browser prints folds closed: open them first.</p>')
+    body, style = "\n".join(parts), f"<style>{STYLE}</style>"
     if embedded:
-        return f'{style}<div class="skfair">{body}</div>'
-    return (
+        return printable(f'{style}<div class="skfair">{body}</div>')
+    return printable(
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
@@ -164,33 +143,281 @@ def page(frame: pd.DataFrame, not_computed: dict, about: Any, embedded: bool = F
     )
 
 
-def _head(about: Any) -> str:
+# -- the first screen -------------------------------------------------------------------------
+
+
+def _head(frame: pd.DataFrame, about: Any) -> str:
     models = "".join(
         f"<li><strong>{escape(name)}</strong>: {escape(what)}</li>"
         for name, what in about.models.items()
     )
-    groups = ", ".join(f"{escape(group)} ({n:,})" for group, n in about.groups.items())
-    lost = f" For {about.without_group:,} the group is not known." if about.without_group else ""
+    headline = "".join(f"<p>{escape(line)}</p>" for line in about.headline)
+    alarms = _list(harm(frame, about))
+    rates = frame[frame["section"] == "Group metrics"]
     return (
         f"<h1>{escape(about.title)}</h1>\n"
         f'<p class="quiet">{about.date}, skfair {about.version}</p>\n'
-        f"<p>Audited on {about.n_people:,} people: {groups}.{lost} "
-        f"Refused means: predicted {escape(' or '.join(about.refusing))}.</p>\n"
-        f"<ul>{models}</ul>\n"
-        f'<p class="note"><strong>Read with caution.</strong> {CAUTION}</p>'
+        + (f'<div class="headline">{headline}</div>\n' if headline else "")
+        + (f'<div class="alarm"><strong>Somebody pays.</strong>{alarms}</div>\n' if alarms else "")
+        + f"<ul>{models}</ul>\n"
+        + _list(sentences(frame, about))
+        + '<p class="note"><strong>Read with caution.</strong> No number shows that decisions are '
+        "fair or lawful, or why groups differ.</p>\n"
+        + _comparison(rates, about, RATES, [""], "Rates of each group")
+        + _legend(about)
     )
 
 
-def _in_short(frame: pd.DataFrame, about: Any) -> str:
-    """The gaps of all sections in one table."""
-    gaps = frame[frame["group"] == GAP]
-    table = _table(gaps, about, by="measure", label="Differences between groups, all sections")
+def _legend(about: Any) -> str:
+    sure = confidence(about.level)
     return (
-        "<h2>In short</h2>\n"
-        f"<p>Each figure comes with its {_percent(about.level)} confidence interval, in brackets: "
-        "a range that would hold the true value in about so many of a hundred such audits. If it "
-        f"begins at 0, chance may explain the difference.</p>\n{table}"
+        f'<p class="note">In brackets: {sure} confidence intervals, of each figure by itself; those'
+        " of ratios and differences hold for all pairs of groups at once. An interval of a "
+        "difference that includes 0 means that these data do not show one, not that there is none. "
+        f"▼ below four fifths ({FOUR_FIFTHS:g}) of the highest selection rate, with the whole "
+        f"interval; ▽ below, but the interval reaches {FOUR_FIFTHS:g}. Gray: fewer than "
+        f"{about.min_cases} cases, not compared. Differences are rounded after they are taken.</p>"
     )
+
+
+def _contents(folded: dict[str, str]) -> str:
+    items = "".join(f'<li><a href="#{_anchor(t)}">{escape(t)}</a></li>' for t in folded)
+    return f'<nav aria-labelledby="contents"><h2 id="contents">Contents</h2><ul>{items}</ul></nav>'
+
+
+def _fold(title: str, body: str, embedded: bool) -> str:
+    """A part that opens on demand; a link into it opens it, too."""
+    anchor = "" if embedded else f' id="{_anchor(title)}"'
+    return (
+        f"<details><summary><h2>{escape(title)}</h2></summary>"
+        f"<div{anchor}>\n{body}\n</div></details>"
+    )
+
+
+def _anchor(title: str) -> str:
+    return "-".join("".join(c if c.isalpha() else " " for c in title.lower()).split())
+
+
+# -- what is folded ---------------------------------------------------------------------------
+
+
+def _section(section: str, rows: pd.DataFrame, reasons: dict, about: Any) -> str:
+    parts = [f"<p>{ABOUT[section]}</p>"]
+    if section == "Recourse, as people see it":
+        parts[0] = parts[0].replace("</p>", f" Searched for {about.n_searched:,} people.</p>")
+    for model, reason in reasons.items():
+        parts.append(f"<p><em>Not computed for {escape(model)}: {escape(reason)}</em></p>")
+    for measure in DRAWN.get(section, ()):
+        drawn = rows[(rows["measure"] == measure) & (rows["group"] != GAP)]
+        drawn = drawn[drawn["cases"] >= about.min_cases]
+        if len(drawn):
+            says = f"{measure} of each group, with intervals; a table has the numbers"
+            parts.append(f"<figure>{intervals_figure(drawn, measure, says)}</figure>")
+    columns = COLUMNS.get(section, {})
+    suffixes = ["", *(f" by {name}" for name in about.attributes)]
+    if section == "Group metrics":  # those of all attributes together are on the first screen
+        tabled, suffixes = suffixes, suffixes[1:]
+    else:
+        tabled = suffixes
+    if columns and len(rows):
+        if suffixes:
+            parts.append(_comparison(rows, about, columns, suffixes, section))
+        done = {column + suffix for column in columns for suffix in tabled}
+        gaps = rows[(rows["group"] == GAP) & rows["measure"].isin(done)]
+        parts.append(f"<h3>Largest differences</h3>{_table(gaps, about, 'measure', section)}")
+        rows = rows[~rows["measure"].isin(done)]
+    if section == "Generalization" and len(rows):
+        return "\n".join([*parts, _generalization(rows, about)])
+    for measure, part in rows.groupby("measure", sort=False):
+        heading = f"{measure[0].upper()}{measure[1:]}"
+        if measure.startswith("change of "):
+            continue
+        parts.append(f"<h3>{escape(heading)}</h3>{_table(part, about, 'group', measure)}")
+    changes = rows[rows["measure"].str.startswith("change of ")]
+    if len(changes):
+        parts.append(f"<h3>What would change</h3>{_table(changes, about, 'measure', 'changes')}")
+    return "\n".join(parts)
+
+
+def _comparison(
+    rows: pd.DataFrame, about: Any, columns: dict[str, str], suffixes: list[str], label: str
+) -> str:
+    """Groups by measures, a line for each model; a block of lines for each attribute."""
+    table = rows.set_index(["measure", "group", "model"])
+    models = [name for name in about.models if name in set(rows["model"])]
+    if not models:
+        return ""
+    columns = {m: name for m, name in columns.items() if m in set(rows["measure"])}
+    shared = {m: name for m, name in columns.items() if m == "base rate"}  # whatever the model
+    own = {m: name for m, name in columns.items() if m not in shared}
+    several = len(models) > 1
+    names = ["People", *shared.values(), *(["Model"] if several else []), *own.values()]
+    head = _head_cell("Group", "") + "".join(
+        _head_cell(name, "" if name == "Model" else "number") for name in names
+    )
+    lines = []
+    for suffix in suffixes:
+        if suffix and len(suffixes) > 1:
+            span = len(names) + 1
+            lines.append(
+                f'<tr role="row" class="block"><th scope="colgroup" role="columnheader" '
+                f'colspan="{span}">{escape(suffix.strip().capitalize())}</th></tr>'
+            )
+        first = next(iter(columns)) + suffix
+        groups = rows.loc[(rows["measure"] == first) & (rows["group"] != GAP), "group"].unique()
+        for group in groups:
+            lines += _lines(table, group, suffix, models, shared, own, about.min_cases)
+    return _framed(head, lines, label, "narrow" if len(own) < 3 else "")
+
+
+def _lines(
+    table: pd.DataFrame,
+    group: str,
+    suffix: str,
+    models: list[str],
+    shared: dict[str, str],
+    own: dict[str, str],
+    min_cases: int,
+) -> Iterator[str]:
+    """A line for each model; what they have in common spans them."""
+    span = f' rowspan="{len(models)}"' if len(models) > 1 else ""
+    first = next(iter(shared | own)) + suffix
+    cases = int(table.loc[(first, group, models[0]), "cases"])
+    marked = f' class="{"few" if cases < min_cases else ""}"'
+    for k, model in enumerate(models):
+        cells = []
+        if k == 0:
+            cells.append(
+                f'<th scope="row" role="rowheader"{marked}{span}>{escape(group)}</th>'
+                f'<td role="cell" class="number" data-label="People"{span}>{cases:,}</td>'
+            )
+            cells += [
+                _cell(table, (m + suffix, group, model), name, min_cases, span)
+                for m, name in shared.items()
+            ]
+        if span:
+            cells.append(f'<td role="cell" class="model">{escape(model)}</td>')
+        cells += [
+            _cell(table, (m + suffix, group, model), name, min_cases) for m, name in own.items()
+        ]
+        kind = ' class="all"' if group == EVERYBODY else ""
+        yield f'<tr role="row"{kind}>{"".join(cells)}</tr>'
+
+
+def _cell(table: pd.DataFrame, key: tuple, label: str, min_cases: int, span: str = "") -> str:
+    """A figure and its interval; the exact ones and the sentence are in attributes."""
+    label = escape(label, quote=True)
+    if key not in table.index:
+        return f'<td role="cell" class="number" data-label="{label}"{span}>–</td>'
+    row, measure = table.loc[key], key[0]
+    few = row["cases"] < min_cases
+    kind = "number few" if few else "number"
+    return (
+        f'<td role="cell" class="{kind}" data-label="{label}"{span} {_exact(row)} '
+        f'title="{escape(row["meaning"], quote=True)}">{_figure(measure, row, few)}</td>'
+    )
+
+
+def _figure(measure: str, row: pd.Series, few: bool = False) -> str:
+    """What a cell shows: of few people the count, else the value and its interval."""
+    value, lower, upper = row["value"], row["lower"], row["upper"]
+    if few and is_share(measure) and row["cases"]:
+        return f"<span>{round(value * row['cases'])} of {row['cases']}</span>"
+    mark = ""
+    if measure.startswith(RATIO) and value < FOUR_FIFTHS:
+        mark = "▼ " if upper < FOUR_FIFTHS else "▽ "
+    text = shown(measure, value)
+    if row.name == GAP and not np.isnan(value):
+        text = difference(measure, value) + unit(measure)
+    if np.isnan(lower) or lower == upper:
+        return f"<span>{mark}{text}</span>"
+    low, high = (difference(measure, end) for end in (lower, upper))
+    return f'<span>{mark}{text}</span> <span class="range">[{low}, {high}]</span>'
+
+
+def _exact(row: pd.Series) -> str:
+    return " ".join(f'data-{name}="{float(row[name])!r}"' for name in ("value", "lower", "upper"))
+
+
+def _generalization(rows: pd.DataFrame, about: Any) -> str:
+    """Largest differences: measures by splits, a line for each model."""
+    table = rows.set_index(["measure", "model"])
+    measures = list(
+        dict.fromkeys(
+            m.removesuffix(f", {s}")
+            for m in rows["measure"]
+            for s in about.splits
+            if m.endswith(f", {s}")
+        )
+    )
+    head = "".join(_head_cell(name, "") for name in ("Largest difference in", "Model"))
+    head += "".join(_head_cell(split, "number") for split in about.splits)
+    lines = []
+    for measure in measures:
+        for model in rows["model"].unique():
+            cells = []
+            for split in about.splits:
+                row = table.loc[(f"{measure}, {split}", model)].rename(GAP)
+                cells.append(
+                    f'<td role="cell" class="number" data-label="{escape(split, quote=True)}" '
+                    f'{_exact(row)} title="{escape(row["meaning"], quote=True)}">'
+                    f"{_figure(measure, row)}</td>"
+                )
+            lines.append(
+                f'<tr role="row"><th scope="row" role="rowheader">{escape(measure)}</th>'
+                f'<td role="cell" class="model">{escape(model)}</td>{"".join(cells)}</tr>'
+            )
+    return _framed(head, lines, "Largest differences in each part")
+
+
+def _table(rows: pd.DataFrame, about: Any, by: str, label: str) -> str:
+    """A line for every group, or measure: its value in each model, and what that means."""
+    models = [name for name in about.models if name in set(rows["model"])]
+    if not models:
+        return '<p class="quiet">None.</p>'
+    head = _head_cell(by.capitalize(), "")
+    head += "".join(_head_cell(name, "number") for name in models)
+    head += _head_cell("What it says", "")
+    lines = []
+    for key, part in rows.groupby(by, sort=False):
+        known, header = part.set_index("model"), "largest difference" if key == GAP else str(key)
+        cells, says = [], []
+        for name in models:
+            title = escape(name, quote=True)
+            if name not in known.index:
+                cells.append(f'<td role="cell" class="number" data-label="{title}">–</td>')
+                continue
+            row = known.loc[name]
+            figure = _figure(row["measure"], row.rename(row["group"]))
+            cells.append(
+                f'<td role="cell" class="number" data-label="{title}" {_exact(row)}>{figure}</td>'
+            )
+            lead = f"<strong>{escape(name)}:</strong> " if len(models) > 1 else ""
+            says.append(lead + escape(row["meaning"]))
+        lines.append(
+            f'<tr role="row"><th scope="row" role="rowheader">{escape(header)}</th>'
+            f'{"".join(cells)}<td role="cell" class="says">{"<br>".join(says)}</td></tr>'
+        )
+    return _framed(head, lines, label)
+
+
+def _head_cell(name: str, kind: str) -> str:
+    marked = f' class="{kind}"' if kind else ""
+    return f'<th scope="col" role="columnheader"{marked}>{escape(name)}</th>'
+
+
+def _framed(head: str, lines: list[str], label: str, kind: str = "") -> str:
+    """Lines as a table; roles are named, as styles for small screens take them away."""
+    label = escape(label, quote=True)
+    return (
+        f'<div class="scroll {kind}" tabindex="0" role="region" aria-label="{label}">'
+        f'<table role="table"><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{"".join(lines)}</tbody></table></div>'
+    )
+
+
+def _limits() -> str:
+    return f"<p>{CAUTION}</p>\n{_list(LIMITS)}"
 
 
 def _provenance(about: Any) -> str:
@@ -199,85 +426,9 @@ def _provenance(about: Any) -> str:
         f"<dt>{escape(name)}</dt><dd>{escape(str(what))}</dd>"
         for name, what in about.provenance.items()
     )
-    return f"<h2>How this was made</h2>\n<dl>{items}</dl>" if items else ""
+    return f"<dl>{items}</dl>"
 
 
-def _section(section: str, rows: pd.DataFrame, reasons: dict, about: Any) -> str:
-    parts = [f"<h2>{escape(section)}</h2>", f"<p>{ABOUT[section]}</p>"]
-    for model, reason in reasons.items():
-        parts.append(f"<p><em>Not computed for {escape(model)}: {escape(reason)}</em></p>")
-    for measure in DRAWN.get(section, ()):
-        drawn = rows[(rows["measure"] == measure) & (rows["group"] != GAP)]
-        if len(drawn):
-            says = f"{measure} of each group, with intervals; the table below has the numbers"
-            parts.append(f"<figure>{intervals_figure(drawn, measure, says)}</figure>")
-    for measure, part in rows.groupby("measure", sort=False):
-        heading = f"{measure[0].upper()}{measure[1:]}"
-        parts.append(f"<h3>{escape(heading)}</h3>{_table(part, about, 'group', measure)}")
-    return "\n".join(parts)
-
-
-def _table(rows: pd.DataFrame, about: Any, by: str, label: str) -> str:
-    """A line for every group, or measure: its value in each model, and what that means."""
-    models = [name for name in about.models if name in set(rows["model"])]
-    if not models:
-        return '<p class="quiet">None.</p>'
-    head = "".join(
-        f'<th scope="col" role="columnheader" class="number">{escape(name)}</th>' for name in models
-    )
-    several = len(models) > 1
-    lines = []
-    for key, part in rows.groupby(by, sort=False):
-        known = part.set_index("model")
-        cells = "".join(
-            _cell(known.loc[name], name)
-            if name in known.index
-            else '<td role="cell" class="number">–</td>'
-            for name in models
-        )
-        says = "<br>".join(
-            (f"<strong>{escape(name)}:</strong> " if several else "")
-            + escape(known.loc[name, "meaning"])
-            for name in models
-            if name in known.index
-        )
-        marked = ' class="gap"' if key == GAP else ""
-        lines.append(
-            f'<tr role="row"{marked}><th scope="row" role="rowheader">{escape(str(key))}</th>'
-            f"{cells}"
-            f'<td role="cell" class="says">{says}</td></tr>'
-        )
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}">'
-        '<table role="table">'
-        '<thead role="rowgroup"><tr role="row">'
-        f'<th scope="col" role="columnheader">{by}</th>{head}'
-        '<th scope="col" role="columnheader">What it says</th></tr></thead>'
-        f'<tbody role="rowgroup">{"".join(lines)}</tbody></table></div>'
-    )
-
-
-def _cell(row: pd.Series, model: str) -> str:
-    """A value and its interval; the exact ones are in attributes."""
-    exact = " ".join(f'data-{name}="{float(row[name])!r}"' for name in ("value", "lower", "upper"))
-    text = number(row["value"])
-    if not np.isnan(row["lower"]):
-        text += f" [{number(row['lower'])}, {number(row['upper'])}]"
-    label = escape(model, quote=True)
-    return f'<td role="cell" class="number" data-model="{label}" {exact}>{text}</td>'
-
-
-def _limits() -> str:
-    items = "".join(f"<li>{limit}</li>" for limit in LIMITS)
-    return f"<h2>What this does not show</h2>\n<ul>{items}</ul>"
-
-
-def number(value: float) -> str:
-    """Three decimals, more for small numbers; a dash for none."""
-    if np.isnan(value):
-        return "–"
-    return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2g}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:g} %"
+def _list(lines: Any) -> str:
+    items = "".join(f"<li>{escape(line, quote=False)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""

@@ -24,10 +24,12 @@ from ..sensitive import as_frame
 from . import measures
 from .audited import Audited, NotComputed
 from .page import page
+from .wording import describe
 
 __all__ = ["AuditReport"]
 
-COLUMNS = ["section", "measure", "group", "model", "value", "lower", "upper", "meaning"]
+COLUMNS = ["section", "measure", "group", "model", "value", "lower", "upper", "cases"]
+COLUMNS += ["meaning"]
 
 
 class AuditReport:
@@ -43,7 +45,7 @@ class AuditReport:
         ``{(section, model): reason}``.
     about : Bunch
         What was audited: ``models`` (name to description), ``n_people``, ``groups`` (name to
-        number of people), ``level``, ``date``, ``version``, ``title``.
+        number of people), ``level``, ``min_cases``, ``date``, ``version``, ``title``.
 
     Examples
     --------
@@ -70,6 +72,7 @@ class AuditReport:
             "max_people": [Interval(Integral, 1, None, closed="left")],
             "confidence_level": [Interval(Real, 0, 1, closed="neither")],
             "n_resamples": [Interval(Integral, 2, None, closed="left")],
+            "min_cases": [Interval(Integral, 1, None, closed="left")],
             "recourse": [dict, None],
             "splits": [dict, None],
             "random_state": ["random_state"],
@@ -95,7 +98,8 @@ class AuditReport:
         recourse: dict | None = None,
         max_people: int = 1000,
         confidence_level: float = 0.95,
-        n_resamples: int = 1000,
+        n_resamples: int = 100,
+        min_cases: int = 30,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
     ) -> Self:
@@ -137,8 +141,11 @@ class AuditReport:
             Counterfactuals are searched for so many people, chosen at random.
         confidence_level : float in (0, 1), default=0.95
             Of each interval by itself.
-        n_resamples : int, default=1000
-            Bootstrap resamples.
+        n_resamples : int, default=100
+            Bootstrap resamples for the interval of the parity score.
+        min_cases : int, default=30
+            Groups with fewer cases of a measure (people, for a true positive rate those whose
+            outcome was favorable) are listed, but not compared.
         random_state : int, RandomState or None, default=None
             Seed.
         verbose : int, default=0
@@ -158,11 +165,16 @@ class AuditReport:
         -----
         What a classifier does not allow to be computed is left out, and the report says why.
 
-        Intervals come from resampling people within their groups (percentile method). Those of
-        gaps, which cannot be negative, have as lower end the gap minus the 95 % quantile of the
-        same norm of the resampling error, and as upper end the 97.5 % quantile of the differences
-        with their observed signs: they hold a gap of zero as often as any other. Subgroups, and
-        rates of 0 or 1, have exact intervals (Clopper-Pearson).
+        Intervals of rates are those of Jeffreys; those of mean distances allow for skew and zeros.
+        A gap is the largest difference between two groups of at least ``min_cases`` cases. The
+        intervals of all pairs hold the truth at once with the confidence given (MOVER [1]_ at
+        Tukey's critical value); that of a gap goes from the largest of their lower ends to the
+        largest of their upper ends, and holds the largest true difference.
+
+        References
+        ----------
+        .. [1] G. Y. Zou and A. Donner. Construction of confidence limits about effect measures: a
+           general approach. Statistics in Medicine, 2008.
         """
         X = X if hasattr(X, "shape") else np.asarray(X)
         y, frame = np.asarray(y).ravel(), as_frame(sensitive_features, X.shape[0])
@@ -179,7 +191,18 @@ class AuditReport:
         if len(models) != 1 + (baseline is not None):
             raise ValueError(f"names must be two different names, got {names!r}.")
         audits = [
-            Audited(name, model, X, y, frame, unfavorable, confidence_level, n_resamples, seed)
+            Audited(
+                name,
+                model,
+                X,
+                y,
+                frame,
+                unfavorable,
+                confidence_level,
+                n_resamples,
+                min_cases,
+                seed,
+            )
             for name, model in models.items()
         ]
         sections: dict[str, Callable[[Audited], Iterator[dict]]] = {
@@ -195,7 +218,7 @@ class AuditReport:
             "Subgroups": measures.subgroups,
         }
         if splits:
-            sections["Generalisation"] = partial(measures.generalization, splits=splits)
+            sections["Generalization"] = partial(measures.generalization, splits=splits)
         rows, not_computed = [], {}
         steps = [(title_, audited) for title_ in sections for audited in audits]
         for section, audited in tqdm(steps, disable=not verbose, desc="audit", unit="section"):
@@ -206,16 +229,19 @@ class AuditReport:
         codes = audits[0].groups.codes
         about = Bunch(
             title=title,
-            models={a.name: _describe(a.estimator) for a in audits},
+            models={a.name: describe(a.estimator) for a in audits},
             n_people=len(y),
+            n_searched=len(people),
             groups={g: int((codes == k).sum()) for k, g in enumerate(audits[0].groups.names)},
             without_group=int((codes < 0).sum()),
             refusing=[str(label) for label in audits[0].refusing],
             sections=list(sections),
             headline=list(headline),
             provenance=dict(provenance or {}),
+            attributes=[str(name) for name in frame.columns] if frame.shape[1] > 1 else [],
+            splits=[str(name) for name in splits or ()],
             level=confidence_level,
-            n_resamples=n_resamples,
+            min_cases=min_cases,
             date=datetime.date.today().isoformat(),
             version=__version__,
         )
@@ -229,8 +255,9 @@ class AuditReport:
         pandas.DataFrame
             A row for each: ``section``, ``measure``, ``group`` (a group, "everybody", "gap" for the
             difference between groups, a subgroup, or a row of X), ``model``, ``value``, ``lower``
-            and ``upper`` end of its confidence interval (NaN where there is none), and ``meaning``,
-            a sentence.
+            and ``upper`` end of its confidence interval (NaN where there is none), ``cases`` (how
+            many people the figure rests on; of a gap, the members of the groups compared), and
+            ``meaning``, a sentence.
         """
         return self.frame.copy()
 
@@ -280,12 +307,3 @@ def write_atomically(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
-
-
-def _describe(estimator: Any) -> str:
-    """A classifier in one line: the steps of a pipeline, or its name."""
-    while hasattr(estimator, "best_estimator_"):
-        estimator = estimator.best_estimator_
-    if hasattr(estimator, "steps"):
-        return " → ".join(type(step).__name__ for _, step in estimator.steps)
-    return type(estimator).__name__

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from .._estimators import decision_arguments
+from ..metrics._gaps import widest_pair
 from ..metrics.recourse import burdens, recourse_gap
 from ..sensitive import GroupEncoder, as_frame, group_name
 from ._base import Display
@@ -26,7 +27,8 @@ class RecourseGapDisplay(Display):
     means : dict of str to float
         For each group, the mean over all members, with zero for the accepted (FaiR-N, Eq. 1).
     gap : float
-        The recourse gap.
+        The recourse gap: with more than two groups the largest difference between two of them,
+        which the title names.
 
     Attributes
     ----------
@@ -151,10 +153,11 @@ class RecourseGapDisplay(Display):
             bars = ax.hist(values, edges, **style)[2]
             color = bars[0].get_facecolor() if len(bars) else None
             ax.axvline(self.means[name], color=color, alpha=1.0, linestyle="--")
-        ax.set(
-            xlabel="distance of the refused to acceptance",
-            ylabel="density",
-            title=f"recourse gap {self.gap:.3f}",
-        )
+        title = f"recourse gap {self.gap:.3f}"
+        if len(self.means) > 2:
+            names = list(self.means)
+            high, low = widest_pair(list(self.means.values()))
+            title += f"\n({names[high]} / {names[low]})"
+        ax.set(xlabel="distance of the refused to acceptance", ylabel="density", title=title)
         ax.legend()
         return self

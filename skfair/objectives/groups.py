@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -175,9 +176,9 @@ class Comparison:
             contrasts = self.contrasts.to(means)
             complete = present.to(means) @ contrasts.abs().T > 1
             return ((means @ contrasts.T).abs() * complete).sum()
-        shares, members = self._shares(means, present, cases), self.members.to(means)
-        center = (shares * means) @ members.T @ members
-        return 2 * (shares * (means - center).abs()).sum()
+        shares = self._shares(means, present, cases)
+        center = (shares * means) @ self._same_attribute.to(means)
+        return (2 * shares * (means - center).abs()).sum()
 
     def gap_of_pairs(
         self, differences: Tensor, seen: Tensor, cases: Tensor | None = None
@@ -198,13 +199,22 @@ class Comparison:
 
     def _shares(self, like: Tensor, present: Tensor, cases: Tensor | None) -> Tensor:
         """pi_g among the groups that are present, (..., n_groups)."""
-        members = self.members.to(like)
-        cases = (self.counts.sum(0) if cases is None else cases).to(like) * present
-        totals = cases @ members.T @ members
-        return cases / (totals + (totals == 0))
+        cases = (self._members_counts if cases is None else cases).to(like) * present
+        totals = cases @ self._same_attribute.to(like)
+        return cases / totals.clamp(min=torch.finfo(like.dtype).tiny)
+
+    @cached_property
+    def _members_counts(self) -> Tensor:
+        """Number of training rows of each group."""
+        return self.counts.sum(0)
+
+    @cached_property
+    def _same_attribute(self) -> Tensor:
+        """1 where two groups belong to the same attribute, (n_groups, n_groups)."""
+        return self.members.T @ self.members
 
 
-def memory_decay(batch_size: int | None, memory: int) -> float:
+def memory_decay(batch_size: int | None, memory: float) -> float:
     """``decay`` with which :func:`group_means` remembers about ``memory`` rows.
 
     0 if a batch has as many, or all there are (``batch_size=None``).

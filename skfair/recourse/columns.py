@@ -29,9 +29,9 @@ def category_blocks(
 ) -> list[list[int]]:
     """Positions of the column, or 0/1 columns, of each category."""
     if categorical is None:
-        words = [i for i in actionable if not _is_number(X, i)]
-        others = [i for i in range(X.shape[1]) if i not in words and _is_number(X, i)]
-        return [[i] for i in words] + _one_hot_runs((X, reference), others)
+        zero_one = [i for i in range(X.shape[1]) if _is_number(X, i) or _is_truth(X, i)]
+        words = [i for i in actionable if i not in zero_one]
+        return [[i] for i in words] + _one_hot_runs((X, reference), zero_one)
     if isinstance(categorical, str) or not isinstance(
         categorical, (list, tuple, np.ndarray, pd.Index)
     ):
@@ -40,10 +40,11 @@ def category_blocks(
     for entry in categorical:
         positions = column_positions(X, entry if _is_list(entry) else [entry], "categorical")
         blocks.append(sorted(positions))
-        if len(positions) > 1 and not all(_is_one_hot(t, positions) for t in (X, reference)):
+        if len(positions) > 1 and not all(_is_exclusive(t, positions) for t in (X, reference)):
             raise ValueError(
-                f"categorical: {entry!r} stands for several columns, which must be 0 or 1, one of "
-                "them 1 in every row; columns that each hold categories are named one by one."
+                f"categorical: {entry!r} stands for several columns, which must be 0 or 1, at most "
+                "one of them 1 in every row; columns that each hold categories are named one by "
+                "one."
             )
     named = [column for block in blocks for column in block]
     if len(set(named)) < len(named):
@@ -65,10 +66,23 @@ def _is_number(X: Any, column: int) -> bool:
     return is_numeric_dtype(kind)
 
 
+def _is_truth(X: Any, column: int) -> bool:
+    """Whether a column holds truth values, as those of ``pandas.get_dummies`` do."""
+    values = pd.Series(column_of(X, column))
+    if is_object_dtype(values.dtype):
+        return {*map(type, values)} <= {bool, np.bool_}
+    return is_bool_dtype(values.dtype) and not isinstance(values.dtype, pd.CategoricalDtype)
+
+
 def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:
-    """Adjacent 0/1 columns of which every row has one together; any other 0/1 column alone."""
+    """Adjacent 0/1 columns that are one category; any other 0/1 column alone.
+
+    They are if every row has one of them (all categories coded), or if their names begin alike
+    (``job_b``, ``job_c``), each occurs and no row has two (the first category dropped).
+    """
     values = {i: np.concatenate([numbers_of(column_of(X, i)) for X in tables]) for i in columns}
     binary = [i for i in columns if np.isin(values[i], (0, 1)).all()]
+    names = [str(name) for name in getattr(tables[0], "columns", ())]
     runs, k = [], 0
     while k < len(binary):
         total, run = 0.0, []
@@ -79,15 +93,35 @@ def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:
             run.append(i)
             if (total >= 1).all() or (total > 1).any():
                 break
-        whole = len(run) > 1 and (total == 1).all()
-        runs.append(run if whole else binary[k : k + 1])
+        if len(run) == 1 or (total != 1).any():
+            run = _named_alike(binary[k:], names, values)
+        runs.append(run)
         k += len(runs[-1])
     return runs
 
 
-def _is_one_hot(X: Any, columns: list[int]) -> bool:
-    part = np.column_stack([numbers_of(column_of(X, i)) for i in columns])
-    return bool(np.isin(part, (0, 1)).all() and (part.sum(axis=1) == 1).all())
+def _named_alike(columns: list[int], names: list[str], values: dict) -> list[int]:
+    """The first column and those after it that are further categories of the same."""
+    run = columns[:1]
+    stem = names[run[0]].rpartition("_")[0] if names else ""
+    if not stem:
+        return run
+    for i in columns[1:]:
+        if i != run[-1] + 1 or names[i].rpartition("_")[0] != stem:
+            break
+        run = [*run, i]
+    part = np.column_stack([values[i] for i in run])
+    exclusive = part.any(axis=0).all() and (part.sum(axis=1) <= 1).all()
+    return run if exclusive else columns[:1]
+
+
+def _is_exclusive(X: Any, columns: list[int]) -> bool:
+    part = _one_hot(X, columns)
+    return bool(np.isin(part, (0, 1)).all() and (part.sum(axis=1) <= 1).all())
+
+
+def _one_hot(X: Any, block: list[int]) -> np.ndarray:
+    return np.column_stack([numbers_of(column_of(X, i)) for i in block])
 
 
 def column_of(X: Any, column: int) -> Any:
@@ -99,10 +133,31 @@ def numbers_of(column: Any) -> np.ndarray:
     return pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
 
 
+def limits_of(kind: Any) -> tuple[float, float]:
+    """Smallest and largest number that a dtype can hold; infinite unless it holds integers."""
+    kind = getattr(kind, "numpy_dtype", kind)  # of pandas' nullable dtypes
+    if not isinstance(kind, np.dtype) or kind.kind not in "iu":
+        return -np.inf, np.inf
+    return float(np.iinfo(kind).min), float(np.iinfo(kind).max)
+
+
+def in_kind(values: np.ndarray, column: Any, kind: Any) -> Any:
+    """0 and 1 as a column has them: as truth values, numbers or objects."""
+    if is_bool_dtype(kind):
+        return pd.array(values == 1, dtype=kind)
+    if is_object_dtype(kind) and _is_truth(pd.DataFrame({0: column}), 0):
+        return values == 1
+    return pd.Series(values, dtype=object).astype(kind).to_numpy()
+
+
 def levels_of(X: Any, reference: Any, block: list[int]) -> np.ndarray:
-    """Values of a category, one row each; in order where it has one."""
+    """Values of a category, one row each; in order where it has one.
+
+    Of several 0/1 columns none is 1 in the last row, if that occurs.
+    """
     if len(block) > 1:
-        return np.eye(len(block))
+        none = any(not _one_hot(table, block).any(axis=1).all() for table in (reference, X))
+        return np.eye(len(block) + none)[:, : len(block)]
     columns = [pd.Series(column_of(table, block[0])) for table in (reference, X)]
     if isinstance(columns[0].dtype, pd.CategoricalDtype) and columns[0].dtype.ordered:
         present = set(columns[0].dropna()) | set(columns[1].dropna())
@@ -120,7 +175,8 @@ def levels_of(X: Any, reference: Any, block: list[int]) -> np.ndarray:
 
 def codes_of(X: Any, block: list[int], level: np.ndarray) -> np.ndarray:
     if len(block) > 1:
-        return np.column_stack([numbers_of(column_of(X, i)) for i in block]).argmax(axis=1)
+        rows = _one_hot(X, block)
+        return np.where(rows.any(axis=1), rows.argmax(axis=1), len(block))
     column = pd.Series(column_of(X, block[0])).astype(object)
     missing = pd.isna(level[:, 0])
     codes = pd.Index(level[~missing, 0]).get_indexer(column)

@@ -103,7 +103,10 @@ def _probes(profiles: Profiles) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarra
         present = np.flatnonzero(~np.isnan(own[:, j]))
         if len(present):
             step = np.ceil(profiles.scale[j]) if profiles.whole[j] else profiles.scale[j]
-            add(present[0], j, own[present[0], j] + step, j, step)
+            at, (low, high) = own[present[0], j], profiles.held[:, j]
+            if at + step > high:  # more than the column can hold
+                step = high - at if at - step < low and high > at else -min(step, at - low)
+            add(present[0], j, at + step, j, step)
     for j, (start, size) in enumerate(zip(profiles.starts, profiles.sizes, strict=True)):
         base = int(own[0, p + j])
         for code in range(size):

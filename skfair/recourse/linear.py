@@ -59,8 +59,10 @@ def cheapest_change(
     room = np.where(per_unit == 0, 0.0, np.nan_to_num(room, posinf=np.inf))
     codes, gains = _best_categories(profiles, rows, slopes)
     order = np.argsort(-gains, axis=1, kind="stable")
-    ways = _change_by_l2 if kind == "l2" else _change_by_l1
-    change = ways(np.abs(per_unit), room, profiles.scale, profiles.whole & whole)
+    change = _no_change
+    if p:
+        ways = _change_by_l2 if kind == "l2" else _change_by_l1
+        change = ways(np.abs(per_unit), room, profiles.scale, profiles.whole & whole)
 
     best = np.full(len(rows), np.inf)
     least_open = np.full(len(rows), np.inf)
@@ -99,6 +101,11 @@ def _best_categories(
         codes[:, j] = worth.argmax(axis=1)
         gains[:, j] = worth.max(axis=1)
     return codes, gains
+
+
+def _no_change(rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Without a number to change all stays open."""
+    return np.zeros((len(rest), 0)), np.maximum(rest, 0)
 
 
 def _change_by_l1(

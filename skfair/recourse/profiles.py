@@ -15,7 +15,9 @@ from .columns import (
     category_blocks,
     codes_of,
     column_of,
+    in_kind,
     levels_of,
+    limits_of,
     numbers_of,
     scales_of,
     with_categories_of,
@@ -69,7 +71,7 @@ class Profiles:
 
         self.own = self.encode(X)
         self.reference = self.encode(reference)
-        whole = [self._is_integer(column) for column in self.numbers]
+        whole = [self._is_whole(column, j) for j, column in enumerate(self.numbers)]
         if integer is not None:
             named = self._positions(integer, "integer")
             if unsuited := sorted(set(named) & in_blocks):
@@ -77,6 +79,10 @@ class Profiles:
             whole = [column in named for column in self.numbers]
         self.whole = np.array(whole, dtype=bool)
         self.scale = scales_of(self.reference[:, : len(self.numbers)])
+        kinds = [self._kind(column) for column in self.numbers]
+        held = [limits_of(kind) for kind in kinds]
+        #: What the columns of whole numbers can hold, (2, n_numbers).
+        self.held = np.where(self.whole, np.array(held).reshape(-1, 2).T, [[-np.inf], [np.inf]])
         self.lower, self.upper = self._limits(bounds)
         self.allowed = self._allowed()
         self._apply(monotone)
@@ -110,7 +116,10 @@ class Profiles:
         for j, (block, level) in enumerate(zip(self.categories, self.levels, strict=True)):
             codes = values[:, len(self.numbers) + j].astype(int)
             for k, column in enumerate(block):
-                kind = self.X.dtypes.iloc[column]
+                kind = self._kind(column)
+                if len(block) > 1:
+                    table.isetitem(column, in_kind(level[codes, k], self.X.iloc[:, column], kind))
+                    continue
                 entries = pd.Series(level[codes, k], index=table.index, dtype=object)
                 table.isetitem(column, entries.astype(kind))
         return table
@@ -191,6 +200,7 @@ class Profiles:
             for name, limits in _items(bounds, "bounds"):
                 for column in self._numbers_named(name, "bounds"):
                     low[column], high[column] = _pair(name, limits)
+        low, high = np.maximum(low, self.held[0]), np.minimum(high, self.held[1])
         lower, upper = np.fmin(low, own), np.fmax(high, own)  # who is outside may stay there
         missing = np.isnan(own)
         return np.where(missing, np.nan, lower), np.where(missing, np.nan, upper)
@@ -241,9 +251,16 @@ class Profiles:
                     "in categorical."
                 ) from error
 
-    def _is_integer(self, column: int) -> bool:
-        kind = self.X.dtypes.iloc[column] if self.is_frame else self.X.dtype
-        return is_integer_dtype(kind)
+    def _kind(self, column: int) -> Any:
+        return self.X.dtypes.iloc[column] if self.is_frame else self.X.dtype
+
+    def _is_whole(self, column: int, number: int) -> bool:
+        """Whether it holds integers, or would if no value were missing."""
+        if is_integer_dtype(self._kind(column)):
+            return True
+        values = np.concatenate([self.own[:, number], self.reference[:, number]])
+        missing = np.isnan(values)
+        return bool(missing.any() and not missing.all() and (values[~missing] % 1 == 0).all())
 
     def _is_ordered(self, column: int) -> bool:
         kind = self.X.dtypes.iloc[column] if self.is_frame else None
@@ -251,7 +268,7 @@ class Profiles:
 
     def _as_before(self, column: int, numbers: np.ndarray) -> Any:
         """Numbers in the column's own type, where that can hold them."""
-        kind = self.X.dtypes.iloc[column]
+        kind = self._kind(column)
         if is_integer_dtype(kind) and not self.whole[self.numbers.index(column)]:
             return numbers
         return pd.array(numbers, dtype=kind)

@@ -13,11 +13,11 @@ from torch.nn import functional
 from ..objectives.fairn import boundary_distance
 
 # name -> (activation, its derivative from the pre-activation z and the output h)
-ACTIVATIONS: dict[str, tuple[Callable, Callable]] = {
-    "identity": (lambda z: z, lambda z, h: torch.ones_like(z)),
-    "logistic": (torch.sigmoid, lambda z, h: h * (1 - h)),
-    "tanh": (torch.tanh, lambda z, h: 1 - h * h),
-    "relu": (torch.relu, lambda z, h: (z > 0).to(z.dtype)),
+ACTIVATIONS: dict[str, tuple[type[nn.Module], Callable]] = {
+    "identity": (nn.Identity, lambda z, h: torch.ones_like(z)),
+    "logistic": (nn.Sigmoid, lambda z, h: h * (1 - h)),
+    "tanh": (nn.Tanh, lambda z, h: 1 - h * h),
+    "relu": (nn.ReLU, lambda z, h: (z > 0).to(z.dtype)),
 }
 
 
@@ -53,6 +53,8 @@ class MLP(nn.Module):
         for layer in (*self.hidden, self.output):  # as scikit-learn's MLPClassifier
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
+        # A module for each layer: captum and shap attribute by their hooks.
+        self.activations = nn.ModuleList(ACTIVATIONS[activation][0]() for _ in self.hidden)
         self.activation = activation
         self.dropout = dropout
 
@@ -63,8 +65,8 @@ class MLP(nn.Module):
 
     def after_first_layer(self, z: Tensor) -> Tensor:
         """Logits for what the first layer returns, (n, hidden_layer_sizes[0])."""
-        activate, _ = ACTIVATIONS[self.activation]
-        for layer in [*self.hidden[1:], self.output] if self.hidden else []:
+        followers = [*self.hidden[1:], self.output] if self.hidden else []
+        for activate, layer in zip(self.activations, followers, strict=True):
             h = activate(z)
             if self.dropout:
                 h = functional.dropout(h, self.dropout, self.training)
@@ -77,9 +79,9 @@ class MLP(nn.Module):
         Each layer's factor is written out, so that training differentiates an ordinary forward
         computation instead of a backward pass.
         """
-        activate, derivative = ACTIVATIONS[self.activation]
+        _, derivative = ACTIVATIONS[self.activation]
         slopes = []
-        for layer in self.hidden:
+        for layer, activate in zip(self.hidden, self.activations, strict=True):
             z = layer(X)
             X = activate(z)
             slope = derivative(z, X)

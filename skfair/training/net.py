@@ -15,7 +15,7 @@ from skorch.utils import to_tensor
 from torch import Tensor
 from torch.optim.swa_utils import get_swa_multi_avg_fn
 
-from ..metrics._acceptance import MIN_MEMBERS
+from ..metrics._harm import MIN_MEMBERS
 from ..objectives import Objective
 from ..objectives.groups import batch_part
 from .data import Batch, BatchLoader, iterate_rows

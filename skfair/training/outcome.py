@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..metrics._acceptance import left_out
+from ..metrics._harm import MIN_MEMBERS, left_out
 from .data import iterate_rows
 from .prepare import TrainingData
 
@@ -74,7 +74,7 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
 def warn_of_groups_left_out(
     estimator: Any, decisions: np.ndarray, data: TrainingData, stacklevel: int
 ) -> None:
-    """Name the groups of which hardly anybody is accepted while others are.
+    """Name the groups of which hardly anybody is accepted.
 
     ``decisions`` (n,) are predicted class codes of the training rows. What to expect of a group is
     its share of favorable labels. Nothing is said where no class is favorable.
@@ -87,17 +87,18 @@ def warn_of_groups_left_out(
     sizes = members.sum(axis=1)
     n_accepted, n_labeled = members @ accepted.astype(int), members @ labeled.astype(int)
     at_least_one = np.maximum(sizes, 1)
-    groups = left_out(n_accepted / at_least_one, n_labeled / at_least_one, sizes)
-    if not len(groups):
+    out = left_out(n_accepted / at_least_one, n_labeled / at_least_one, sizes)
+    if not out.any():
         return
+    everyone = out.sum() == (sizes >= MIN_MEMBERS).sum()
     named = "; ".join(
         f"{estimator.groups_[g]!r}: {n_accepted[g]} of {sizes[g]} accepted, {n_labeled[g]} "
         "favorable labels"
-        for g in groups
+        for g in np.flatnonzero(out)
     )
     warnings.warn(
         f"The fitted {type(estimator).__name__} accepts nobody, or less than a fifth of the share "
-        f"with favorable labels, of groups in the training data while others are accepted "
+        f"with favorable labels, of {'every group' if everyone else 'groups'} in the training data "
         f"({named}). A small gap is then no good news for them: look at the share accepted and the "
         "true positive rate of each group, and try smaller fairness weights, "
         "group_weights='share', merged groups or attributes='sum'.",

@@ -1,6 +1,8 @@
 """The page in a real browser: silent, accessible, readable on any screen and without scripts."""
 
+import re
 import shutil
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,7 @@ from skfair.datasets import make_biased_classification
 pytest.importorskip("matplotlib")
 
 pytestmark = pytest.mark.browser
-SCREENS = {"phone": (360, 740), "desktop": (1280, 900)}
+SCREENS = {"phone": (360, 740), "tablet": (1030, 800), "desktop": (1280, 900)}
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +92,18 @@ def test_it_asks_for_nothing_and_complains_of_nothing(opened, path):
     assert complaints == []
 
 
+OPEN = "document.querySelectorAll('details').forEach(part => { part.open = true; })"
+
+
+@pytest.mark.parametrize("folds", ["closed", "open"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
-def test_axe_finds_nothing_serious(screen, scheme, opened):
+def test_axe_finds_nothing_serious(screen, scheme, folds, opened):
     from axe_playwright_python.sync_playwright import Axe
 
     page, *_ = opened(*SCREENS[screen], color_scheme=scheme)
+    if folds == "open":
+        page.evaluate(OPEN)
     found = Axe().run(page).response["violations"]
     serious = [v for v in found if v["impact"] in ("serious", "critical")]
     assert serious == [], [(v["id"], v["nodes"][0]["html"]) for v in serious]
@@ -104,6 +112,7 @@ def test_axe_finds_nothing_serious(screen, scheme, opened):
 @pytest.mark.parametrize("screen", SCREENS)
 def test_nothing_is_wider_than_the_screen(screen, opened):
     page, *_ = opened(*SCREENS[screen])
+    page.evaluate(OPEN)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= SCREENS[screen][0]
     wide = page.evaluate(
@@ -116,13 +125,26 @@ def test_nothing_is_wider_than_the_screen(screen, opened):
 def test_it_reads_without_scripts_and_its_numbers_are_those_of_the_frame(opened, report):
     page, *_ = opened(java_script_enabled=False)
     text = page.inner_text("body")
-    assert "What this does not show" in text and "Read with caution" in text
+    assert "Read with caution" in text and "Audited on 600 people" in text
+    assert "What would change" not in text  # folded
+    for part in page.locator("summary").all():
+        part.click()
+    text = page.inner_text("body")
+    assert "What would change" in text and "scientific veneer" in text
     frame = report.to_frame()
-    for sentence in frame["meaning"].sample(40, random_state=0):
+    for sentence in frame.loc[frame["group"] == "gap", "meaning"].head(20):
         assert sentence in text
     cells = page.locator("td[data-value]")
     exact = [float(c.get_attribute("data-value")) for c in cells.all()]
-    assert set(exact) == set(frame["value"].tolist())
+    assert set(map(str, exact)) == set(map(str, frame["value"].tolist()))
+
+
+def test_a_link_opens_what_it_leads_to(opened):
+    page, *_ = opened(java_script_enabled=False)
+    fold = page.locator("details", has=page.locator("#subgroups"))
+    assert fold.get_attribute("open") is None
+    page.click("a[href='#subgroups']")
+    assert fold.get_attribute("open") is not None
 
 
 def test_colours_follow_the_reader(opened):
@@ -135,8 +157,48 @@ def test_colours_follow_the_reader(opened):
     assert backgrounds["dark"] == "rgb(20, 24, 29)" != backgrounds["light"]
 
 
-def test_it_prints(opened):
+def pages(page, path):
+    """Number of sheets of paper, A4."""
+    page.pdf(path=path, format="A4")
+    found = subprocess.run(["pdfinfo", str(path)], capture_output=True, text=True, check=True)
+    return int(re.search(r"Pages:\s+(\d+)", found.stdout)[1])
+
+
+def test_it_prints_with_everything_open(opened, tmp_path):
     page, *_ = opened()
     page.emulate_media(media="print")
     assert page.evaluate("getComputedStyle(document.querySelector('h1')).color") == "rgb(0, 0, 0)"
-    assert page.pdf(format="A4")[:4] == b"%PDF"
+    if shutil.which("pdftotext") is None:
+        pytest.skip("needs pdftotext: apt-get install poppler-utils")
+    path = tmp_path / "report.pdf"
+    page.pdf(path=path, format="A4")
+    printed = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, text=True)
+    assert "What would change" in printed.stdout and "Most sensitive people" in printed.stdout
+    assert "open them first" not in printed.stdout
+
+
+def test_ten_groups_and_two_models_are_few_sheets_of_paper(browser, tmp_path):
+    """At most 8 with everything folded, and 20 with everything open."""
+    if shutil.which("pdfinfo") is None:
+        pytest.skip("needs pdfinfo: apt-get install poppler-utils")
+    X, y, group = make_biased_classification(3000, n_features=5, random_state=0)
+    groups = pd.DataFrame({"sex": group, "race": np.random.default_rng(0).integers(0, 5, 3000)})
+    models = [RandomForestClassifier(5, max_depth=d, random_state=0).fit(X, y) for d in (3, 5)]
+    report = AuditReport.from_estimator(
+        models[0],
+        X,
+        y,
+        sensitive_features=groups,
+        baseline=models[1],
+        splits={"one": (X, y, groups), "other": (X, y, groups)},
+        recourse={"max_iter": 3},
+        max_people=400,
+        random_state=0,
+    )
+    report.to_html(tmp_path / "report.html")
+    page = browser.new_page()
+    page.goto((tmp_path / "report.html").as_uri())
+    assert pages(page, tmp_path / "open.pdf") <= 20
+    page.add_style_tag(content="details::details-content { display: none !important; }")
+    assert pages(page, tmp_path / "folded.pdf") <= 8
+    page.close()

@@ -86,6 +86,13 @@ def test_recourse_gap(logistic):
         RecourseGapDisplay.from_predictions(decision, sensitive_features=missing)
 
 
+def test_of_many_groups_the_two_with_the_largest_recourse_gap_are_named():
+    decision, group = [-3.0, 1.0, -1.0, 2.0, -0.5, 3.0], list("aabbcc")
+    display = RecourseGapDisplay.from_predictions(decision, sensitive_features=group)
+    assert display.gap == 1.25
+    assert display.ax_.get_title() == "recourse gap 1.250\n(a / c)"
+
+
 def test_sensitivity(logistic):
     model, X, y, _ = logistic
     other = LogisticRegression().fit(X[:, 1:], y)

@@ -122,7 +122,7 @@ class TestGradientNorm:
 
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 def test_derivative_of_each_activation_is_that_of_automatic_differentiation(activation):
-    activate, derivative = ACTIVATIONS[activation]
+    activate, derivative = ACTIVATIONS[activation][0](), ACTIVATIONS[activation][1]
     z = torch.arange(-40, 41, dtype=F64).div(10).requires_grad_()  # with 0, where relu's is 0
     h = activate(z)
     (expected,) = torch.autograd.grad(h.sum(), z)
@@ -186,6 +186,23 @@ def test_mlp_computes_what_the_layers_say():
     for i in range(2):
         h = np.tanh(h @ W[i].T + b[i])
     np.testing.assert_allclose(module(X).detach(), h @ W[2].T + b[2], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("activation", "kind"), [("relu", nn.ReLU), ("tanh", nn.Tanh)])
+def test_each_layer_has_an_activation_of_its_own_that_hooks_can_see(activation, kind):
+    """captum's DeepLift and shap's DeepExplainer attribute by them."""
+    module, calls = MLP(3, 2, (5, 4), activation), []
+    found = [part for part in module.modules() if isinstance(part, kind)]
+    for part in found:
+        part.register_forward_hook(lambda part, inputs, output: calls.append(part))
+    module(torch.randn(6, 3))
+    assert calls == found
+    assert len(set(found)) == 2
+    assert set(module.state_dict()) == {
+        f"{layer}.{name}"
+        for layer in ("hidden.0", "hidden.1", "output")
+        for name in ("weight", "bias")
+    }
 
 
 def test_no_hidden_layer_makes_a_linear_model():

@@ -1,0 +1,72 @@
+"""When a group pays for fairness: two rules, as functions of rates and sizes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MIN_MEMBERS = 30  # smaller groups are accepted or not by chance
+
+
+def left_out(
+    selected: np.ndarray,
+    expected: np.ndarray,
+    sizes: np.ndarray,
+    *,
+    below: float = 1 / 5,
+    min_size: int = MIN_MEMBERS,
+) -> np.ndarray:
+    """Groups of which nobody, or hardly anybody, is accepted while somebody is.
+
+    Parameters
+    ----------
+    selected : array-like of shape (n_groups,)
+        Share of each group that is accepted.
+    expected : array-like of shape (n_groups,)
+        Share that would be accepted without regard to fairness: by a plain model, or, for want of
+        one, the share of favorable labels.
+    sizes : array-like of shape (n_groups,)
+        Number of people.
+    below : float, default=1/5
+        A group is left out below this share of ``expected``.
+    min_size : int, default=30
+        Smaller groups are not looked at.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_groups,)
+        These groups, possibly all of them; none if nobody at all is accepted.
+    """
+    selected, expected, sizes = map(np.asarray, (selected, expected, sizes))
+    large = sizes >= min_size
+    hardly = (selected == 0) | (selected < below * expected)
+    return large & hardly & (selected[large] > 0).any()
+
+
+def worsened(
+    rates: np.ndarray,
+    baseline: np.ndarray,
+    sizes: np.ndarray,
+    *,
+    by: float = 1 / 3,
+    min_size: int = 100,
+) -> np.ndarray:
+    """Groups whose rate is lower than the baseline's by more than a third of it.
+
+    Parameters
+    ----------
+    rates, baseline : array-like of shape (n_groups,)
+        Rates of the model and of another; NaN where there is none.
+    sizes : array-like of shape (n_groups,)
+        Number of people.
+    by : float, default=1/3
+        Share of the baseline's rate.
+    min_size : int, default=100
+        Smaller groups are not looked at.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_groups,)
+        Where that is so.
+    """
+    rates, baseline, sizes = map(np.asarray, (rates, baseline, sizes))
+    return (sizes >= min_size) & (rates < (1 - by) * baseline)
