@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 
 from .._estimators import from_inside, take_apart
 from .._random import own_generator
+from .._torch_state import one_thread_everywhere
 from ..labels import unfavorable_codes
 from ..sensitive import column_positions
 from .decisions import Decisions
@@ -27,6 +28,7 @@ ASKED = 20_000  # people of the reference among whom the following are looked fo
 DONORS, SCOUTS = 1000, 200  # accepted people whose profiles are starts; refused ones who find some
 
 
+@one_thread_everywhere()
 @validate_params(
     {
         "distance": [StrOptions({"mad_l1", "l2"}), callable],

@@ -197,25 +197,52 @@ class EpochBar(Callback):
         del self.bar_
 
 
+class AfterWarmup(EarlyStopping):
+    """Early stopping, or the choice of the best epoch, that begins when the warm-up has ended.
+
+    Before that the fairness weights still rise, and with them the loss.
+    """
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Look at this epoch, unless the warm-up goes on."""
+        if net.steps_ >= net.warmup_steps:
+            super().on_epoch_end(net, **kwargs)
+
+
 def training_callbacks(
     estimator: Any, held_out: HeldOut | None, epochs: int, callbacks: list
 ) -> list:
     """Return the estimator's callbacks around the user's ``callbacks``."""
     before, after = [], []
-    if held_out is not None:
+    if held_out is None:
+        _check_callbacks(callbacks)
+    else:
         watched = {"monitor": "valid_loss", "lower_is_better": True}
         if estimator.monitor is not None:
             before.append(("skfair_monitor", Monitor(estimator.monitor, estimator, held_out)))
             watched = {"monitor": "monitor", "lower_is_better": False}
         watched["threshold_mode"] = "abs"
         if estimator.restore_best:
-            keep = EarlyStopping(patience=epochs + 1, threshold=0, load_best=True, **watched)
+            keep = AfterWarmup(patience=epochs + 1, threshold=0, load_best=True, **watched)
             before.append(("skfair_restore_best", keep))
         if estimator.early_stopping:
-            stop = EarlyStopping(
+            stop = AfterWarmup(
                 patience=estimator.n_iter_no_change, threshold=estimator.tol, **watched
             )
             after.append(("skfair_early_stopping", stop))  # last: it ends the epoch's callbacks
     if estimator.verbose == 1:
         before.append(("skfair_progress", EpochBar(epochs, type(estimator).__name__)))
     return [*before, *callbacks, *after]
+
+
+def _check_callbacks(callbacks: list) -> None:
+    """Refuse callbacks that wait for the loss of a validation part that there is not."""
+    for callback in callbacks:
+        callback = callback[-1] if isinstance(callback, tuple) else callback
+        watched = getattr(callback, "monitor", None)
+        if isinstance(watched, str) and watched.startswith("valid_"):
+            raise ValueError(
+                f"net_params['callbacks']: {type(callback).__name__} watches {watched!r}, but no "
+                "rows are held out. early_stopping=True, restore_best=True or monitor= hold out "
+                "validation_fraction of them; or let it watch 'train_loss'."
+            )
