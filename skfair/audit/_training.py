@@ -163,7 +163,7 @@ class Trainer:
         """Parts alike in outcomes and, where it can be, in groups."""
         cells = pd.Series(self.y).astype(str)
         for name in self.groups:
-            finer = cells + "/" + self.groups[name].astype(str).to_numpy()
+            finer = cells + "/" + self.groups[name].map(str).to_numpy()  # missing ones too
             if finer.value_counts().min() >= 10:
                 cells = finer
         n, seed = len(self.y), self.args.seed
@@ -207,4 +207,6 @@ class Trainer:
         model.fit(
             self.X.iloc[rows], self.y[rows], network__sensitive_features=self.groups.iloc[rows]
         )
+        if network.n_iter_ < networks.EPOCHS:  # skorch swallows Ctrl-C and keeps what there is
+            raise KeyboardInterrupt
         return model

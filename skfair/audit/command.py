@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype, is_float_dtype
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from .._version import __version__
+from ..smoothing._tables import numeric_columns
 from ._columns import derived_columns, uninformative_columns
 from ._networks import METHODS
 from ._provenance import about_columns, about_data, about_rows, digest, versions
@@ -84,7 +86,7 @@ def audit(args: argparse.Namespace, say: Any) -> AuditReport:
     _check_place(args)
     _check_options(args)
     say(f"reading {args.data}")
-    table = read_table(args.data)
+    table = read_table(args.data, say)
     say(f"{len(table):,} rows, {table.shape[1]} columns")
     _check_columns(table, args)
     settings = {
@@ -122,7 +124,7 @@ def _compare(
     derived = derived_columns(X, table[args.sensitive])
     hidden = [*args.sensitive, *derived] if args.drop_sensitive else []
     y, refused = _outcomes(table[args.target], args)
-    groups = table[args.sensitive].astype(object)
+    groups = _groups(table, args)
     recourse = _recourse(X, derived, args)
     columns = about_columns(X, left_out, hidden, recourse["actionable"])
     for name, text in columns.items():
@@ -177,7 +179,7 @@ def _given(
     if len(y) > MAX_AUDITED:
         rows = np.sort(np.random.default_rng(args.seed).permutation(rows)[:MAX_AUDITED])
         say(f"auditing {MAX_AUDITED:,} rows, chosen at random")
-    groups = table[args.sensitive].astype(object).iloc[rows]
+    groups = _groups(table, args).iloc[rows]
     recourse = _recourse(X, derived_columns(X, table[args.sensitive]), args)
     columns = about_columns(X, {}, [], recourse["actionable"])
     return AuditReport.from_estimator(
@@ -261,6 +263,9 @@ def _check_columns(table: pd.DataFrame, args: argparse.Namespace) -> None:
             )
     if table[args.target].isna().all():
         raise BadTable(f"column {args.target!r} is empty.")
+    for name in table.columns[numeric_columns(table)]:
+        if name not in args.ignore and np.isinf(table[name]).any():
+            raise BadTable(f"column {name!r} has infinite values; mend them, or use --ignore.")
     if empty := [name for name in args.sensitive if table[name].isna().all()]:
         raise BadTable(f"--sensitive: column {empty[0]!r} is empty.")
 
@@ -271,6 +276,16 @@ def _with_outcome(table: pd.DataFrame, args: argparse.Namespace, say: Any) -> pd
     if not known.all():
         say(f"note: {int((~known).sum()):,} rows without {args.target!r} are left out")
     return table[known]
+
+
+def _groups(table: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
+    """The sensitive columns, whole numbers as such where missing values made them floats."""
+    groups = table[args.sensitive].astype(object)
+    for name in args.sensitive:
+        known = table[name].dropna()
+        if is_float_dtype(known) and (known % 1 == 0).all():
+            groups[name] = table[name].astype("Int64").astype(object).where(table[name].notna())
+    return groups
 
 
 def _recourse(X: pd.DataFrame, derived: list[str], args: argparse.Namespace) -> dict:
@@ -297,14 +312,26 @@ def _outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, 
             f"--target: column {args.target!r} has one class only, {shown}: there is nothing to "
             "learn or to compare."
         )
-    other = str(values[~_equals(pd.Series(values), args.positive)][0])
+    other = _as_typed(values[~_equals(pd.Series(values), args.positive)][0], args.positive)
     refused = other if len(values) == 2 else f"not {args.positive}"
     return np.where(favourable, args.positive, refused).astype(object), refused
 
 
+def _as_typed(value: Any, example: str) -> str:
+    """A value of a column as the user would write it, who wrote another one like the example."""
+    if isinstance(value, float) and value.is_integer():  # made so by missing values
+        value = int(value)
+    text = str(value)
+    if isinstance(value, (bool, np.bool_)):
+        return text.upper() if example.isupper() else text.lower() if example.islower() else text
+    return text
+
+
 def _equals(column: pd.Series, text: str) -> np.ndarray:
-    """Where a column has what was typed, be it text or a number."""
+    """Where a column has what was typed, be it text, a truth value or a number."""
     text = text.strip()
+    if is_bool_dtype(column) and text.lower() in ("true", "false"):
+        return (column == (text.lower() == "true")).to_numpy(bool)
     same = column.astype(str).str.strip() == text
     try:
         return (same | (pd.to_numeric(column, errors="coerce") == float(text))).to_numpy()

@@ -7,11 +7,70 @@ from typing import Any
 
 from sklearn.base import is_clusterer, is_regressor
 
+from .. import (
+    DRAlignClassifier,
+    FaiRNClassifier,
+    LabelFlipClassifier,
+    PenaltyClassifier,
+    SmoothedClassifier,
+    metrics,
+)
+from ..metrics.burden import burden_gap
+from ..metrics.individual import largest_violation
+from ..model_selection import best_under_constraint
+from ..smoothing.metric import WeightedMetric
+from ..smoothing.noise import AddNoise, Noise
+from ..training.monitor import ConstrainedMonitor
 from .tables import BadTable
 
 JOBLIB_WARNING = (
     "joblib and pickle files run the code they contain when they are opened: use only files from "
     "people you trust. The safe format is skops (skops.io.dump), which --model takes as well."
+)
+
+# A name that is trusted may be called by a crafted file, with any arguments: these are classes
+# whose making does nothing but store, and functions that compute from what they are given. Names,
+# never a prefix: a module has functions of other kinds, and what it imports.
+OWN = (
+    DRAlignClassifier,
+    FaiRNClassifier,
+    LabelFlipClassifier,
+    PenaltyClassifier,
+    SmoothedClassifier,
+    AddNoise,
+    Noise,
+    WeightedMetric,
+    ConstrainedMonitor,
+    best_under_constraint,
+    metrics.FairnessScorer,
+    burden_gap,
+    largest_violation,
+    metrics.decision_rationale_similarity,
+    metrics.fairness_index,
+    metrics.parity_score,
+    metrics.prediction_sensitivity,
+    metrics.recourse_gap,
+    metrics.robustness_index,
+)
+TRUSTED = (
+    *(f"{kind.__module__}.{kind.__qualname__}" for kind in OWN),
+    "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.metrics._classification.accuracy_score",
+    "sklearn.metrics._classification.balanced_accuracy_score",
+    "sklearn.metrics._classification.f1_score",
+    "sklearn.metrics._ranking.average_precision_score",
+    "sklearn.metrics._ranking.roc_auc_score",
+    "sklearn.metrics._scorer._CurveScorer",
+    "sklearn.metrics._scorer._Scorer",
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.utils._bunch.Bunch",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+    "sklearn.utils._metadata_requests.MethodMetadataRequest",
 )
 
 
@@ -38,12 +97,13 @@ def load_model(path: Path, say: Any) -> Any:
     if not path.exists():
         raise BadTable(f"there is no model file {path}.")
     try:
-        if path.suffix == ".skops":
-            return _load_skops(path)
-        import joblib
+        if path.suffix.lower() == ".skops":
+            model = _load_skops(path)
+        else:
+            import joblib
 
-        say(f"warning: {JOBLIB_WARNING}")
-        model = joblib.load(path)
+            say(f"warning: {JOBLIB_WARNING}")
+            model = joblib.load(path)
     except BadTable:
         raise
     except Exception as error:  # whatever the code within does
@@ -63,8 +123,12 @@ def _load_skops(path: Path) -> Any:
         import skops.io
     except ImportError as error:
         raise BadTable("skops files need the package skops: pip install skops.") from error
-    unknown = skops.io.get_untrusted_types(file=path)
-    foreign = [name for name in unknown if not name.startswith("skfair.")]
-    if foreign:
-        raise BadTable(f"{path} has types that are not known to be safe: {foreign}.")
-    return skops.io.load(path, trusted=unknown)
+    unknown = set(skops.io.get_untrusted_types(file=path)).difference(TRUSTED)
+    if unknown:
+        raise BadTable(
+            f"{path} holds what is not known to be safe: {', '.join(sorted(unknown))}. If you "
+            "know these names and trust whoever made the file, load it in Python, with "
+            "skops.io.load(path, trusted=[...]) and these names written out, and pass the model to "
+            "skfair.audit.AuditReport.from_estimator."
+        )
+    return skops.io.load(path, trusted=list(TRUSTED))

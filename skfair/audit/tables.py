@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pandas.errors import EmptyDataError
+from pandas.errors import EmptyDataError, ParserWarning
+
+from ._numbers import NumberReader
 
 SEPARATORS = ",;\t|"
-SAMPLE = 2**18  # characters by which a file is judged
+ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")  # the last one knows every byte
+SAMPLE, LINES = 2**18, 200  # characters and lines by which the separator is judged
 # Texts that stand for nothing: the mark of UCI, and pandas' own but for None, which is also a word.
 MISSING = ["?", "#N/A", "#NA", "N/A", "NA", "n/a", "NULL", "null", "NaN", "nan", "<NA>"]
 
@@ -20,121 +25,181 @@ class BadTable(ValueError):
     """A file that cannot be used, in words for the person who brought it."""
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(path: Path, say: Callable[[str], None] = lambda line: None) -> pd.DataFrame:
     """Read a CSV file, compressed or not, whatever its separator and decimal sign.
 
     Parameters
     ----------
     path : Path
-        The file, in UTF-8 with or without a byte order mark, or else Latin-1.
+        The file, in UTF-8 with or without a byte order mark, UTF-16 with one, or else Windows-1252
+        or Latin-1.
+    say : callable, default=None
+        Told, a line at a time, which columns are read otherwise than they are written.
 
     Returns
     -------
     pandas.DataFrame
-        Names and text are stripped; ``?`` and the like are missing.
+        Names and text are stripped; ``?`` and the like are missing. Numbers may have a decimal
+        comma, separators of thousands, or a sign of a currency; TRUE and true are truth values.
+        Rows are numbered from 0.
 
     Raises
     ------
     BadTable
-        If there is no such file, it is empty, or has no rows or one column only.
+        If there is no such file, it is empty, has no rows or one column only, or a name repeats.
     """
     if not path.exists():
         raise BadTable(f"there is no file {path}.")
     if path.is_dir():
         raise BadTable(f"{path} is a folder, not a CSV file.")
     encoding, sample = _judge(path)
+    announced, sample = _announced_separator(sample)
     if not sample.strip():
         raise BadTable(f"{path} is empty.")
-    separator = _separator(sample)
-    try:
-        table = pd.read_csv(
-            path,
-            sep=separator,
-            encoding=encoding,
-            skipinitialspace=True,
-            na_values=["", *MISSING],
-            keep_default_na=False,
-            compression="infer",
-            low_memory=False,
-        )
-        if _has_more_values_than_names(sample, separator):  # pandas took the first for an index
-            ended = table.iloc[:, -1].isna().all()  # each line ends with a separator
-            names = table.columns
-            table = table.reset_index(drop=not ended)
-            if ended:
-                table = table.iloc[:, :-1].set_axis(names, axis=1)
-    except EmptyDataError as error:
-        raise BadTable(f"{path} is empty.") from error
-    except Exception as error:  # of the reader, or of whatever the file is packed in
-        raise BadTable(f"{path} cannot be read as CSV: {error}".rstrip(". ") + ".") from error
-    table.columns = [str(name).strip() for name in table.columns]
-    if doubled := sorted({n for n in table.columns if list(table.columns).count(n) > 1}):
-        raise BadTable(f"{path} has more than one column named {doubled[0]!r}.")
+    separator = announced or _separator(sample)
+    n_names, *n_values = _widths(sample, separator) or [1]
+    one_more = set(n_values) == {n_names + 1}
+    cells = _cells(path, encoding, separator, int(announced is not None), n_names + one_more)
+    table = _named(cells, one_more, path)
     if not len(table):
         raise BadTable(f"{path} has a header, but no rows.")
     if table.shape[1] < 2:
         raise BadTable(
-            f"{path} has one column only, {table.columns[0]!r}; columns are separated by a comma, "
-            "semicolon, tab or vertical bar."
+            f"{path} has one column only, {', '.join(map(repr, table.columns))}; columns are "
+            "separated by a comma, semicolon, tab or vertical bar."
         )
-    commas = separator != ","
-    return pd.DataFrame({name: _as_meant(table[name], commas) for name in table.columns})
+    return _as_meant(table, separator, say)
+
+
+def _cells(path: Path, encoding: str, separator: str, skipped: int, width: int) -> pd.DataFrame:
+    """All cells as text, the header among them; an empty one is a missing one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", ParserWarning)  # values beyond the last column
+            cells = pd.read_csv(
+                path,
+                sep=separator,
+                encoding=encoding,
+                header=None,
+                names=range(width),
+                index_col=False,
+                skiprows=skipped,
+                dtype=str,
+                skipinitialspace=True,
+                na_filter=False,
+                compression="infer",
+            )
+    except EmptyDataError as error:
+        raise BadTable(f"{path} is empty.") from error
+    except ParserWarning as error:
+        raise BadTable(f"{path} has rows with more values than its header has names.") from error
+    except Exception as error:  # of the reader, or of whatever the file is packed in
+        why = " ".join(str(error).split()).rstrip(".")
+        raise BadTable(f"{path} cannot be read as CSV: {why}.") from error
+    cells = cells.astype(object).apply(lambda column: column.str.strip())
+    return cells.mask(cells.isna() | (cells == ""))
+
+
+def _named(cells: pd.DataFrame, one_more: bool, path: Path) -> pd.DataFrame:
+    """The rows below the header, by its names.
+
+    With one value more than names the first one names the row, unless each line ends with a
+    separator. Columns that have neither a name nor values are dropped.
+    """
+    rows = np.flatnonzero(cells.notna().any(axis=1))
+    if not len(rows):
+        raise BadTable(f"{path} is empty.")
+    names, table = cells.iloc[rows[0]], cells.iloc[rows[0] + 1 :].reset_index(drop=True)
+    if one_more and table.iloc[:, -1].notna().any():
+        names, table = names.iloc[:-1], table.iloc[:, 1:]
+    found = {}
+    for position, name in enumerate(names):
+        column = table.iloc[:, position]
+        if pd.isna(name) and column.isna().all():
+            continue
+        name = f"Unnamed: {position}" if pd.isna(name) else name
+        if name in found:
+            raise BadTable(f"{path} has more than one column named {name!r}.")
+        found[name] = column
+    return pd.DataFrame(found)
 
 
 def _judge(path: Path) -> tuple[str, str]:
-    """The encoding, and the beginning of the file."""
+    """The encoding of the whole file, and its beginning."""
     from pandas.io.common import get_handle
 
-    for encoding in ("utf-16", "utf-8-sig", "latin-1"):
-        try:
-            if encoding == "utf-16" and not _is_utf16(path):
-                continue
-            with get_handle(str(path), "r", encoding=encoding, compression="infer") as handles:
-                return encoding, handles.handle.read(SAMPLE)
-        except UnicodeDecodeError:
-            continue
-        except Exception as error:  # of whatever the file is packed in
-            raise BadTable(f"{path} cannot be read: {error}".rstrip(". ") + ".") from error
-    raise AssertionError("every byte is Latin-1")
+    try:
+        for encoding in ["utf-16"] if _is_utf16(path) else ENCODINGS:
+            try:
+                with get_handle(str(path), "r", encoding=encoding, compression="infer") as handles:
+                    sample = handles.handle.read(SAMPLE)
+                    while handles.handle.read(SAMPLE):
+                        pass
+                return encoding, sample
+            except UnicodeDecodeError as error:
+                problem = error
+        raise problem
+    except Exception as error:  # of whatever the file is packed in
+        raise BadTable(f"{path} cannot be read: {error}".rstrip(". ") + ".") from error
+
+
+def _is_utf16(path: Path) -> bool:
+    """Whether it begins with a mark of UTF-16, unpacked if need be."""
+    from pandas.io.common import get_handle
+
+    with get_handle(str(path), "rb", compression="infer", is_text=False) as handles:
+        return handles.handle.read(2) in (b"\xff\xfe", b"\xfe\xff")
+
+
+def _announced_separator(sample: str) -> tuple[str | None, str]:
+    """The separator that spreadsheets write in a line of its own, and what follows."""
+    first, _, rest = sample.partition("\n")
+    first = first.strip().strip('"')
+    if first.lower().startswith("sep=") and len(first) == 5:
+        return first[-1], rest
+    return None, sample
 
 
 def _separator(sample: str) -> str:
     """The sign that divides most lines into as many columns as the first, and that most often."""
-    lines = sample.splitlines(keepends=True)
-    lines = lines[:-1] if len(lines) > 1 and len(sample) == SAMPLE else lines
 
     def columns(separator: str) -> int:
-        rows = csv.reader(io.StringIO("".join(lines[:200])), delimiter=separator)
-        try:
-            widths = [len(row) for row in rows if row]
-        except csv.Error:  # a quote that does not end, for instance
-            return 1
+        widths = _widths(sample, separator) or [1]
         alike = sum(width == widths[0] for width in widths)
         return widths[0] if alike > 0.8 * len(widths) else 1
 
     return max(SEPARATORS, key=columns)
 
 
-def _has_more_values_than_names(sample: str, separator: str) -> bool:
-    rows = csv.reader(io.StringIO(sample), delimiter=separator)
-    names, values = next(rows, []), next(rows, [])
-    return len(values) == len(names) + 1
+def _lines(sample: str) -> list[str]:
+    """The first lines, a last one that is not whole not among them."""
+    lines = io.StringIO(sample, newline=None).readlines()
+    return (lines[:-1] if len(lines) > 1 and len(sample) >= SAMPLE - 10 else lines)[:LINES]
 
 
-def _is_utf16(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+def _widths(sample: str, separator: str) -> list[int]:
+    """Number of values in the header and in some of the rows below it."""
+    rows = csv.reader(_lines(sample), delimiter=separator)
+    try:
+        return [len(row) for row in rows if any(row)]
+    except csv.Error:  # a quote that does not end, for instance
+        return []
 
 
-def _as_meant(column: pd.Series, commas: bool) -> pd.Series:
-    """Strip text; read numbers with a decimal comma."""
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        return column
-    text = column.astype("string").str.strip()
-    text = text.mask(text.isin(["", *MISSING]))
-    known = text.dropna()
-    number = r"[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?([eE][-+]?\d+)?"
-    if commas and known.str.contains(",").any() and known.str.fullmatch(number).all():
-        text = text.str.replace(".", "").str.replace(",", ".")
-        return pd.to_numeric(text).astype(float)
-    return text.astype(object).where(text.notna(), np.nan)
+def _as_meant(table: pd.DataFrame, separator: str, say: Callable[[str], None]) -> pd.DataFrame:
+    """Text stripped, truth values and numbers recognized."""
+    columns = {}
+    for name in table.columns:
+        columns[name] = table[name].mask(table[name].isin(MISSING))
+    reader = NumberReader(columns.values(), separator)
+    for name, text in columns.items():
+        lower = text.str.lower()
+        if lower.isin(["true", "false"]).all():
+            columns[name] = lower == "true"
+            continue
+        columns[name], example = reader.read(text)
+        if example:
+            say(f"note: {name}: {example[0]!r} is read as {example[1]:.15g}")
+        elif columns[name] is text and (odd := reader.exception(text)):
+            say(f"note: {name}: taken for categories because of {odd!r}; most values are numbers")
+    return pd.DataFrame(columns)

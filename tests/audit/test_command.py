@@ -19,8 +19,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfair import DRAlignClassifier, FaiRNClassifier, PenaltyClassifier
 from skfair.audit import _networks, _validation, command
-from skfair.audit.command import main
-from skfair.audit.tables import read_table
+from skfair.audit.command import _parser, audit, main
+from skfair.training.net import ObjectiveNet
 
 pytest.importorskip("matplotlib")
 
@@ -57,44 +57,6 @@ def run(path, *more, target="paid", positive="yes", sensitive=("sex",), out=None
     out = out or path.parent / "out.html"
     arguments = [str(path), "--target", target, "--positive", positive, "--sensitive", *sensitive]
     return main(["audit", *arguments, "--out", str(out), "--quiet", *more]), out
-
-
-class TestTables:
-    @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
-    def test_dialects(self, table, separator, encoding, tmp_path):
-        path = tmp_path / "data.csv"
-        expected = table.assign(job=table["job"].replace("clerk", "clérk"))
-        expected.to_csv(path, sep=separator, index=False, encoding=encoding)
-        pd.testing.assert_frame_equal(read_table(path), expected, check_dtype=False)
-
-    def test_missing_values_spaces_and_decimal_commas(self, tmp_path):
-        path = tmp_path / "data.csv"
-        path.write_text('a; b ;c\n 1,5 ; x ;"?"\n-2,25;;7\n;"y; z";8\n')
-        found = read_table(path)
-        assert list(found.columns) == ["a", "b", "c"]
-        np.testing.assert_array_equal(found["a"], [1.5, -2.25, np.nan])
-        assert found["b"].tolist()[0::2] == ["x", "y; z"]
-        assert found["b"].isna().tolist() == [False, True, False]
-        np.testing.assert_array_equal(found["c"], [np.nan, 7, 8])
-
-    def test_compressed(self, table, tmp_path):
-        path = tmp_path / "data.csv.gz"
-        table.to_csv(path, index=False)
-        assert read_table(path).shape == table.shape
-
-    def test_what_spreadsheets_write(self, table, tmp_path):
-        path = tmp_path / "data.csv"
-        table.to_csv(path, index=False, encoding="utf-16", sep="\t")
-        pd.testing.assert_frame_equal(read_table(path), table, check_dtype=False)
-        path.write_text("a;b\n40;None\n39,5;x\n1.234,25;x\n")
-        found = read_table(path)
-        assert found["a"].tolist() == [40, 39.5, 1234.25]
-        assert found["b"].tolist() == ["None", "x", "x"]  # a word
-        path.write_text("a,b\n1,x,\n2,y,\n")  # a separator too many at each end
-        assert read_table(path).to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
-        path.write_text("a,b\nrow1,1,x\nrow2,2,y\n")  # names of rows without a header
-        assert read_table(path).to_dict("list") == {"a": [1, 2], "b": ["x", "y"]}
 
 
 class TestTraining:
@@ -432,6 +394,86 @@ class TestChoice:
         assert asked["provenance"]["split"].startswith("90 to train on, 30 to audit on")
 
 
+class TestRows:
+    def test_row_numbers_are_those_of_the_file(self, table, tmp_path, asked):
+        path = tmp_path / "data.csv"
+        rows = table.copy()
+        rows.loc[[0, 1, 7, 200], "paid"] = np.nan
+        rows.to_csv(path, index=False)
+        assert run(path)[0] == 0
+        X = asked["X"]
+        assert not {0, 1, 7, 200} & set(X.index) and X.index.is_unique
+        pd.testing.assert_frame_equal(X, table.loc[X.index, list(X)], check_dtype=False)
+        np.testing.assert_array_equal(asked["y"], table.loc[X.index, "paid"])
+        frame = asked["sensitive_features"]
+        np.testing.assert_array_equal(frame["sex"], table.loc[X.index, "sex"])
+
+    def test_the_most_sensitive_people_are_found_in_the_file(self, tmp_path):
+        """Of 300 rows, 3 without an outcome before them, row 250 alone is a matter of the group."""
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=300)
+        rows = pd.DataFrame({"sex": np.resize(["m", "f"], 300), "x": x, "paid": x > 0})
+        model = LogisticRegression().fit(pd.get_dummies(rows[["sex", "x"]])[["sex_m", "x"]], x > 0)
+        model.coef_, model.intercept_ = np.array([[1.0, 30.0]]), np.array([0.0])
+        joblib.dump(model, tmp_path / "model.joblib")
+        rows["x"] = np.where(np.arange(300) == 250, 0.0, np.sign(x) * 2)
+        coded = rows.assign(sex_m=(rows["sex"] == "m") * 1, paid=rows["paid"].astype(str))
+        coded.loc[[3, 100, 249], "paid"] = np.nan
+        coded.drop(columns="sex").to_csv(tmp_path / "data.csv", index=False)
+        args = _parser().parse_args(
+            ["audit", str(tmp_path / "data.csv"), "--target", "paid", "--positive", "True"]
+            + ["--sensitive", "sex_m", "--model", str(tmp_path / "model.joblib")]
+            + ["--out", str(tmp_path / "out.html"), "--quiet"]
+        )
+        frame = audit(args, lambda line: None).to_frame()
+        people = frame[frame["measure"] == "most sensitive people"]
+        assert people["group"].iloc[0] == "row 250"
+
+    def test_a_repeated_sensitive_column_counts_once(self, table, tmp_path, asked):
+        table.to_csv(tmp_path / "data.csv", index=False)
+        assert run(tmp_path / "data.csv", sensitive=("sex", "job", "sex"))[0] == 0
+        assert list(asked["sensitive_features"]) == ["sex", "job"]
+
+    def test_whole_numbers_stay_whole_in_names_of_groups(self, table, tmp_path, asked):
+        rows = table.assign(sex=(table["sex"] == "man") * 1.0, paid=(table["paid"] == "yes") * 1.0)
+        rows.loc[:5, "sex"] = rows.loc[6:9, "paid"] = np.nan
+        rows.to_csv(tmp_path / "data.csv", index=False)
+        assert run(tmp_path / "data.csv", positive="1")[0] == 0
+        assert set(map(str, asked["sensitive_features"]["sex"].dropna())) == {"0", "1"}
+        assert asked["unfavorable"] == "0"
+
+    @pytest.mark.parametrize("words", [("TRUE", "FALSE"), ("true", "false"), ("True", "False")])
+    @pytest.mark.parametrize("favorable", [0, 1])
+    def test_truth_values_are_typed_as_they_stand_in_the_file(
+        self, words, favorable, table, tmp_path, asked
+    ):
+        rows = table.assign(paid=np.where(table["paid"] == "yes", *words))
+        rows.to_csv(tmp_path / "data.csv", index=False)
+        assert run(tmp_path / "data.csv", positive=words[favorable])[0] == 0
+        assert asked["unfavorable"] == words[1 - favorable]
+        np.testing.assert_array_equal(asked["y"], rows.loc[asked["X"].index, "paid"])
+
+    def test_what_is_read_is_told_before_training(self, table, tmp_path, asked, capsys):
+        rows = table.assign(wage=table["wage"].map(lambda v: f"${1000 * v:,.0f}"))
+        rows["hours"] = rows["hours"].astype(str).where(rows.index != 5, "unclear")
+        rows.to_csv(tmp_path / "data.csv", index=False)
+        arguments = ["audit", str(tmp_path / "data.csv"), "--target", "paid", "--positive", "yes"]
+        assert main([*arguments, "--sensitive", "sex", "--out", str(tmp_path / "out.html")]) == 0
+        said = capsys.readouterr().err
+        before = said[: said.index("training the")]
+        assert "columns of numbers: wage" in before
+        assert "columns of categories: sex, job, hours" in before
+        assert "wage: '$23,420' is read as 23420" in before
+        assert "hours: taken for categories because of 'unclear'" in before
+
+    def test_infinite_numbers_are_named(self, table, tmp_path, asked, capsys):
+        rows = table.assign(wage=table["wage"].where(table.index != 7, np.inf))
+        rows.to_csv(tmp_path / "data.csv", index=False)
+        assert run(tmp_path / "data.csv")[0] == 2
+        assert "column 'wage' has infinite values" in capsys.readouterr().err
+        assert run(tmp_path / "data.csv", "--ignore", "wage")[0] == 0
+
+
 class TestModels:
     @pytest.fixture
     def fitted(self, table):
@@ -586,6 +628,30 @@ class TestErrors:
             assert run(path, out=out)[0] == code
             assert out.read_text() == "the last report"
             assert sorted(p.name for p in tmp_path.iterdir()) == ["data.csv", "out.html"]
+
+    @pytest.mark.parametrize("epoch", [1, 2])
+    @pytest.mark.parametrize("network", [1, 2, 6])
+    def test_an_interruption_in_training_is_one(
+        self, epoch, network, table, tmp_path, capsys, monkeypatch
+    ):
+        """skorch takes Ctrl-C for the wish to keep what has been trained so far."""
+        path = tmp_path / "data.csv"
+        table.to_csv(path, index=False)
+        begun = []
+
+        def run_single_epoch(self, iterator, training, *args, **kwargs):
+            if training:
+                begun.append(len(self.history))
+                if begun.count(1) == network and begun[-1] == epoch:
+                    raise KeyboardInterrupt
+            return original(self, iterator, training, *args, **kwargs)
+
+        original = ObjectiveNet.run_single_epoch
+        monkeypatch.setattr(ObjectiveNet, "run_single_epoch", run_single_epoch)
+        code, out = run(path)
+        assert code == 1 and not out.exists()
+        assert begun.count(1) == network
+        assert "interrupted; nothing was written" in capsys.readouterr().err
 
     def test_the_data_are_not_overwritten(self, table, tmp_path, capsys):
         path = tmp_path / "data.csv"
