@@ -13,12 +13,14 @@ import pandas as pd
 from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
-from .._estimators import decision_values
+from .._estimators import decision_arguments
 from ..metrics import get_scorer, probability_gap
 from ..metrics.probability_gap import CRITERIA
 from .prepare import TrainingData, take
 
 WORST_GAP = 1e6  # more than any gap between probabilities
+SAID_BEFORE = ("sensitive_features is missing", "(Nobody|Everybody) is refused")  # by fit
+SAID_ONCE = ("sensitive_features",)
 
 
 @dataclass
@@ -48,6 +50,8 @@ class HeldOut:
 class Monitor(Callback):
     """Record ``monitor`` of every epoch in the history.
 
+    What scorers warn of, they warn of in the first epoch only.
+
     Parameters
     ----------
     monitor : str, scorer or callable
@@ -60,6 +64,7 @@ class Monitor(Callback):
 
     def __init__(self, monitor: str | Callable, estimator: Any, held_out: HeldOut) -> None:
         self.monitor, self.estimator, self.held_out = monitor, estimator, held_out
+        self.has_warned = False
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the value of this epoch."""
@@ -77,14 +82,22 @@ class Monitor(Callback):
         if part.sensitive_features is not None and _requests_sensitive_features(monitor):
             metadata["sensitive_features"] = part.sensitive_features
         try:
-            with warnings.catch_warnings():  # fit has said how many are missing
-                warnings.filterwarnings("ignore", message="sensitive_features is missing")
-                return monitor(self.estimator, part.X, part.y, **metadata)
+            with warnings.catch_warnings():
+                for told in SAID_BEFORE + (SAID_ONCE if self.has_warned else ()):
+                    warnings.filterwarnings("ignore", message=told)
+                self.has_warned = True
+                value = monitor(self.estimator, part.X, part.y, **metadata)
         except ValueError as error:
-            raise ValueError(
-                f"monitor={self.monitor!r} failed on the {len(part.y)} held-out rows: {error} A "
-                "larger validation_fraction may help where a rare group or class is not among them."
-            ) from error
+            raise self._failed(str(error), len(part.y)) from error
+        if np.isnan(value):
+            raise self._failed("it is NaN, which no epoch can be better than.", len(part.y))
+        return value
+
+    def _failed(self, why: str, n_rows: int) -> ValueError:
+        return ValueError(
+            f"monitor={self.monitor!r} failed on the {n_rows} held-out rows: {why} A larger "
+            "validation_fraction may help where a rare group or class is not among them."
+        )
 
 
 class ConstrainedMonitor:
@@ -103,11 +116,13 @@ class ConstrainedMonitor:
             if _requests_sensitive_features(self.fairness):
                 metadata["sensitive_features"] = sensitive_features
             return max(self.fairness(estimator, X, y, **metadata), -WORST_GAP)
+        decision, told = decision_arguments(estimator, X)
         return -probability_gap(
-            decision_values(estimator, X),
-            np.asarray(y) == estimator.classes_[1],
+            decision,
+            y,
             sensitive_features=sensitive_features,
             criterion=self.fairness,
+            **told,
         )
 
     def __repr__(self) -> str:
