@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from tqdm.auto import tqdm
 
 from .._estimators import from_inside, take_apart
 from .._random import own_generator
+from .._tables import as_table
 from .._torch_state import one_thread_everywhere
 from ..labels import unfavorable_codes
 from ..sensitive import column_positions
@@ -160,8 +160,8 @@ def counterfactuals(
     >>> np.allclose(found.distance, exact)
     True
     """
-    X = _as_table(X, "X")
-    reference = X if reference is None else _as_table(reference, "reference")
+    X = as_table(X)
+    reference = X if reference is None else as_table(reference, "reference")
     if reference.shape[1] != X.shape[1]:
         raise ValueError(
             f"reference must have the {X.shape[1]} columns of X, it has {reference.shape[1]}."
@@ -205,13 +205,6 @@ def counterfactuals(
         valid=found,
         changed=pd.DataFrame(profiles.changed(values, everyone), columns=names),
     )
-
-
-def _as_table(X: Any, parameter: str) -> Any:
-    X = X.toarray() if issparse(X) else X if hasattr(X, "iloc") else np.asarray(X)
-    if X.ndim != 2:
-        raise ValueError(f"{parameter} must have two dimensions, got {X.ndim}.")
-    return X
 
 
 def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any) -> list[int]:
