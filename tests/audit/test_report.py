@@ -577,7 +577,10 @@ def test_tables_of_polars_are_those_of_pandas(people, forest):
     settings = {"recourse": {"max_iter": 2}, "max_people": 20, "random_state": 0}
     ours, theirs = (
         AuditReport.from_estimator(forest, rows, y, sensitive_features=g, **settings).to_frame()
-        for rows, g in ((table, polars.DataFrame({"group": list(group)})), (X, group))
+        for rows, g in (
+            (table, polars.DataFrame({"group": list(group)})),
+            (X, pd.DataFrame({"group": list(group)})),
+        )
     )
     pd.testing.assert_frame_equal(ours, theirs)
 
