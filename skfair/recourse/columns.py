@@ -146,7 +146,7 @@ def in_kind(values: np.ndarray, column: Any, kind: Any) -> Any:
     if is_bool_dtype(kind):
         return pd.array(values == 1, dtype=kind)
     if is_object_dtype(kind) and _is_truth(pd.DataFrame({0: column}), 0):
-        return values == 1
+        return (values == 1).astype(object)
     return pd.Series(values, dtype=object).astype(kind).to_numpy()
 
 
