@@ -78,11 +78,13 @@ def counterfactuals(
         is outside already may stay there. Numbers without bounds may go anywhere.
     categorical : list, default=None
         Columns that hold categories; a list within the list stands for the 0/1 columns of one
-        category (one-hot), of which one is 1 in every row. ``None``: columns of text, truth values
-        and pandas categories, and 0/1 columns, adjacent ones of which every row has exactly one
-        being taken for one category. Columns of text are categories in any case.
+        category, of which at most one is 1 in every row. ``None``: columns of text, truth values
+        and pandas categories, and 0/1 columns. Adjacent ones, numbers or truth values, are taken
+        for one category if every row has exactly one of them, or if their names begin alike
+        (``job_b``, ``job_c``) and no row has two. Columns of text are categories in any case.
     integer : list, default=None
-        Columns of whole numbers; ``None`` are those of an integer type.
+        Columns of whole numbers; ``None`` are those of an integer type, within what it can hold,
+        and those that would be but for missing values.
     monotone : dict, default=None
         ``{column: "increase" or "decrease"}``: the only way in which a number, or an ordered
         pandas category, may change.
