@@ -20,6 +20,7 @@ from ..metrics._harm import MIN_MEMBERS
 from ..objectives import Objective
 from ..objectives.groups import batch_part
 from .data import Batch, BatchLoader, iterate_rows
+from .modules import DoublePrecision
 
 average_in_place = get_swa_multi_avg_fn()
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
@@ -248,6 +249,7 @@ class ObjectiveNet(NeuralNetClassifier):
         self.steps_ = 0
         self.objective_state_ = self.unused_optimizer_ = None
         self.interrupted_ = False
+        self.double_precision = DoublePrecision()
         return self
 
     def export_state(self) -> dict[str, Any]:
