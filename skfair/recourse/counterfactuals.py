@@ -75,16 +75,19 @@ def counterfactuals(
         Columns of X that may change; ``None`` are all but the sensitive ones.
     bounds : dict, "observed" or None, default=None
         ``{column: (lowest, highest)}``, ``None`` for an open end; or the range in `reference`. Who
-        is outside already may stay there. Numbers without bounds may go anywhere.
+        is outside already may stay there, or come nearer. Numbers without bounds may go anywhere
+        within what the type of their column can hold.
     categorical : list, default=None
         Columns that hold categories; a list within the list stands for the 0/1 columns of one
-        category, of which at most one is 1 in every row. ``None``: columns of text, truth values
-        and pandas categories, and 0/1 columns. Adjacent ones, numbers or truth values, are taken
-        for one category if every row has exactly one of them, or if their names begin alike
-        (``job_b``, ``job_c``) and no row has two. Columns of text are categories in any case.
+        category (one-hot), of which at most one is 1 in every row. Where somebody in X or
+        `reference` has none of them, as after ``drop="first"``, that is a category, too. ``None``:
+        columns of text, truth values and pandas categories, and 0/1 columns (numbers or truth
+        values), adjacent ones being taken for one category if every row has exactly one of them,
+        or if their names begin alike (``job_b``, ``job_c``) and no row has two. Columns of text
+        and truth values are categories in any case.
     integer : list, default=None
-        Columns of whole numbers; ``None`` are those of an integer type, within what it can hold,
-        and those that would be but for missing values.
+        Columns of whole numbers; ``None`` are those of an integer type, and those of which some
+        entries are missing and all others, in X and `reference`, are whole.
     monotone : dict, default=None
         ``{column: "increase" or "decrease"}``: the only way in which a number, or an ordered
         pandas category, may change.
