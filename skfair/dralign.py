@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .labels import favorable_codes
 from .objectives import Comparison, Objective
 from .objectives._base import plain_forward
 from .objectives.dralign import CRITERIA, aligned_pairs, dralign_terms
 from .objectives.mixup import AUGMENTED, forward_with_paths
+from .objectives.penalties import DIRECTED, with_first_positive
 from .training import NeuralClassifier
 from .training.prepare import Targets, TrainingData
 from .training.rationales import forward_with_rationales
@@ -38,6 +41,9 @@ class DRAlignClassifier(NeuralClassifier):
 "predictive_parity"}, default="demographic_parity"
         The fairness loss, one of the penalties of :class:`PenaltyClassifier`, and what is aligned:
         the groups, or the groups within each label (equal opportunity: within the positives).
+    unfavorable : label, default=None
+        The class that calls for recourse, not the positive one; ``None`` is ``classes_[0]``. The
+        scorers ask the estimator for it.
     lambda_fairness : float >= 0, default=0.4
         Weight of the fairness loss; 0 leaves the alignment alone ([1]_, A.9), which then takes more
         than two classes.
@@ -77,6 +83,7 @@ class DRAlignClassifier(NeuralClassifier):
 
     _parameter_constraints = {
         "criterion": [StrOptions(set(CRITERIA))],
+        "unfavorable": "no_validation",
         "lambda_fairness": [Interval(Real, 0, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left"), None],
         "align_layers": [Interval(Integral, 1, None, closed="left"), None],
@@ -93,6 +100,7 @@ class DRAlignClassifier(NeuralClassifier):
         align_layers: int | None = None,
         augment: str | None = None,
         sampling: str = "auto",
+        unfavorable: Any = None,
         **network: Any,
     ) -> None:
         super().__init__(sampling=sampling, **network)
@@ -101,6 +109,7 @@ class DRAlignClassifier(NeuralClassifier):
         self.beta = beta
         self.align_layers = align_layers
         self.augment = augment
+        self.unfavorable = unfavorable
 
     def _validate_params(self) -> None:
         super()._validate_params()
@@ -161,12 +170,15 @@ class DRAlignClassifier(NeuralClassifier):
             self._layout = n_cells, quota
         return rows, None
 
+    def _favorable_codes(self) -> Sequence[int] | None:
+        return super()._favorable_codes() if self.unfavorable is None else favorable_codes(self)
+
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         n_cells, quota = self._layout
         layout = {"n_cells": n_cells, "quota": quota}
-        labels = None
+        favorable, n_classes, labels = favorable_codes(self), len(self.classes_), None
         if self._by_label():
-            labels = [1] if self.criterion == "equal_opportunity" else range(len(self.classes_))
+            labels = favorable if self.criterion == "equal_opportunity" else range(n_classes)
         lambda_fairness, beta = self._weights()
         if comparison is not None:
             lambda_fairness /= comparison.pairs_an_attribute
@@ -175,9 +187,11 @@ class DRAlignClassifier(NeuralClassifier):
             dralign_terms,
             criterion=self.criterion,
             comparison=comparison,
-            pairs=aligned_pairs(self._attribute_of, labels, len(self.classes_)),
+            pairs=aligned_pairs(self._attribute_of, labels, n_classes),
             **layout,
         )
+        if favorable == [0] and self.criterion in DIRECTED:
+            terms = with_first_positive(terms)
         forward = plain_forward
         if self.augment is not None and lambda_fairness:
             forward = partial(forward_with_paths, by_label=self._by_label())

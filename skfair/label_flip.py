@@ -44,6 +44,13 @@ OF_NETWORK = ("net_", "n_iter_", "_architecture", "_trained_dtype", "_runs_in_fl
 
 
 def _own_network(classifier: LabelFlipClassifier) -> bool:
+    """Whether a network answers: once fitted, what was fitted, whatever the parameters say now."""
+    if hasattr(classifier, "net_") or hasattr(classifier, "estimator_"):
+        return hasattr(classifier, "net_")
+    return classifier.estimator is None
+
+
+def _trains_network(classifier: LabelFlipClassifier) -> bool:
     return classifier.estimator is None
 
 
@@ -52,13 +59,13 @@ def _delegated(method: str) -> Callable:
     of_network = getattr(NeuralClassifier, method)
 
     def available(classifier: LabelFlipClassifier) -> bool:
-        if classifier.estimator is None:
+        if _own_network(classifier):
             return True
         return hasattr(getattr(classifier, "estimator_", classifier.estimator), method)
 
     @wraps(of_network)
     def answer(self: LabelFlipClassifier, X: Any) -> np.ndarray:
-        if self.estimator is None:
+        if _own_network(self):
             return of_network(self, X)
         check_is_fitted(self)
         X = kept(self, check_table(self, X, reset=False))
@@ -296,7 +303,7 @@ class LabelFlipClassifier(NeuralClassifier):
     predict_proba = _delegated("predict_proba")
     predict_log_proba = _delegated("predict_log_proba")
     decision_function = _delegated("decision_function")
-    partial_fit = available_if(_own_network)(NeuralClassifier.partial_fit)
+    partial_fit = available_if(_trains_network)(NeuralClassifier.partial_fit)
     boundary_distance = available_if(_own_network)(NeuralClassifier.boundary_distance)
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from ._tables import brief, some
 
 
 def unfavorable_codes(unfavorable: Any, classes: np.ndarray) -> tuple[int, ...]:
@@ -13,18 +16,85 @@ def unfavorable_codes(unfavorable: Any, classes: np.ndarray) -> tuple[int, ...]:
     Raises
     ------
     ValueError
-        If a label does not occur, or no class, or every class, is unfavourable.
+        If a label does not occur, or no class, or every class, is unfavorable.
     """
     if unfavorable is None:
         return (0,)
-    wanted = np.unique(np.atleast_1d(np.asarray(unfavorable)))
-    unknown = [label for label in wanted.tolist() if label not in classes.tolist()]
-    if unknown or not 0 < len(wanted) < len(classes):
+    known = {label: code for code, label in enumerate(classes.tolist())}
+    wanted = np.atleast_1d(np.asarray(unfavorable, dtype=object))
+    codes = {known.get(label, -1) if _is_hashable(label) else -1 for label in wanted.ravel()}
+    if -1 in codes or not 0 < len(codes) < len(classes):
         raise ValueError(
-            f"unfavorable={unfavorable!r} must name at least one and not all of the classes "
-            f"{classes.tolist()}."
+            f"unfavorable={brief(unfavorable)} must name at least one and not all of the classes "
+            f"{some(classes.tolist())}."
         )
-    return tuple(int(np.flatnonzero(classes == label)[0]) for label in wanted)
+    return tuple(sorted(codes))
+
+
+def _is_hashable(label: Any) -> bool:
+    try:
+        hash(label)
+    except TypeError:
+        return False
+    return True
+
+
+def codes_of(labels: Any, classes: np.ndarray, parameter: str) -> np.ndarray:
+    """Position of each label in ``classes``.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n,) or (n, 1)
+        Labels.
+    classes : ndarray of shape (n_classes,)
+        Those that may occur.
+    parameter : str
+        Name used in error messages.
+
+    Returns
+    -------
+    int64 ndarray of shape (n,)
+        Codes.
+
+    Raises
+    ------
+    ValueError
+        If ``labels`` is of another shape, or holds a label that is not among ``classes``.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1:
+        raise ValueError(f"{parameter} must hold one label a row, got shape {labels.shape}.")
+    known = {label: code for code, label in enumerate(classes.tolist())}
+    rows, present = pd.factorize(labels)
+    codes = [known.get(label, -1) for label in np.asarray(present).tolist()]
+    table = np.array([*codes, -1], dtype=np.int64)  # a missing label reads the last entry
+    found = table[rows]
+    if (found < 0).any():
+        unknown = [label for label in np.asarray(present).tolist() if label not in known]
+        raise ValueError(
+            f"{parameter} contains {some(unknown) if unknown else 'missing labels'}, not among the "
+            f"classes {some(classes.tolist())}."
+        )
+    return found
+
+
+def favorable_codes(estimator: Any) -> list[int]:
+    """Codes of the classes that are acceptance, by the estimator's ``unfavorable``.
+
+    Raises
+    ------
+    ValueError
+        If ``unfavorable`` does not name classes, or rows have several labels.
+    """
+    if estimator.unfavorable is not None and estimator._multi_label:
+        raise ValueError(
+            f"unfavorable={brief(estimator.unfavorable)} needs one label a row, y has several; "
+            "leave it None."
+        )
+    refusing = unfavorable_codes(estimator.unfavorable, estimator.classes_)
+    return [code for code in range(len(estimator.classes_)) if code not in refusing]
 
 
 def flip_labels(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -10,10 +11,17 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from .labels import favorable_codes
 from .objectives import Comparison, Objective
 from .objectives.groups import memory_decay
 from .objectives.mixup import AUGMENTED, forward_with_paths
-from .objectives.penalties import NORMALIZATIONS, PENALTIES, penalty_terms
+from .objectives.penalties import (
+    DIRECTED,
+    NORMALIZATIONS,
+    PENALTIES,
+    penalty_terms,
+    with_first_positive,
+)
 from .training import NeuralClassifier
 from .training.prepare import Targets, TrainingData, split_off
 
@@ -24,7 +32,8 @@ class PenaltyClassifier(NeuralClassifier):
     """Neural network with a fairness penalty.
 
     Minimises cross-entropy + ``alpha`` * penalty [1]_ [2]_. Here p is the predicted probability of
-    ``classes_[1]``, and a "difference" between groups counts each of them by ``group_weights``.
+    the positive class, the favorable one, and a "difference" between groups counts each of them by
+    ``group_weights``.
 
     Parameters
     ----------
@@ -50,6 +59,10 @@ default="demographic_parity"
         "equal_loss", "max_min" and callables take more than two classes, and several labels a row:
         y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
         share of rows with every label right.
+    unfavorable : label or list of labels, default=None
+        The class(es) that call for recourse; ``None`` is ``classes_[0]``. Name it where the second
+        label is the bad one, as in COMPAS: the positive class is the other one then. The scorers
+        ask the estimator for it. Without effect on what a callable is given.
     alpha : float >= 0, default=1.0
         Weight of the penalty. With ``group_weights="equal"`` and more than two groups it weighs the
         mean over the pairs; ``history_`` has their sum.
@@ -107,6 +120,7 @@ default="demographic_parity"
 
     _parameter_constraints = {
         "penalty": [StrOptions(set(PENALTIES)), callable],
+        "unfavorable": "no_validation",
         "alpha": [Interval(Real, 0, None, closed="left")],
         "penalty_on": [StrOptions({"train", "holdout"})],
         "holdout_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -127,6 +141,7 @@ default="demographic_parity"
         augment: str | None = None,
         group_memory: int = 5120,
         averaging: float = 0.25,
+        unfavorable: Any = None,
         **network: Any,
     ) -> None:
         super().__init__(**network)
@@ -138,6 +153,7 @@ default="demographic_parity"
         self.augment = augment
         self.group_memory = group_memory
         self.averaging = averaging
+        self.unfavorable = unfavorable
 
     def _wants_groups(self) -> bool:
         return self.alpha > 0
@@ -172,7 +188,11 @@ default="demographic_parity"
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         n_rows = len(data.y) if rows is None else len(rows)
         self._memory = min(self.group_memory, n_rows // 4)  # a longer one lags behind the network
-        if self.penalty_on == "train" or data.groups is None or self.alpha == 0:
+        if data.groups is None or self.alpha == 0:
+            return rows, None
+        if self.penalty_on == "train":
+            penalized = np.arange(len(data.y)) if rows is None else rows
+            self._warn_of_absent(data.y[penalized], data.groups[penalized])
             return rows, None
         train, aside = split_off(data, self.holdout_fraction, rng, rows)
         absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[aside].flat))
@@ -182,10 +202,41 @@ default="demographic_parity"
                 f"{len(aside)} rows without a member of {[self.groups_[i] for i in absent]}. A "
                 "greater fraction, more data or merged groups would do."
             )
+        self._warn_of_absent(data.y[aside], data.groups[aside])
         return train, aside
+
+    def _favorable_codes(self) -> Sequence[int] | None:
+        return super()._favorable_codes() if self.unfavorable is None else favorable_codes(self)
+
+    def _first_is_positive(self) -> bool:
+        return favorable_codes(self) == [0] and self.penalty in DIRECTED
+
+    def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
+        """Name the groups without a case of what is compared: they take no part in it."""
+        if not isinstance(self.penalty, str) or self.normalize != "conditional":
+            return
+        absent = []
+        for label in PENALTIES[self.penalty].labels:
+            if label is None:
+                return
+            code = 1 - label if self._first_is_positive() else label
+            present = set(groups[y == code].flat)
+            names = [name for i, name in enumerate(self.groups_) if i not in present]
+            absent += [
+                f"{name!r} has no row of class {self.classes_.tolist()[code]!r}" for name in names
+            ]
+        if absent:
+            warnings.warn(
+                f"penalty={self.penalty!r} cannot compare every group in these data: "
+                f"{'; '.join(absent)}. Nothing is done about such a group, and a penalty of 0 is "
+                "no parity.",
+                UserWarning,
+                stacklevel=5,
+            )
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         decay = memory_decay(batch_size, self._memory)
+        first_is_positive = self._first_is_positive()
         terms = partial(
             penalty_terms,
             penalty=self.penalty,
@@ -193,6 +244,8 @@ default="demographic_parity"
             normalize=self.normalize,
             decay=decay,
         )
+        if first_is_positive:
+            terms = with_first_positive(terms)
         weight, known = self.alpha, isinstance(self.penalty, str)
         if comparison is not None and known and PENALTIES[self.penalty].is_gap:
             weight /= comparison.pairs_an_attribute

@@ -12,6 +12,8 @@ import pandas as pd
 from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 
+from ._tables import as_pandas, brief, column_names
+
 MAX_GROUPS = 50
 
 
@@ -22,7 +24,7 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
     ----------
     sensitive_features : array-like, Series, DataFrame or dict of columns, shape (n,) or \
 (n, n_attributes)
-        Strings, numbers or categoricals.
+        Strings, numbers or categoricals; tables of pandas, polars, Arrow.
     n_samples : int, default=None
         Expected number of rows.
 
@@ -36,9 +38,7 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
     ValueError
         If the number of rows is not ``n_samples`` or there are no columns.
     """
-    values = sensitive_features
-    if hasattr(values, "to_pandas"):  # polars, arrow
-        values = values.to_pandas()
+    values = as_pandas(sensitive_features)
     if isinstance(values, pd.DataFrame):
         frame = values
     elif isinstance(values, pd.Series):
@@ -49,7 +49,7 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
         frame = pd.DataFrame({0: values})
     else:
         if isinstance(values, str) or not np.iterable(values):
-            raise ValueError(f"sensitive_features must be array-like, got {values!r}.")
+            raise ValueError(f"sensitive_features must be array-like, got {brief(values)}.")
         if hasattr(values, "__array__"):
             values = np.asanyarray(values)  # pandas knows masked arrays
         else:
@@ -97,11 +97,11 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
     """
     if callable(columns):
         columns = columns(X)
-    names = [str(name) for name in getattr(X, "columns", [])]
+    if hasattr(columns, "__array__") and not isinstance(columns, pd.Series):
+        columns = np.asarray(columns).tolist()  # tensors, too
+    names = [str(name) for name in column_names(X)]
     if names:
         wanted = [columns] if isinstance(columns, str) else columns
-        if isinstance(wanted, (np.ndarray, pd.Index)):
-            wanted = wanted.tolist()
         if isinstance(wanted, (list, tuple)) and {*map(type, wanted)} == {str}:
             return [position for name in wanted for position in _named(names, name, parameter)]
     try:
@@ -112,10 +112,11 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
         if not positions:
             raise ValueError("no column is selected")
         return positions
-    except (ValueError, IndexError, KeyError, TypeError) as error:
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         have = f"the columns {names}" if names else f"{_n_columns(X)} columns without names"
+        why = f": {error}" if len(brief(columns)) == len(repr(columns)) else ""
         raise ValueError(
-            f"{parameter}={columns!r} cannot be found in X, which has {have}: {error}."
+            f"{parameter}={brief(columns)} cannot be found in X, which has {have}{why}."
         ) from error
 
 
@@ -132,11 +133,14 @@ def _named(names: list[str], name: str, parameter: str) -> list[int]:
 
 
 def _n_columns(X: Any) -> int:
-    return np.shape(X)[1] if np.ndim(X) > 1 else 0
+    shape = getattr(X, "shape", None)
+    shape = shape if isinstance(shape, tuple) else np.shape(X)
+    return shape[1] if len(shape) > 1 else 0
 
 
 def select_sensitive(X: Any, columns: Any) -> pd.DataFrame:
     """Return the sensitive columns of ``X`` as a DataFrame (see :func:`column_positions`)."""
+    X = X if hasattr(X, "shape") else np.asarray(X)
     positions = column_positions(X, columns)
     selected = _safe_indexing(X, positions, axis=1)
     return as_frame(selected.toarray() if hasattr(selected, "toarray") else selected)

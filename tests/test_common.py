@@ -129,10 +129,10 @@ def test_signature_states_every_parameter_and_only_keywords(estimator):
 
 
 def test_docstring_describes_every_parameter(estimator):
-    doc = type(estimator).__doc__
+    doc = inspect.getdoc(type(estimator))
     assert "{" + "network_parameters}" not in doc
     for name in estimator.get_params():
-        assert f"\n    {name} : " in doc, name
+        assert f"\n{name} : " in doc, name
 
 
 def test_same_seed_gives_the_same_weights_bit_for_bit(estimator, biased):

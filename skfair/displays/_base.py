@@ -10,6 +10,18 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
 
 
+LONGEST = 40  # characters of a label, beyond which it would leave the axes no room
+
+
+def label_of(name: object) -> str:
+    """A name as a label: long ones lose their middle, and dollars are no mathematics."""
+    text = " ".join(str(name).split())
+    if len(text) > LONGEST:
+        half = (LONGEST - 1) // 2
+        text = f"{text[: LONGEST - 1 - half]}…{text[-half:]}"
+    return text.replace("$", r"\$")
+
+
 class Display:
     """Something that is plotted on axes, ``ax_``, of a figure, ``figure_``."""
 

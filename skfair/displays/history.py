@@ -8,7 +8,7 @@ from typing import Any, Self
 import pandas as pd
 
 from .._estimators import take_apart
-from ._base import Display
+from ._base import Display, label_of
 
 __all__ = ["HistoryDisplay"]
 
@@ -133,7 +133,7 @@ class HistoryDisplay(Display):
         for column in sorted(columns, key=lambda c: c.startswith("valid_")):
             held_out = column.startswith("valid_")
             term = column.removeprefix("valid_").removeprefix("train_")
-            style = {"label": column, "linestyle": "--" if held_out else "-"}
+            style = {"label": label_of(column), "linestyle": "--" if held_out else "-"}
             style |= {"color": colors[term]} if term in colors else {}
             (line,) = ax.plot(epochs, self.history[column], **style | kwargs)
             colors[term] = line.get_color()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
 
 from .._estimators import decision_arguments
+from .._tables import as_pandas
 from ..metrics._gaps import widest_pair
 from ..metrics.recourse import burdens, recourse_gap
 from ..sensitive import GroupEncoder, as_frame, group_name
-from ._base import Display
+from ._base import Display, label_of
 
 __all__ = ["RecourseGapDisplay"]
 
@@ -54,18 +56,28 @@ class RecourseGapDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, *, sensitive_features: Any, ax: Any = None, **kwargs: Any
+        cls,
+        estimator: Any,
+        X: Any,
+        *,
+        sensitive_features: Any,
+        unfavorable: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
     ) -> Self:
         """Plot for a fitted classifier or pipeline.
 
         Parameters
         ----------
         estimator : classifier
-            Fitted; what it takes for unfavourable counts as refused, else ``classes_[0]``.
+            Fitted.
         X : array-like of shape (n_samples, n_features)
             People.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
             Group membership.
+        unfavorable : label or list of labels, default=None
+            The class(es) that count as refused; ``None``: what the estimator was told, else
+            ``classes_[0]``.
         ax : matplotlib.axes.Axes, default=None
             Where to plot, new axes if ``None``.
         **kwargs : dict
@@ -76,7 +88,7 @@ class RecourseGapDisplay(Display):
         RecourseGapDisplay
             The display, plotted.
         """
-        decision, told = decision_arguments(estimator, X)
+        decision, told = decision_arguments(estimator, X, unfavorable)
         return cls.from_predictions(
             decision, sensitive_features=sensitive_features, ax=ax, **told, **kwargs
         )
@@ -119,7 +131,10 @@ class RecourseGapDisplay(Display):
         encoder, frame = GroupEncoder(), as_frame(sensitive_features, len(distance))
         codes = encoder.encode(frame)[:, 0]
         known = codes >= 0
-        gap = recourse_gap(np.asarray(decision)[known], sensitive_features=frame[known], **told)
+        with warnings.catch_warnings():  # burdens has said it
+            warnings.filterwarnings("ignore", message="(Nobody|Everybody) is refused")
+            decision = np.asarray(as_pandas(decision))[known]
+            gap = recourse_gap(decision, sensitive_features=frame[known], **told)
         distances, means = {}, {}
         for code, group in enumerate(encoder.labels):
             members = distance[codes == code]
@@ -148,7 +163,7 @@ class RecourseGapDisplay(Display):
         everybody = np.concatenate(list(self.distances.values()))
         edges = np.histogram_bin_edges(everybody, bins) if len(everybody) else 1
         for name, values in self.distances.items():
-            label = f"{name} (mean over all members {self.means[name]:.2f})"
+            label = f"{label_of(name)} (mean over all members {self.means[name]:.2f})"
             style = {"density": True, "alpha": 0.5, "label": label} | kwargs
             bars = ax.hist(values, edges, **style)[2]
             color = bars[0].get_facecolor() if len(bars) else None

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import PALETTE, Display
+from ._base import PALETTE, Display, label_of
 
 __all__ = ["LambdaHeatmapDisplay", "ParetoDisplay"]
 
@@ -159,14 +159,17 @@ class LambdaHeatmapDisplay(Display):
             (ax.set_xticks, self.scores.columns),
             (ax.set_yticks, self.scores.index),
         ):
-            set_ticks(range(len(values)), [f"{v:g}" if np.isreal(v) else str(v) for v in values])
+            set_ticks(
+                range(len(values)), [f"{v:g}" if np.isreal(v) else label_of(v) for v in values]
+            )
         if annotate:
             middle = np.nanmean(self.scores.to_numpy())
             for (i, j), value in np.ndenumerate(self.scores.to_numpy()):
                 color = "black" if value > middle else "white"
                 ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
         names = (self.scores.columns.name, self.scores.index.name)
-        ax.set(xlabel=names[0].split("__")[-1], ylabel=names[1].split("__")[-1], title=self.score)
+        labels = (label_of(name.split("__")[-1]) for name in names)
+        ax.set(**dict(zip(("xlabel", "ylabel"), labels, strict=True)), title=label_of(self.score))
         self.figure_.colorbar(image, ax=ax)
         return self
 
@@ -298,7 +301,7 @@ class ParetoDisplay(Display):
         if self.chosen is not None:
             style = {"color": PALETTE[5], "marker": "*", "s": 150, "zorder": 3, "label": "chosen"}
             ax.scatter(x[self.chosen], y[self.chosen], **style)
-        names = [name.removeprefix("neg_").replace("_", " ") for name in self.names]
+        names = [label_of(name.removeprefix("neg_").replace("_", " ")) for name in self.names]
         ax.set(xlabel=names[1], ylabel=names[0])
         ax.legend()
         return self

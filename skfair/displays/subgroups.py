@@ -6,8 +6,10 @@ from typing import Any, Self
 
 import pandas as pd
 
+from .._estimators import accepted_codes, check_classifier
 from ..metrics import subgroup_report
-from ._base import PALETTE, Display
+from ..metrics._subgroup_counts import RATES
+from ._base import PALETTE, Display, label_of
 
 __all__ = ["SubgroupDisplay"]
 
@@ -47,7 +49,15 @@ class SubgroupDisplay(Display):
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, *, sensitive_features: Any, ax: Any = None, **kw: Any
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        sensitive_features: Any,
+        unfavorable: Any = None,
+        ax: Any = None,
+        **kw: Any,
     ) -> Self:
         """Plot for a fitted classifier or pipeline.
 
@@ -61,6 +71,9 @@ class SubgroupDisplay(Display):
             Labels.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
             Group membership.
+        unfavorable : label or list of labels, default=None
+            For rates: the class(es) that are not positive; ``None``: what the estimator was told,
+            else ``classes_[0]``. ``pos_label`` in ``kw`` wins.
         ax : matplotlib.axes.Axes, default=None
             Where to plot, new axes if ``None``.
         **kw : dict
@@ -71,9 +84,20 @@ class SubgroupDisplay(Display):
         SubgroupDisplay
             The display, plotted.
         """
-        return cls.from_predictions(
-            y, estimator.predict(X), sensitive_features=sensitive_features, ax=ax, **kw
-        )
+        check_classifier(estimator)
+        y_pred, metric = estimator.predict(X), kw.get("metric", "accuracy")
+        is_rate = isinstance(metric, str) and metric in RATES and metric != "accuracy"
+        if is_rate and kw.get("pos_label") is None:
+            y, y_pred, baseline = (
+                None if labels is None else accepted_codes(estimator, labels, unfavorable, name)
+                for name, labels in (
+                    ("y", y),
+                    ("predict", y_pred),
+                    ("baseline", kw.get("baseline")),
+                )
+            )
+            kw |= {"pos_label": 1, "baseline": baseline}
+        return cls.from_predictions(y, y_pred, sensitive_features=sensitive_features, ax=ax, **kw)
 
     @classmethod
     def from_predictions(
@@ -132,7 +156,9 @@ class SubgroupDisplay(Display):
                 ax.errorbar(rows["value"], rows.index, xerr=width, **style | kwargs)
         everybody = (shown["value"] - shown["deviation"]).iloc[0]
         ax.axvline(everybody, color="black", linestyle=":", label="everybody")
-        ax.set_yticks(shown.index, [f"{g} ({n})" for g, n in shown[["group", "size"]].values])
-        ax.set(xlabel=self.metric)
+        ax.set_yticks(
+            shown.index, [f"{label_of(g)} ({n})" for g, n in shown[["group", "size"]].values]
+        )
+        ax.set(xlabel=label_of(self.metric))
         ax.legend()
         return self

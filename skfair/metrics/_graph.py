@@ -34,6 +34,51 @@ RELU = {torch.relu, functional.relu, "relu"}
 Values = dict[fx.Node, Any]
 
 
+class _Tracer(fx.Tracer):
+    """A tracer that leaves all modules but one alone.
+
+    :func:`torch.fx.symbolic_trace` exchanges methods of ``nn.Module`` itself while it traces, for
+    every thread of the process. Here the modules of one network, which nobody else has, get classes
+    with these methods.
+    """
+
+    def trace(self, root: nn.Module, concrete_args: None = None) -> fx.Graph:
+        """Return the graph of ``root``, whose modules have their own classes again."""
+        self.root, self.graph = root, fx.Graph(tracer_cls=type(self))
+        self.root_module_name, self.tensor_attrs = root._get_name(), {}
+        self.submodule_paths = {module: name for name, module in root.named_modules()}
+        function, arguments = self.create_args_for_root(type(root).forward, is_module=True)
+        classes = {module: type(module) for module in root.modules()}
+        proxies: dict[str, fx.Proxy] = {}
+        try:
+            for module, kind in classes.items():
+                module.__class__ = self._traced(kind, proxies)
+            output = self.create_arg(function(*arguments))
+        finally:
+            for module, kind in classes.items():
+                module.__class__ = kind
+        self.create_node("output", "output", (output,), {})
+        return self.graph
+
+    def _traced(tracer, kind: type, proxies: dict[str, fx.Proxy]) -> type:  # noqa: N805
+        def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            def forward(*args: Any, **kwargs: Any) -> Any:
+                return kind.__call__(self, *args, **kwargs)
+
+            return tracer.call_module(self, forward, args, kwargs)
+
+        def __getattr__(self: nn.Module, name: str) -> Any:
+            return tracer.getattr(name, kind.__getattr__(self, name), proxies)
+
+        methods = {"__call__": __call__, "__getattr__": __getattr__, "__module__": kind.__module__}
+        return type(kind.__name__, (kind,), methods)
+
+
+def trace(module: nn.Module) -> fx.GraphModule:
+    """As :func:`torch.fx.symbolic_trace`, for a module that no other thread uses."""
+    return fx.GraphModule(module, _Tracer().trace(module))
+
+
 @dataclass
 class Problem:
     """A network in evaluation mode, and what its losses are taken on.
@@ -136,7 +181,7 @@ class Graph:
         self.removals: list[Removal | None] = [None] * len(problem.layers)
         self.kept, self.nodes = 1, []  # numbers that are recorded for a row
         try:
-            self.module = fx.symbolic_trace(problem.module)
+            self.module = trace(problem.module)
         except Exception:  # whatever the module does with what it takes for numbers
             return
         self.interpreter = fx.Interpreter(self.module)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
+from math import comb
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .._tables import as_pandas
 from ..sensitive import _factorize
+
+MOST_COMBINATIONS = 10_000  # of attributes
 
 # name: (which rows are cases, which of them are hits, +1 if more hits are better, -1 if worse)
 RATES: dict[str, tuple[Callable, Callable, int]] = {
@@ -43,8 +47,12 @@ def check_metric(metric: Any, baseline: Any, pos_label: Any) -> None:
 
 def label_vectors(given: dict[str, Any]) -> list[np.ndarray]:
     """Arrays of one length without missing values; ``None`` is left out."""
-    vectors = {name: np.asarray(values) for name, values in given.items() if values is not None}
+    vectors = {
+        name: np.asarray(as_pandas(values)) for name, values in given.items() if values is not None
+    }
     for name, vector in vectors.items():
+        if vector.ndim == 2 and vector.shape[1] == 1:
+            vector = vectors[name] = vector[:, 0]
         if vector.ndim != 1 or len(vector) == 0:
             raise ValueError(f"{name} must be a vector of labels, got shape {vector.shape}.")
         if pd.isna(vector).any():
@@ -77,15 +85,15 @@ def suitable_labels(metric: str, vectors: list[np.ndarray], pos_label: Any) -> l
     fractions = [label for label in labels if isinstance(label, float) and label % 1 != 0]
     if fractions:
         raise ValueError(
-            f"metric={metric!r} needs class labels, got continuous values such as {fractions[0]}; "
-            "turn scores into predictions first."
+            f"metric={metric!r} needs class labels, got numbers that are not whole; turn scores "
+            "into predictions first."
         )
     if metric == "accuracy":
         return vectors
     if len(labels) > 2:
         raise ValueError(
-            f"metric={metric!r} is for two classes, got {len(labels)} labels ({labels[:5]}, ...); "
-            "use 'accuracy' or a callable."
+            f"metric={metric!r} is for two classes, got {len(labels)} labels; use 'accuracy' or a "
+            "callable."
         )
     if pos_label is None and len(labels) == 1:
         raise ValueError(f"Only the label {labels[0]!r} occurs; say which is positive: pos_label.")
@@ -168,6 +176,11 @@ def find_groups(
     max_depth, min_size : int
         Most attributes and fewest cases of a group.
 
+    Raises
+    ------
+    ValueError
+        If there are more than ``MOST_COMBINATIONS`` of attributes, or no group is large enough.
+
     Returns
     -------
     groups : DataFrame
@@ -175,6 +188,14 @@ def find_groups(
     n_small : int
         How many have fewer cases.
     """
+    n_attributes = codes.shape[1]
+    n_combinations = sum(comb(n_attributes, k) for k in range(1, min(max_depth, n_attributes) + 1))
+    if n_combinations > MOST_COMBINATIONS:
+        raise ValueError(
+            f"max_depth={max_depth} makes {n_combinations} combinations of the {n_attributes} "
+            f"columns of sensitive_features, more than {MOST_COMBINATIONS}; lower max_depth, or "
+            "pass fewer columns."
+        )
     cell, first = _combine(codes + 1)
     codes, sums = codes[first], _add_up(cell, counts.to_numpy())
     # a random number for each cell: equal sums are of the same people

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from .._estimators import check_classifier, unfavorable_of
+from .._tables import as_table
 from ..recourse import counterfactuals
 from ..sensitive import GroupEncoder, as_frame
-from .recourse import as_weights, gap_between
+from .recourse import as_weights, gap_between, warn_of_one_decision
 
 __all__ = ["burden", "burden_gap"]
 
@@ -36,7 +38,7 @@ def burden(
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights in the means.
     **kwargs : dict
-        Further arguments of :func:`~skfair.recourse.counterfactuals`.
+        Further arguments of :func:`~skfair.recourse.counterfactuals`, such as ``unfavorable=``.
 
     Returns
     -------
@@ -51,8 +53,8 @@ def burden(
     Warns
     -----
     UserWarning
-        If nothing is found for some refused people, who are then left out, or sensitive features
-        are missing.
+        If nothing is found for some refused people, who are then left out, nobody, or everybody,
+        is refused, or sensitive features are missing.
 
     References
     ----------
@@ -141,12 +143,16 @@ def _distances(
     estimator: Any, X: Any, sensitive_features: Any, sample_weight: Any, kwargs: dict
 ) -> tuple[np.ndarray, pd.DataFrame, np.ndarray]:
     """Distances, sensitive features and weights of those for whom something is found."""
-    X = X if hasattr(X, "shape") else np.asarray(X)
+    check_classifier(estimator)
+    X = as_table(X)
     frame = as_frame(sensitive_features, X.shape[0])
     weights = as_weights(sample_weight, np.zeros(X.shape[0]))
     weights = np.ones(X.shape[0]) if weights is None else weights.numpy()
     kwargs = {"sensitive_columns": sensitive_columns_of(X, frame)} | kwargs
+    kwargs["unfavorable"] = unfavorable_of(estimator, kwargs.get("unfavorable"))
     answers = counterfactuals(estimator, X, **kwargs)
+    refusals = np.isin(np.arange(X.shape[0]), answers.refused)
+    warn_of_one_decision(refusals, stacklevel=4)
     distances = np.zeros(X.shape[0])
     distances[answers.refused] = answers.distance
     found = np.isfinite(distances)

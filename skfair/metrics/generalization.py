@@ -16,7 +16,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from .._estimators import binary_codes
+from .._estimators import accepted_codes
+from .._tables import as_pandas, numbers
 from ..sensitive import GroupEncoder, as_frame, select_sensitive
 from .scorers import get_scorer
 
@@ -58,7 +59,8 @@ def fairness_generalization(
     metrics : str, callable, list of these, or dict, default=("accuracy",)
         Names of scikit-learn's scorers; "selection_rate", "true_positive_rate",
         "false_positive_rate", "true_negative_rate" or "false_negative_rate", where ``classes_[1]``
-        is positive; any ``metric(y_true, y_pred)``; any scorer ``(estimator, X, y)``. A dict gives
+        is positive, or what an estimator that was told ``unfavorable`` takes for favorable; any
+        ``metric(y_true, y_pred)``; any scorer ``(estimator, X, y)``. A dict gives
         them the names shown.
     sensitive_columns : str, int, list, slice or callable, default=None
         Columns of X that hold the sensitive features, for splits that bring none.
@@ -197,8 +199,9 @@ def read_split(name: Hashable, data: Any, sensitive_columns: Any) -> _Split:
         )
     if sensitive is None:
         sensitive = select_sensitive(X, sensitive_columns)
-    weight = None if weight is None else np.asarray(weight, dtype=float)
-    y = np.asarray(y)
+    weight = None if weight is None else numbers(weight, "sample_weight", ensure_2d=False)
+    y = np.asarray(as_pandas(y))
+    X = X if hasattr(X, "shape") else np.asarray(X)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     split = _Split(X, y, as_frame(sensitive), weight)
     n_samples = _num_samples(X)
@@ -251,6 +254,11 @@ class _Answers:
     """
 
     def __init__(self, model: Any, split: _Split) -> None:
+        if inspect.isclass(model) or not hasattr(model, "predict"):
+            raise TypeError(
+                "estimator must be a fitted estimator, or a dict of them; got "
+                f"{type(model).__name__}."
+            )
         if isinstance(model, BaseEstimator) and not hasattr(model, "classes_"):
             check_is_fitted(model)
         self.split, self.known = split, {}
@@ -330,7 +338,7 @@ def _is_scorer(metric: Callable) -> bool:
 
 
 def _rate(name: str, answers: _Answers) -> float:
-    y, y_pred = (binary_codes(answers.model, labels) for labels in (answers.y, answers.predict()))
+    y, y_pred = (accepted_codes(answers.model, v) for v in (answers.y, answers.predict()))
     if _RATES[name] is not None and _RATES[name] not in y:
         return np.nan  # fairlearn has 0 here
     return getattr(fairlearn.metrics, name)(y, y_pred, pos_label=1, **answers.weight)

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch, check_array
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import _check_sample_weight
 
+from .._estimators import check_classifier
 from .._random import own_generator
+from .._tables import as_table, numbers
 from ..smoothing import WeightedMetric
 from ..smoothing._tables import numeric_columns, rows_with
 from ..smoothing.guarantees import epsilon_reached
@@ -103,31 +105,30 @@ def individual_fairness_violation(
     >>> bool(0.95 * slope < found.largest <= slope)
     True
     """
-    X = X if hasattr(X, "iloc") else check_array(X)
+    check_classifier(estimator)
+    X = as_table(X)
+    if not isinstance(X, pd.DataFrame):
+        X = numbers(X, dtype="numeric")
     estimator = getattr(estimator, "best_estimator_", estimator)
     metric = _resolve(metric, estimator, X)
     metric(X[:1], X[:1])  # are these its columns?
     epsilon = _left_open(estimator) if epsilon is None else epsilon
     columns = list(range(X.shape[1])) if metric.columns is None else metric.columns
-    numbers = check_array(
-        X.iloc[:, columns] if hasattr(X, "iloc") else X[:, columns],
-        dtype=np.float64,
-        input_name="X",
-    )
+    values = numbers(X.iloc[:, columns] if isinstance(X, pd.DataFrame) else X[:, columns])
     rng = own_generator(random_state)
     search = _Search(estimator, X, metric, columns)
 
-    upto = np.cumsum(_check_sample_weight(sample_weight, numbers, ensure_non_negative=True))
-    draw = partial(_draw_pairs, numbers, upto / upto[-1], rng)
+    upto = np.cumsum(_check_sample_weight(sample_weight, values, ensure_non_negative=True))
+    draw = partial(_draw_pairs, values, upto / upto[-1], rng)
     people, ends = draw(n_pairs, one_column=False)
-    random = search.measure(people, numbers[people], ends)
+    random = search.measure(people, values[people], ends)
     found = [random]
     if n_steps:
         worst = np.argsort(-random.ratio(epsilon), kind="stable")[: -(-n_pairs // 2)]
         more, others = draw(n_pairs // 2, one_column=True)
         people = np.concatenate([people[worst], more])
         ends = np.concatenate([ends[worst], others])
-        found.append(search.halve(people, numbers[people], ends, n_steps, epsilon))
+        found.append(search.halve(people, values[people], ends, n_steps, epsilon))
     ratios = np.concatenate([pairs.ratio(epsilon) for pairs in found])
     table = pd.DataFrame(
         {

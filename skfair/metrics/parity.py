@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.sparse import issparse
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from torch.nn.utils import parametrize
 
 from .._estimators import take_apart
 from .._random import own_generator
+from .._tables import as_pandas, numbers
+from ..labels import codes_of
 from ..objectives import Comparison
 from ..objectives.dralign import aligned_pairs, alignment, rationale, weight_layers
 from ..sensitive import GroupEncoder, as_frame
@@ -257,8 +259,8 @@ def _pose(
     if hasattr(estimator, "net_"):
         X = estimator._logits(X, lambda module, rows: rows)  # as the network sees them
     else:
-        X = check_array(X, dtype="numeric", allow_nd=True, input_name="X")
-    y = y.toarray() if issparse(y) else np.asarray(y)
+        X = numbers(X, dtype="numeric", allow_nd=True)
+    y = y.toarray() if issparse(y) else np.asarray(as_pandas(y))
     if len(y) != len(X):
         raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}.")
     groups, weights = _members(X, sensitive_features, sample_weight)
@@ -278,7 +280,7 @@ def _pose(
 
 def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
     """The network's estimator inside searches and pipelines, and the data that arrive there."""
-    if hasattr(estimator, "fit"):
+    if hasattr(estimator, "fit") and hasattr(estimator, "predict"):
         estimator, before = take_apart(estimator)
         if hasattr(estimator, "module_"):
             return estimator, X if before is None else before.transform(X)
@@ -370,9 +372,7 @@ def _target_codes(estimator: Any, y: np.ndarray, n_outputs: int) -> np.ndarray:
     y = column_or_1d(y)
     # skorch's criteria take y for class codes
     classes = estimator.classes_ if hasattr(estimator, "net_") else np.arange(max(n_outputs, 2))
-    if unknown := sorted(set(y.tolist()) - set(classes.tolist())):
-        raise ValueError(f"y contains {unknown}, not among the classes {classes.tolist()}.")
-    return np.searchsorted(classes, y)
+    return codes_of(y, classes, "y")
 
 
 # -- what a weight contributes to the losses --------------------------------------------------

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
+import numpy as np
 import torch
-from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from .._tables import as_pandas, some
+from ..labels import codes_of, unfavorable_codes
 from ..objectives import Comparison
 from ..objectives.groups import group_means
 from ..objectives.penalties import PENALTIES
-from ..sensitive import GroupEncoder, as_frame
+from ..sensitive import GroupEncoder, as_frame, group_name
 from ._gaps import AGGREGATES, aggregate_gap
 from .recourse import _as_logits
 
@@ -32,6 +36,8 @@ def probability_gap(
     criterion: str = "demographic_parity",
     aggregate: str = "max",
     sample_weight: Any = None,
+    unfavorable: Any = None,
+    classes: Any = None,
 ) -> float:
     """Difference between groups in mean predicted probability (FAIRER, Eq. 1, 2 and A.11).
 
@@ -41,9 +47,9 @@ def probability_gap(
     Parameters
     ----------
     decision : array-like of shape (n_samples,) or (n_samples, 2)
-        Log-odds of the positive class, or logits: a ``decision_function`` of such a scale.
+        Log-odds of ``classes[1]``, or logits: a ``decision_function`` of such a scale.
     y_true : array-like of shape (n_samples,)
-        Labels, 1 where positive; used by the criteria that look at them.
+        Labels of two classes; used by the criteria that look at them.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
         Group membership; rows where it is missing are left out, with a warning.
     criterion : {"demographic_parity", "equalized_odds", "equal_opportunity", \
@@ -58,16 +64,28 @@ def probability_gap(
         "disparate_impact".
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights.
+    unfavorable : label, default=None
+        The class that is not the positive one; ``None`` is ``classes[0]``.
+    classes : array-like of shape (2,), default=None
+        Class labels in the order of the columns. ``None``: those of ``y_true``, sorted; of a single
+        one (0, 1) or (-1, 1), if it is among them.
 
     Returns
     -------
     float
-        0 is parity (-1 for "disparate_impact").
+        0 is parity (-1 for "disparate_impact"). NaN where a group has no cases of what is compared,
+        such as no positives.
 
     Raises
     ------
     ValueError
-        If lengths differ, values are not finite, or there is one group only.
+        If lengths differ, values are not finite, there is one group only, or the classes are not
+        two.
+
+    Warns
+    -----
+    UserWarning
+        If a group has no cases, or sensitive features are missing.
 
     Examples
     --------
@@ -77,8 +95,22 @@ def probability_gap(
     0.381
     """
     logits, weights = _as_logits(decision, sample_weight)
-    y = torch.as_tensor(column_or_1d(y_true) == 1, dtype=torch.int64)
-    check_consistent_length(logits, y)
+    if logits.shape[1] != 2:
+        raise ValueError(f"decision must be of two classes, got {logits.shape[1]} columns.")
+    y_true = np.asarray(as_pandas(y_true))
+    check_consistent_length(logits, y_true)
+    codes, refusing = np.zeros(len(y_true), dtype=np.int64), (0,)
+    if _looks_at_labels(criterion) or unfavorable is not None:
+        classes = _two_classes(y_true) if classes is None else np.asarray(classes)
+        if classes.shape != (2,):
+            raise ValueError(
+                f"classes must name two classes, got {some(classes.ravel().tolist())}."
+            )
+        codes = codes_of(y_true, classes, "y_true")
+        refusing = unfavorable_codes(unfavorable, classes)
+    y = torch.from_numpy(codes)
+    if refusing == (1,):
+        logits, y = logits.flip(1), 1 - y
     encoder = GroupEncoder()
     frame = as_frame(sensitive_features, len(logits))
     if weights is not None:  # weight zero is the same as absence
@@ -89,6 +121,35 @@ def probability_gap(
     values, cases = penalty.rates(logits, y)
     cases = cases if weights is None else cases * weights
     means, present, state = group_means(values, groups, cases, len(encoder.labels))
+    if not present.all():
+        rate, group = np.argwhere(~present.numpy())[0]
+        label = penalty.labels[rate] if penalty.labels else 1
+        warnings.warn(
+            f"criterion={criterion!r} cannot be compared: the group "
+            f"{group_name(encoder.labels[group])!r} has no "
+            f"{('negative', 'positive')[label]} cases; NaN is returned.",
+            UserWarning,
+            stacklevel=3,
+        )
+        return float("nan")
     if penalty.is_gap:
         return aggregate_gap(means, state[:, 1], encoder.attribute_of, aggregate)
     return float(penalty.compare(means, present, Comparison.of(encoder.attribute_of), None))
+
+
+def _looks_at_labels(criterion: str) -> bool:
+    return PENALTIES[criterion].labels != (None,)
+
+
+def _two_classes(y_true: np.ndarray) -> np.ndarray:
+    """The classes that labels are of, if that can be told from them."""
+    found = np.unique(y_true)
+    if len(found) == 2:
+        return found
+    for pair in ((0, 1), (-1, 1)):
+        if found.dtype.kind in "biuf" and np.isin(found, pair).all():
+            return np.array(pair)
+    raise ValueError(
+        f"y_true must have labels of two classes, got {some(found.tolist())}; name them by "
+        "classes=(negative, positive)."
+    )

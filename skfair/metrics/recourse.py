@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
+from .._tables import as_pandas, numbers
 from ..labels import unfavorable_codes
 from ..objectives import fairn
 from ..objectives.classification import weighted_mean
@@ -66,6 +67,11 @@ def recourse_gap(
     ValueError
         If lengths differ, values are not finite, or there is one group only.
 
+    Warns
+    -----
+    UserWarning
+        If nobody, or everybody, is refused, or sensitive features are missing.
+
     References
     ----------
     S. Sharma et al. FaiR-N: Fair and Robust Neural Networks for Structured Data. AIES 2021.
@@ -76,14 +82,35 @@ def recourse_gap(
     >>> recourse_gap([-3.0, 1.0, -1.0, 2.0], sensitive_features=["a", "a", "b", "b"])
     1.0
     """
-    logits, weights = _as_logits(decision, sample_weight)
-    codes = unfavorable_codes(
-        unfavorable, np.arange(logits.shape[1]) if classes is None else np.asarray(classes)
-    )
-    if classes is not None and len(classes) != logits.shape[1]:
-        raise ValueError(f"classes has {len(classes)} labels for {logits.shape[1]} columns.")
-    burdens = fairn.burden(logits, codes)
+    burdens, weights = _burdens(decision, sample_weight, unfavorable, classes)
     return gap_between(burdens, sensitive_features, weights, attributes, aggregate)
+
+
+def _burdens(
+    decision: Any, sample_weight: Any, unfavorable: Any, classes: Any
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Distance of everybody to acceptance (FaiR-N, Eq. 16), and checked weights."""
+    logits, weights = _as_logits(decision, sample_weight)
+    classes = np.arange(logits.shape[1]) if classes is None else np.asarray(classes)
+    if classes.shape != (logits.shape[1],):
+        raise ValueError(f"classes has {classes.size} labels for {logits.shape[1]} columns.")
+    codes = unfavorable_codes(unfavorable, classes)
+    warn_of_one_decision(np.isin(logits.argmax(1).numpy(), codes))
+    return fairn.burden(logits, codes), weights
+
+
+def warn_of_one_decision(refused: np.ndarray, stacklevel: int = 5) -> None:
+    """Say so where nobody, or everybody, is refused: groups cannot differ in who is."""
+    if refused.any() and not refused.all():
+        return
+    who = "Everybody" if refused.any() else "Nobody"
+    also = "" if refused.any() else ", and so all distances to acceptance are zero"
+    warnings.warn(
+        f"{who} is refused{also}: a gap says little then. If another class is the bad one, name it "
+        "by unfavorable=.",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def gap_between(
@@ -107,9 +134,7 @@ def gap_between(
 
 def burdens(decision: Any, *, unfavorable: Any = None, classes: Any = None) -> np.ndarray:
     """Distance of everybody to acceptance, zero for the accepted (FaiR-N, Eq. 16), (n,)."""
-    logits, _ = _as_logits(decision, None)
-    classes = np.arange(logits.shape[1]) if classes is None else np.asarray(classes)
-    return fairn.burden(logits, unfavorable_codes(unfavorable, classes)).numpy()
+    return _burdens(decision, None, unfavorable, classes)[0].numpy()
 
 
 def fairness_index(
@@ -195,9 +220,7 @@ def robustness_index(
 
 
 def _as_logits(decision: Any, sample_weight: Any) -> tuple[torch.Tensor, torch.Tensor | None]:
-    decision = check_array(
-        decision, ensure_2d=False, dtype=np.float64, order="C", input_name="decision"
-    )
+    decision = numbers(decision, "decision", ensure_2d=False, order="C")
     if decision.ndim == 2 and decision.shape[1] == 1:
         decision = decision[:, 0]
     if decision.ndim == 1:
@@ -210,6 +233,6 @@ def as_weights(sample_weight: Any, rows: np.ndarray) -> torch.Tensor | None:
     if sample_weight is None:
         return None
     checked = _check_sample_weight(
-        sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
+        as_pandas(sample_weight), rows, dtype=np.float64, ensure_non_negative=True, copy=True
     )
     return torch.from_numpy(checked)

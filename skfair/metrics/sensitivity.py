@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from scipy.sparse import issparse
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from sklearn.utils.validation import _check_sample_weight
@@ -19,6 +18,7 @@ from torch import Tensor
 from .._estimators import take_apart
 from .._networks import is_differentiable, network_of, rows_seen
 from .._random import own_generator
+from .._tables import as_table
 from ..sensitive import column_positions
 from ..smoothing._tables import numeric_columns, rows_with
 
@@ -125,9 +125,7 @@ def prediction_sensitivity(
     >>> np.allclose(found, p * (1 - p) * abs(model.coef_[0, 1]))
     True
     """
-    X = X.toarray() if issparse(X) else X if hasattr(X, "iloc") else np.asarray(X)
-    if X.ndim != 2:
-        raise ValueError(f"X must have two dimensions, got {X.ndim}.")
+    X = as_table(X)
     final, before = take_apart(estimator)
     if method == "gradient" and not is_differentiable(final):
         raise ValueError(

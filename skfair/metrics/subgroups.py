@@ -27,6 +27,8 @@ from ._subgroup_tests import EXACT, RESAMPLED, compare_rates, measure, on_rows
 
 __all__ = ["subgroup_report"]
 
+MOST_RESAMPLED = 500  # groups, for a callable
+
 
 def subgroup_report(
     y_true: Any,
@@ -111,7 +113,8 @@ def subgroup_report(
         If a parameter is of the wrong type.
     ValueError
         If lengths differ, labels do not suit the metric, an attribute is continuous, a parameter
-        is out of range, or no group is large enough.
+        is out of range, no group is large enough, there are more than 10,000 combinations of
+        attributes, or a callable would be resampled in more than 500 groups.
 
     Notes
     -----
@@ -186,6 +189,7 @@ def subgroup_report(
     if callable(metric):
         counts = row_counts("accuracy", weights, labels[0], labels[0])
         groups, n_small = find_groups(codes, names, counts, max_depth, min_size)
+        _check_number(len(groups), codes.shape[1], max_depth)
         compared, overall = measure(
             on_rows(metric, labels[0], None if sample_weight is None else weights),
             (rows_of(codes, members) for members in groups["members"]),
@@ -225,6 +229,16 @@ def subgroup_report(
         report.attrs["change_test"] = how["change_test"]
     report.attrs["note"] = _note(**report.attrs)
     return report
+
+
+def _check_number(n_groups: int, n_attributes: int, max_depth: int) -> None:
+    if n_groups > MOST_RESAMPLED:
+        raise ValueError(
+            f"A callable metric would be resampled in {n_groups} groups of up to {max_depth} of "
+            f"{n_attributes} attributes, at some 600 calls each; at most {MOST_RESAMPLED} are. "
+            "Lower max_depth, raise min_size, pass fewer columns, or use a named metric, which is "
+            "not resampled."
+        )
 
 
 def _report(

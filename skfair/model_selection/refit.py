@@ -24,13 +24,18 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
     constraint : str, default="neg_recourse_gap"
         Name of the scorer to constrain.
     threshold : float
-        Smallest mean test score of ``constraint`` allowed. For a ``neg_`` score, which is never
-        positive, the sign is free: 0.1 and -0.1 both allow a gap of up to 0.1.
+        Smallest mean test score of ``constraint`` allowed. For the scores of a gap, which are never
+        positive, the sign is free, whatever the key of ``scoring`` is called: 0.1 and -0.1 both
+        allow a gap of up to 0.1.
 
     Raises
     ------
     ValueError
         When called, if the search has no such scorers or all their scores are NaN.
+
+    Notes
+    -----
+    The search's ``score`` is that of ``objective``: there it stands for the name.
 
     Examples
     --------
@@ -67,7 +72,9 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
         """
         objective = self._scores(cv_results, self.objective)
         constraint = self._scores(cv_results, self.constraint)
-        floor = -abs(self.threshold) if self.constraint.startswith("neg_") else self.threshold
+        found = constraint[~np.isnan(constraint)]
+        is_gap = self.constraint.startswith("neg_") or ((found <= 0).all() and (found < 0).any())
+        floor = -abs(self.threshold) if is_gap else self.threshold
         usable = ~np.isnan(objective) & ~np.isnan(constraint)
         if not usable.any():
             raise ValueError(
@@ -93,6 +100,16 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
             have = sorted(k.removeprefix("mean_test_") for k in cv_results if "mean_test_" in k)
             raise ValueError(f"The search has no scorer {name!r}; its scorers are {have}.")
         return np.asarray(cv_results[key], dtype=float)
+
+    # GridSearchCV.score looks for its scorer under ``refit``, where the rule is its objective.
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, str):
+            return other == self.objective
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash(self.objective)
 
     def __repr__(self) -> str:
         return (

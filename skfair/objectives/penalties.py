@@ -11,7 +11,9 @@ groups (n, n_attributes); weights (n,) or None. p is the probability of the posi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -142,6 +144,22 @@ PENALTIES = {
     "demographic_parity": Penalty(selection_rate, gap),
     "disparate_impact": Penalty(selection_rate, negative_ratio),
 }
+
+
+# Penalties that change if the other of two classes is the positive one.
+DIRECTED = ("equal_opportunity", "predictive_parity", "disparate_impact")
+
+
+def with_first_positive(terms: partial) -> partial:
+    """The same terms, with a ``comparison``, where the first of two classes is the positive one."""
+    comparison = terms.keywords["comparison"]
+    if comparison is not None and comparison.counts is not None:
+        comparison = replace(comparison, counts=comparison.counts.flip(0))
+    return partial(_first_positive, partial(terms, comparison=comparison))
+
+
+def _first_positive(terms: Callable, logits: Tensor, y: Tensor, *args: Any, **kwargs: Any) -> Any:
+    return terms(logits.flip(-1), 1 - y, *args, **kwargs)
 
 
 def group_penalty(

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from tqdm.auto import tqdm
 
 from .._estimators import from_inside, take_apart
 from .._random import own_generator
+from .._tables import as_table
+from .._torch_state import one_thread_everywhere
 from ..labels import unfavorable_codes
 from ..sensitive import column_positions
 from .decisions import Decisions
@@ -27,6 +28,7 @@ ASKED = 20_000  # people of the reference among whom the following are looked fo
 DONORS, SCOUTS = 1000, 200  # accepted people whose profiles are starts; refused ones who find some
 
 
+@one_thread_everywhere()
 @validate_params(
     {
         "distance": [StrOptions({"mad_l1", "l2"}), callable],
@@ -73,14 +75,19 @@ def counterfactuals(
         Columns of X that may change; ``None`` are all but the sensitive ones.
     bounds : dict, "observed" or None, default=None
         ``{column: (lowest, highest)}``, ``None`` for an open end; or the range in `reference`. Who
-        is outside already may stay there. Numbers without bounds may go anywhere.
+        is outside already may stay there, or come nearer. Numbers without bounds may go anywhere
+        within what the type of their column can hold.
     categorical : list, default=None
         Columns that hold categories; a list within the list stands for the 0/1 columns of one
-        category (one-hot), of which one is 1 in every row. ``None``: columns of text, truth values
-        and pandas categories, and 0/1 columns, adjacent ones of which every row has exactly one
-        being taken for one category. Columns of text are categories in any case.
+        category (one-hot), of which at most one is 1 in every row. Where somebody in X or
+        `reference` has none of them, as after ``drop="first"``, that is a category, too. ``None``:
+        columns of text, truth values and pandas categories, and 0/1 columns (numbers or truth
+        values), adjacent ones being taken for one category if every row has exactly one of them,
+        or if their names begin alike (``job_b``, ``job_c``) and no row has two. Columns of text
+        and truth values are categories in any case.
     integer : list, default=None
-        Columns of whole numbers; ``None`` are those of an integer type.
+        Columns of whole numbers; ``None`` are those of an integer type, and those of which some
+        entries are missing and all others, in X and `reference`, are whole.
     monotone : dict, default=None
         ``{column: "increase" or "decrease"}``: the only way in which a number, or an ordered
         pandas category, may change.
@@ -158,8 +165,8 @@ def counterfactuals(
     >>> np.allclose(found.distance, exact)
     True
     """
-    X = _as_table(X, "X")
-    reference = X if reference is None else _as_table(reference, "reference")
+    X = as_table(X)
+    reference = X if reference is None else as_table(reference, "reference")
     if reference.shape[1] != X.shape[1]:
         raise ValueError(
             f"reference must have the {X.shape[1]} columns of X, it has {reference.shape[1]}."
@@ -203,13 +210,6 @@ def counterfactuals(
         valid=found,
         changed=pd.DataFrame(profiles.changed(values, everyone), columns=names),
     )
-
-
-def _as_table(X: Any, parameter: str) -> Any:
-    X = X.toarray() if issparse(X) else X if hasattr(X, "iloc") else np.asarray(X)
-    if X.ndim != 2:
-        raise ValueError(f"{parameter} must have two dimensions, got {X.ndim}.")
-    return X
 
 
 def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any) -> list[int]:

@@ -35,7 +35,8 @@ warmup : float in [0, 1], default={warmup}
     Share of the training steps over which the weights of the fairness terms rise linearly from 0.
 early_stopping : bool, default=False
     Whether to hold out a stratified part of the data and to stop when ``monitor`` has not improved
-    by ``tol`` for ``n_iter_no_change`` epochs. If False, all ``max_epochs`` are run.
+    by ``tol`` for ``n_iter_no_change`` epochs after the warm-up. If False, all ``max_epochs`` are
+    run.
 validation_fraction : float in (0, 1), default=0.1
     Share held out if ``early_stopping``, ``monitor`` or ``restore_best`` asks for it.
 n_iter_no_change : int, default=10
@@ -47,7 +48,7 @@ monitor : str, scorer or callable, default=None
     ``(estimator, X, y)`` (handed the sensitive features if it requests them), or a callable on the
     epoch's row of the history (a dict). ``None`` watches the loss.
 restore_best : bool, default=False
-    Whether the weights of the best epoch, in the eyes of ``monitor``, are kept.
+    Whether the weights of the best epoch after the warm-up, in the eyes of ``monitor``, are kept.
 sensitive_columns : str, int, list, slice or callable, default=None
     Column(s) of X that hold the sensitive feature(s), selected as in ``ColumnTransformer``. A name
     also stands for the columns that a transformer derived from it (``sex`` for ``cat__sex_Male``).
@@ -107,9 +108,11 @@ def fill_docstring(cls: type) -> None:
     signature = inspect.signature(cls.__init__)
     if not cls.__doc__ or "warmup" not in signature.parameters:
         return
+    doc = inspect.cleandoc(cls.__doc__)  # as the compiler of Python 3.13 leaves it
     for marker, text in (("{network_parameters}", PARAMETERS), ("{attributes}", ATTRIBUTES)):
         text = text.replace("{warmup}", repr(signature.parameters["warmup"].default))
-        cls.__doc__ = cls.__doc__.replace(marker, text.replace("\n", "\n    "))
+        doc = doc.replace(marker, text)
+    cls.__doc__ = doc
 
 
 def merge_signatures(cls: type) -> None:

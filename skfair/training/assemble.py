@@ -121,6 +121,26 @@ def make_net(
     return ObjectiveNet(**defaults | params | user, callbacks=callbacks).initialize()
 
 
+def load_net(estimator: Any, state: dict[str, Any], device: torch.device) -> ObjectiveNet:
+    """Return a trained net from its state.
+
+    It has what prediction needs, whatever has become of the estimator's parameters: those of
+    training, its callbacks and its files among them, are looked at when training goes on.
+    """
+    module = build_module(**estimator._architecture).to(DTYPES[estimator._trained_dtype])
+    net = ObjectiveNet(
+        module,
+        objective=None,
+        criterion=torch.nn.CrossEntropyLoss,
+        classes=list(range(len(estimator.classes_))),
+        device=str(device),
+        verbose=0,
+        train_split=None,
+    ).initialize()
+    net.import_state(state, optimizer=False)
+    return net
+
+
 def sources(
     estimator: Any, data: TrainingData, train: np.ndarray | None, aside: np.ndarray | None
 ) -> dict[str, list[Stratum]]:

@@ -20,7 +20,7 @@ from skorch.helper import predefined_split
 from .._random import own_generator
 from ..objectives import Comparison, Objective
 from ._docs import fill_docstring, merge_signatures
-from .assemble import DTYPES, OPTIMIZERS, describe_architecture, make_net, sources
+from .assemble import DTYPES, OPTIMIZERS, describe_architecture, load_net, make_net, sources
 from .data import TensorRows
 from .device import available_devices, reproducible, resolve_device
 from .modules import ACTIVATIONS, check_module
@@ -311,7 +311,7 @@ default=None
             chosen = train if aside is None else np.concatenate([train, aside])
             self.net_.partial_fit(rows.subset(chosen), None)
             self.net_.train_split = None  # it holds the data
-        self.n_iter_ = check_outcome(self, rows.inputs["X"], data, by_group)
+            self.n_iter_ = check_outcome(self, rows.inputs["X"], data, by_group)
 
     def _held_out_share(self) -> float | None:
         needed = self.early_stopping or self.restore_best or self.monitor is not None
@@ -361,8 +361,7 @@ default=None
         if net_state is not None:
             device = resolve_device(self.device if self.device in available_devices() else "auto")
             with reproducible(device, seed=0):
-                self.net_ = make_net(self, device)
-                self.net_.import_state(net_state)
+                self.net_ = load_net(self, net_state, device)
 
 
 @contextmanager

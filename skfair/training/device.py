@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-# torch's generators and number of threads belong to the process: trainings in several threads
-# take turns, so that each is the one it would be alone. Processes do not wait for each other.
-_TURN = threading.RLock()
+from .._torch_state import one_thread, plain_torch
 
 
 def available_devices() -> list[str]:
@@ -41,10 +38,10 @@ def resolve_device(device: str) -> torch.device:
 
 @contextmanager
 def reproducible(device: torch.device, seed: int) -> Iterator[torch.Generator]:
-    """Run on seeded generators, and leave torch's global ones as they were.
+    """Run on seeded generators and torch's usual settings, and leave all as it was.
 
-    On a CPU one thread is used: sums over threads depend on their number, and with it the last
-    bits of the weights would depend on ``n_jobs``.
+    One thread is used: sums over threads depend on their number, and with it the last bits of the
+    weights would depend on ``n_jobs``. Trainings in several threads take turns.
 
     Parameters
     ----------
@@ -60,15 +57,8 @@ def reproducible(device: torch.device, seed: int) -> Iterator[torch.Generator]:
     """
     kind = device.type
     forked = {"devices": []} if kind == "cpu" else {"devices": [device], "device_type": kind}
-    with _TURN, torch.random.fork_rng(**forked):
-        threads = torch.get_num_threads()
+    with one_thread(), plain_torch(kind), torch.enable_grad(), torch.random.fork_rng(**forked):
         torch.default_generator.manual_seed(seed)
         if kind != "cpu":
             getattr(torch, kind).manual_seed(seed)
-        elif threads != 1:
-            torch.set_num_threads(1)
-        try:
-            yield torch.Generator().manual_seed(seed)
-        finally:
-            if torch.get_num_threads() != threads:
-                torch.set_num_threads(threads)
+        yield torch.Generator().manual_seed(seed)

@@ -13,12 +13,14 @@ import pandas as pd
 from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
-from .._estimators import decision_values
+from .._estimators import decision_arguments
 from ..metrics import get_scorer, probability_gap
 from ..metrics.probability_gap import CRITERIA
 from .prepare import TrainingData, take
 
 WORST_GAP = 1e6  # more than any gap between probabilities
+SAID_BEFORE = ("sensitive_features is missing", "(Nobody|Everybody) is refused")  # by fit
+SAID_ONCE = ("sensitive_features",)
 
 
 @dataclass
@@ -48,6 +50,8 @@ class HeldOut:
 class Monitor(Callback):
     """Record ``monitor`` of every epoch in the history.
 
+    What scorers warn of, they warn of in the first epoch only.
+
     Parameters
     ----------
     monitor : str, scorer or callable
@@ -60,6 +64,7 @@ class Monitor(Callback):
 
     def __init__(self, monitor: str | Callable, estimator: Any, held_out: HeldOut) -> None:
         self.monitor, self.estimator, self.held_out = monitor, estimator, held_out
+        self.has_warned = False
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the value of this epoch."""
@@ -77,14 +82,22 @@ class Monitor(Callback):
         if part.sensitive_features is not None and _requests_sensitive_features(monitor):
             metadata["sensitive_features"] = part.sensitive_features
         try:
-            with warnings.catch_warnings():  # fit has said how many are missing
-                warnings.filterwarnings("ignore", message="sensitive_features is missing")
-                return monitor(self.estimator, part.X, part.y, **metadata)
+            with warnings.catch_warnings():
+                for told in SAID_BEFORE + (SAID_ONCE if self.has_warned else ()):
+                    warnings.filterwarnings("ignore", message=told)
+                self.has_warned = True
+                value = monitor(self.estimator, part.X, part.y, **metadata)
         except ValueError as error:
-            raise ValueError(
-                f"monitor={self.monitor!r} failed on the {len(part.y)} held-out rows: {error} A "
-                "larger validation_fraction may help where a rare group or class is not among them."
-            ) from error
+            raise self._failed(str(error), len(part.y)) from error
+        if np.isnan(value):
+            raise self._failed("it is NaN, which no epoch can be better than.", len(part.y))
+        return value
+
+    def _failed(self, why: str, n_rows: int) -> ValueError:
+        return ValueError(
+            f"monitor={self.monitor!r} failed on the {n_rows} held-out rows: {why} A larger "
+            "validation_fraction may help where a rare group or class is not among them."
+        )
 
 
 class ConstrainedMonitor:
@@ -103,11 +116,13 @@ class ConstrainedMonitor:
             if _requests_sensitive_features(self.fairness):
                 metadata["sensitive_features"] = sensitive_features
             return max(self.fairness(estimator, X, y, **metadata), -WORST_GAP)
+        decision, told = decision_arguments(estimator, X)
         return -probability_gap(
-            decision_values(estimator, X),
-            np.asarray(y) == estimator.classes_[1],
+            decision,
+            y,
             sensitive_features=sensitive_features,
             criterion=self.fairness,
+            **told,
         )
 
     def __repr__(self) -> str:
@@ -197,25 +212,52 @@ class EpochBar(Callback):
         del self.bar_
 
 
+class AfterWarmup(EarlyStopping):
+    """Early stopping, or the choice of the best epoch, that begins when the warm-up has ended.
+
+    Before that the fairness weights still rise, and with them the loss.
+    """
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Look at this epoch, unless the warm-up goes on."""
+        if net.steps_ >= net.warmup_steps:
+            super().on_epoch_end(net, **kwargs)
+
+
 def training_callbacks(
     estimator: Any, held_out: HeldOut | None, epochs: int, callbacks: list
 ) -> list:
     """Return the estimator's callbacks around the user's ``callbacks``."""
     before, after = [], []
-    if held_out is not None:
+    if held_out is None:
+        _check_callbacks(callbacks)
+    else:
         watched = {"monitor": "valid_loss", "lower_is_better": True}
         if estimator.monitor is not None:
             before.append(("skfair_monitor", Monitor(estimator.monitor, estimator, held_out)))
             watched = {"monitor": "monitor", "lower_is_better": False}
         watched["threshold_mode"] = "abs"
         if estimator.restore_best:
-            keep = EarlyStopping(patience=epochs + 1, threshold=0, load_best=True, **watched)
+            keep = AfterWarmup(patience=epochs + 1, threshold=0, load_best=True, **watched)
             before.append(("skfair_restore_best", keep))
         if estimator.early_stopping:
-            stop = EarlyStopping(
+            stop = AfterWarmup(
                 patience=estimator.n_iter_no_change, threshold=estimator.tol, **watched
             )
             after.append(("skfair_early_stopping", stop))  # last: it ends the epoch's callbacks
     if estimator.verbose == 1:
         before.append(("skfair_progress", EpochBar(epochs, type(estimator).__name__)))
     return [*before, *callbacks, *after]
+
+
+def _check_callbacks(callbacks: list) -> None:
+    """Refuse callbacks that wait for the loss of a validation part that there is not."""
+    for callback in callbacks:
+        callback = callback[-1] if isinstance(callback, tuple) else callback
+        watched = getattr(callback, "monitor", None)
+        if isinstance(watched, str) and watched.startswith("valid_"):
+            raise ValueError(
+                f"net_params['callbacks']: {type(callback).__name__} watches {watched!r}, but no "
+                "rows are held out. early_stopping=True, restore_best=True or monitor= hold out "
+                "validation_fraction of them; or let it watch 'train_loss'."
+            )

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, EpochTimer, PassthroughScoring, PrintLog
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PassthroughScoring, PrintLog
 from skorch.history import History
 from skorch.utils import to_tensor
 from torch import Tensor
 from torch.optim.swa_utils import get_swa_multi_avg_fn
 
+from .._torch_state import check_interpreter
 from ..metrics._harm import MIN_MEMBERS
 from ..objectives import Objective
 from ..objectives.groups import batch_part
 from .data import Batch, BatchLoader, iterate_rows
+from .modules import DoublePrecision
 
 average_in_place = get_swa_multi_avg_fn()
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
@@ -34,8 +36,8 @@ class ObjectiveNet(NeuralNetClassifier):
     ----------
     module : torch.nn.Module
         The network.
-    objective : Objective
-        What is minimised.
+    objective : Objective or None
+        What is minimised; ``None`` for a net that only predicts.
     groups : sequence of (int, str), default=()
         Attribute and name of each group; of more than two the history names those that differ most.
     warmup_steps : int, default=0
@@ -51,7 +53,7 @@ class ObjectiveNet(NeuralNetClassifier):
         self,
         module: torch.nn.Module,
         *args: Any,
-        objective: Objective,
+        objective: Objective | None,
         groups: Sequence[tuple[int, str]] = (),
         warmup_steps: int = 0,
         average_from: int | None = None,
@@ -132,6 +134,7 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """One step of the optimizer."""
+        check_interpreter()
         self.steps_ += 1
         step = super().train_step(batch, **fit_params)
         if self.average_from is not None and self.steps_ > self.average_from:
@@ -144,6 +147,15 @@ class ObjectiveNet(NeuralNetClassifier):
         with torch.no_grad():
             logits, terms = self._evaluate(batch, training=False)
             return {"loss": self.objective.total(terms), "y_pred": logits, "terms": terms}
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
+        """Train, and note whether an interruption, not early stopping, put an end to it."""
+        self.interrupted_ = False
+        try:
+            return super().fit_loop(X, y, epochs, **kwargs)
+        except KeyboardInterrupt as interruption:
+            self.interrupted_ = not _is_early_stopping(interruption)
+            raise
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Forget an earlier average."""
@@ -235,18 +247,21 @@ class ObjectiveNet(NeuralNetClassifier):
         """Initialise module, optimizer and callbacks, and start counting steps."""
         super().initialize()
         self.steps_ = 0
-        self.objective_state_ = None
+        self.objective_state_ = self.unused_optimizer_ = None
+        self.interrupted_ = False
+        self.double_precision = DoublePrecision()
         return self
 
     def export_state(self) -> dict[str, Any]:
         """Everything training has changed, as NumPy arrays and built-in types."""
+        optimizer = self.unused_optimizer_ or {
+            "name": type(self.optimizer_).__name__,
+            "state": self.optimizer_.state_dict()["state"],
+        }
         return _to_plain(
             {
                 "module": dict(self.module_.state_dict()),
-                "optimizer": {
-                    "name": type(self.optimizer_).__name__,
-                    "state": self.optimizer_.state_dict()["state"],
-                },
+                "optimizer": optimizer,
                 "objective": self.objective_state_,
                 "steps": self.steps_,
                 "history": [
@@ -255,11 +270,16 @@ class ObjectiveNet(NeuralNetClassifier):
             }
         )
 
-    def import_state(self, state: dict[str, Any]) -> None:
-        """Continue from what :meth:`export_state` returned."""
+    def import_state(self, state: dict[str, Any], optimizer: bool = True) -> None:
+        """Continue from what :meth:`export_state` returned.
+
+        With ``optimizer=False`` the optimizer's state is only kept, for those who go on training.
+        """
         state = _to_tensors(state, self.device)
         self.module_.load_state_dict(state["module"])
-        if state["optimizer"]["name"] == type(self.optimizer_).__name__:
+        if not optimizer:
+            self.unused_optimizer_ = state["optimizer"]
+        elif state["optimizer"]["name"] == type(self.optimizer_).__name__:
             groups = self.optimizer_.state_dict()["param_groups"]  # the current lr, not the old
             self.optimizer_.load_state_dict(
                 {"state": state["optimizer"]["state"], "param_groups": groups}
@@ -267,6 +287,14 @@ class ObjectiveNet(NeuralNetClassifier):
         self.objective_state_ = state["objective"]
         self.steps_ = state["steps"]
         self.history_ = History({**row, "batches": []} for row in state["history"])
+
+
+def _is_early_stopping(interruption: KeyboardInterrupt) -> bool:
+    """Whether skorch's callback raised it, which ends training in this way."""
+    trace = interruption.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return isinstance(trace.tb_frame.f_locals.get("self"), EarlyStopping)
 
 
 def widest_gap(sums_and_counts: Tensor, groups: Sequence[tuple[int, str]]) -> dict[str, Any]:

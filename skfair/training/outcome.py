@@ -31,10 +31,15 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     ------
     ValueError
         If a weight is not finite.
+    KeyboardInterrupt
+        If training was interrupted before an epoch had ended.
     """
     rows = estimator.net_.history
-    if "train_loss" not in rows[-1]:
-        rows.pop()
+    if estimator.net_.interrupted_:
+        if rows and "train_loss" not in rows[-1]:
+            rows.pop()
+        if not rows:
+            raise KeyboardInterrupt("Training was interrupted before the first epoch ended.")
         warnings.warn(
             f"Training was interrupted after {len(rows)} epochs.", UserWarning, stacklevel=4
         )

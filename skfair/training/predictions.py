@@ -11,9 +11,9 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .._torch_state import plain_torch
 from ..objectives import fairn
 from .data import iterate_rows
-from .modules import double_precision
 from .prepare import check_table, prepare_X
 
 
@@ -25,17 +25,22 @@ class NetworkPredictions(ClassifierMixin):
         check_is_fitted(self)
         raw = check_table(self, X, reset=False)
         X = prepare_X(self, raw, [np.float64, np.float32])
-        module = self.net_.module_.eval()
-        if self._runs_in_float64:
-            module = double_precision(module)
-        dtype = next(module.parameters()).dtype
         function = function or (lambda module, rows: module(rows))
-        parts = []
-        with torch.no_grad():
+        device, parts = self.net_.device, []
+        with plain_torch(torch.device(device).type), torch.no_grad():
+            module = self._predicting_module()
+            dtype = next(module.parameters()).dtype
             for chunk in iterate_rows(X):
-                rows = torch.tensor(chunk, dtype=dtype, device=self.net_.device)
+                rows = torch.tensor(chunk, dtype=dtype, device=device)
                 parts.append(function(module, rows).double().cpu().numpy())
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _predicting_module(self) -> torch.nn.Module:
+        """The network in evaluation mode, in double precision if it can."""
+        module = self.net_.module_
+        if self._runs_in_float64:
+            return self.net_.double_precision.of(module)
+        return module.eval()
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Logits, or their difference in a binary problem.

@@ -117,7 +117,7 @@ def prepare(
     trains_network = getattr(estimator, "estimator", None) is None
     if trains_network:
         dtype = estimator._trained_dtype if resume else estimator.dtype
-        X = prepare_X(estimator, raw, [np.dtype(dtype)])
+        X = prepare_X(estimator, raw, [np.dtype(dtype)], fitted=resume)
     else:
         X = kept(estimator, raw)
     n_samples = _num_samples(X)
@@ -186,9 +186,15 @@ def kept(estimator: Any, raw: Any) -> Any:
     return _safe_indexing(raw, estimator._kept_columns, axis=1)
 
 
-def prepare_X(estimator: Any, raw: Any, dtypes: list) -> np.ndarray:
-    """Return the numbers that the network sees, in one of ``dtypes``."""
+def prepare_X(estimator: Any, raw: Any, dtypes: list, fitted: bool = True) -> np.ndarray:
+    """Return the numbers that the network sees, in one of ``dtypes``.
+
+    ``fitted`` says whether for the network there is, or for one that ``module`` is to make.
+    """
     raw = kept(estimator, raw)
+    if _is_ready(raw, dtypes):
+        return raw
+    module = estimator._architecture["module"] if fitted else estimator.module
     try:
         with np.errstate(over="ignore"):  # what does not fit is reported as infinite
             X = check_array(
@@ -196,7 +202,7 @@ def prepare_X(estimator: Any, raw: Any, dtypes: list) -> np.ndarray:
                 accept_sparse="csr",
                 dtype=dtypes,
                 order="C",  # torch knows no negative strides
-                allow_nd=estimator.module is not None,
+                allow_nd=module is not None,
                 estimator=estimator,
                 input_name="X",
             )
@@ -209,6 +215,14 @@ def prepare_X(estimator: Any, raw: Any, dtypes: list) -> np.ndarray:
             "sensitive_columns and drop_sensitive_columns=True."
         ) from error
     return X.toarray() if issparse(X) else X
+
+
+def _is_ready(X: Any, dtypes: list) -> bool:
+    """Whether check_array would return X as it is; for one row that takes longer than the rest."""
+    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in dtypes or not X.size:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return X.flags.c_contiguous and bool(np.isfinite(X.sum()))
 
 
 def take(X: Any, rows: np.ndarray) -> Any:

@@ -1,0 +1,115 @@
+"""Tables as people have them: pandas, polars, Arrow, arrays; and what errors may show of them."""
+
+from __future__ import annotations
+
+from numbers import Number
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+
+SHOWN = 5  # entries of a list in an error
+PLAIN = (pd.DataFrame, pd.Series, pd.Index, pd.Categorical, np.ndarray, list, tuple, dict, str)
+
+
+def as_pandas(values: Any) -> Any:
+    """Tables and columns of polars, Arrow and the like as those of pandas; anything else unchanged.
+
+    Needs no pyarrow: columns are taken over one by one, by narwhals, which comes with scikit-learn.
+
+    Raises
+    ------
+    TypeError
+        If the table is lazy.
+    """
+    if isinstance(values, PLAIN) or np.isscalar(values) or values is None or issparse(values):
+        return values
+    try:
+        import narwhals as nw
+    except ImportError:  # scikit-learn before 1.9 can do without
+        return values.to_pandas() if hasattr(values, "to_pandas") else values
+    table = nw.from_native(values, allow_series=True, pass_through=True)
+    if isinstance(table, nw.Series):
+        return _column(table)
+    if isinstance(table, nw.LazyFrame):
+        raise TypeError(f"A lazy table ({type(values).__name__}) has no rows yet; collect() it.")
+    if not isinstance(table, nw.DataFrame):
+        return values
+    columns = [_column(table.get_column(name)) for name in table.columns]
+    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=range(len(table)))
+    return frame.set_axis(table.columns, axis=1)
+
+
+def _column(series: Any) -> pd.Series:
+    import narwhals as nw
+
+    if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
+        categories = series.cat.get_categories().to_list()
+        values: Any = pd.Categorical(series.to_list(), categories=categories)
+    elif series.dtype == nw.Boolean and series.null_count():
+        values = np.array(series.to_list(), dtype=object)
+    else:
+        values = series.to_numpy()
+    return pd.Series(values, name=series.name or None)
+
+
+def as_table(X: Any, parameter: str = "X") -> Any:
+    """A DataFrame, or an array of shape (n_samples, n_features), that can be changed row by row.
+
+    Raises
+    ------
+    ValueError
+        If X does not have two dimensions.
+    """
+    X = X.toarray() if issparse(X) else as_pandas(X)
+    if not isinstance(X, pd.DataFrame):
+        X = np.asarray(X)
+    if X.ndim != 2:
+        raise ValueError(f"{parameter} must have two dimensions, got {X.ndim} ({brief(X)}).")
+    return X
+
+
+def numbers(X: Any, parameter: str = "X", dtype: Any = np.float64, **checks: Any) -> np.ndarray:
+    """:func:`sklearn.utils.check_array`, whose errors show no entry of X.
+
+    Raises
+    ------
+    ValueError
+        If X does not hold finite numbers.
+    """
+    try:
+        return check_array(as_pandas(X), dtype=dtype, input_name=parameter, **checks)
+    except (ValueError, TypeError) as error:
+        if isinstance(error, TypeError) or "could not convert" in str(error):
+            raise ValueError(f"{parameter} must hold numbers, not text: {brief(X)}.") from None
+        raise
+
+
+def column_names(X: Any) -> list:
+    """Names of the columns, none for arrays."""
+    names = getattr(X, "column_names", None)  # Arrow, whose columns are the data
+    names = getattr(X, "columns", ()) if names is None else names
+    return list(names) if np.iterable(names) else []
+
+
+def brief(value: Any) -> str:
+    """What an error shows of a value: short ones as they are, of data their kind and size only."""
+    if value is None or isinstance(value, (Number, np.bool_, slice, type)) or callable(value):
+        return repr(value)
+    if isinstance(value, (str, bytes)):
+        return repr(value) if len(value) <= 60 else f"a text of {len(value)} characters"
+    kind = type(value).__name__
+    if isinstance(value, (list, tuple, set, frozenset, dict)):
+        if len(value) <= SHOWN and all(np.isscalar(entry) or entry is None for entry in value):
+            return repr(value)
+        return f"a {kind} of length {len(value)}"
+    if isinstance(getattr(value, "shape", None), tuple):
+        return f"a {kind} of shape {tuple(value.shape)}"
+    return f"a {kind}"
+
+
+def some(labels: list) -> str:
+    """Labels in an error: a few as they are, of more only their number; they may be data."""
+    return repr(labels) if len(labels) <= SHOWN else f"{len(labels)} different ones"
