@@ -71,11 +71,12 @@ def headline(
     if choice.recommended is shown and choice.within:
         return (
             f"Chosen on a validation part, of {len(candidates)} networks: the {shown.name}, which "
-            f"makes no group's {WORSE}. Its {figures}; a {gap} of {tolerance:g} was allowed."
+            f"makes no group's {WORSE}. There: {figures}; the {gap} was to be at most "
+            f"{tolerance:g}."
         )
     if choice.recommended is shown:
         return (
-            f"No network that was tried keeps to a {gap} of {tolerance:g} without making some "
+            f"No network that was tried keeps the {gap} to {tolerance:g} without making some "
             f"group's {WORSE}. The {shown.name} comes closest on a validation part: {figures}."
         )
     if choice.within:

@@ -142,11 +142,11 @@ class TestWords:
         assert "recourse gap 0.100 (plain network 2.000), accuracy 84.0% (plain network 85.0%)" in (
             says
         )
-        assert says.endswith("a recourse gap of 0.25 was allowed.")
+        assert says.endswith("the recourse gap was to be at most 0.25.")
 
     def test_what_was_reached_where_the_tolerance_was_not(self):
         says = self.say(PLAIN, fair(0.5, 0.84, 0.7))
-        assert says.startswith("No network that was tried keeps to a recourse gap of 0.25")
+        assert says.startswith("No network that was tried keeps the recourse gap to 0.25")
         assert "The fair network (0.5) comes closest on a validation part: recourse gap 0.700" in (
             says
         )

@@ -340,12 +340,7 @@ class TestChoice:
         asked_for = ("--method", method, "--constraint", "equal_opportunity")
         assert run(tmp_path / "data.csv", *asked_for, positive=favorable)[0] == 0
         other = {"yes": "no", "no": "yes"}[favorable]
-        assert asked["estimator"].classes_.tolist() == sorted(asked["estimator"].classes_)
-        assert asked["estimator"].classes_[1] == favorable
-        assert asked["unfavorable"].strip() == other
-        counts = {label.strip(): int((asked["y"] == label).sum()) for label in set(asked["y"])}
-        share = (people["paid"] == favorable).mean()
-        assert counts[favorable] == pytest.approx(share * len(asked["y"]), abs=2)
+        assert asked["unfavorable"] == asked["estimator"][-1].unfavorable == other
 
     def test_rows_to_choose_by_are_neither_trained_on_nor_audited(
         self, people, tmp_path, asked, monkeypatch
@@ -390,9 +385,9 @@ class TestChoice:
     def test_the_choice_keeps_to_the_tolerance(self, people, tmp_path, asked):
         people.to_csv(tmp_path / "data.csv", index=False)
         assert run(tmp_path / "data.csv", "--tolerance", "100")[0] == 0
-        assert re.search("100 (was|is) allowed", asked["headline"][0])
+        assert re.search("at most 100|100 is allowed", asked["headline"][0])
         assert run(tmp_path / "data.csv", "--tolerance", "0")[0] == 0
-        assert re.search("keeps to a recourse gap of 0 without|smaller", asked["headline"][0])
+        assert re.search("keeps the recourse gap to 0 without|smaller", asked["headline"][0])
 
     def test_too_few_people_to_choose_by_are_trained_on(self, table, tmp_path, asked):
         table.iloc[:120].to_csv(tmp_path / "data.csv", index=False)
