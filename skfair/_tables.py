@@ -64,8 +64,9 @@ def as_table(X: Any, parameter: str = "X") -> Any:
         If X does not have two dimensions.
     """
     X = X.toarray() if issparse(X) else as_pandas(X)
-    if not isinstance(X, pd.DataFrame):
-        X = np.asarray(X)
+    if not isinstance(X, (pd.DataFrame, np.ndarray)):
+        table = np.asarray(X)  # lists of numbers and text would become text alone
+        X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
     if X.ndim != 2:
         raise ValueError(f"{parameter} must have two dimensions, got {X.ndim} ({brief(X)}).")
     return X
