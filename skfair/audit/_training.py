@@ -203,7 +203,8 @@ class Trainer:
             random_state=self.args.seed,
             verbose=not self.args.quiet,
         )
-        model = networks.pipeline(self.X, self.hidden, network)
+        seen = self.X.drop(columns=self.hidden)
+        model = networks.pipeline(seen, self.groups.columns, network)
         model.fit(
             self.X.iloc[rows], self.y[rows], network__sensitive_features=self.groups.iloc[rows]
         )

@@ -19,12 +19,15 @@ from .._version import __version__
 from ..smoothing._tables import numeric_columns
 from ._columns import derived_columns, uninformative_columns
 from ._networks import METHODS
+from ._numbers import read_number
 from ._provenance import about_columns, about_data, about_rows, digest, versions
 from ._training import MAX_AUDITED, Trainer
 from ._validation import CONSTRAINTS
 from .models import load_model
 from .report import AuditReport
 from .tables import BadTable, read_table
+
+LARGEST = 1e100  # of the numbers of a table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,7 +129,7 @@ def _compare(
     y, refused = _outcomes(table[args.target], args)
     groups = _groups(table, args)
     recourse = _recourse(X, derived, args)
-    columns = about_columns(X, left_out, hidden, recourse["actionable"])
+    columns = about_columns(X, left_out, hidden, recourse["actionable"], args.sensitive)
     for name, text in columns.items():
         say(f"{name}: {text}")
     if set(left_out) - set(args.ignore):
@@ -181,7 +184,7 @@ def _given(
         say(f"auditing {MAX_AUDITED:,} rows, chosen at random")
     groups = _groups(table, args).iloc[rows]
     recourse = _recourse(X, derived_columns(X, table[args.sensitive]), args)
-    columns = about_columns(X, {}, [], recourse["actionable"])
+    columns = about_columns(X, {}, [], recourse["actionable"], [])
     return AuditReport.from_estimator(
         model,
         X.iloc[rows],
@@ -201,7 +204,7 @@ def _given(
 def _in_the_models_words(
     model: Any, column: pd.Series, args: argparse.Namespace, say: Any
 ) -> tuple[np.ndarray, Any]:
-    """Outcomes as the model has them, and those that are not the favourable one."""
+    """Outcomes as the model has them, and those that are not the favorable one."""
     y, refused = _outcomes(column, args)
     if not hasattr(model, "classes_"):
         return y, refused
@@ -211,8 +214,8 @@ def _in_the_models_words(
         same = np.array([_equals(column, str(int(label))) for label in classes])
     if same.any(axis=0).all():
         y = classes[same.argmax(axis=0)]
-        favourable = _equals(column, args.positive)
-        return y, [label for label in classes.tolist() if label not in set(y[favourable].tolist())]
+        favorable = _equals(column, args.positive)
+        return y, [label for label in classes.tolist() if label not in set(y[favorable].tolist())]
     if set(classes.tolist()) == {0, 1}:  # True and False are among these
         say(f"note: the model decides between 0 and 1; 1 is taken for {args.positive!r}")
         return (y != refused).astype(classes.dtype), [classes.tolist()[0]]
@@ -264,8 +267,11 @@ def _check_columns(table: pd.DataFrame, args: argparse.Namespace) -> None:
     if table[args.target].isna().all():
         raise BadTable(f"column {args.target!r} is empty.")
     for name in table.columns[numeric_columns(table)]:
-        if name not in args.ignore and np.isinf(table[name]).any():
-            raise BadTable(f"column {name!r} has infinite values; mend them, or use --ignore.")
+        if name not in args.ignore and (table[name].abs() > LARGEST).any():
+            raise BadTable(
+                f"column {name!r} has numbers beyond {LARGEST:g}, which nobody can compute with; "
+                "mend them, or use --ignore."
+            )
     if empty := [name for name in args.sensitive if table[name].isna().all()]:
         raise BadTable(f"--sensitive: column {empty[0]!r} is empty.")
 
@@ -283,7 +289,7 @@ def _groups(table: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
     groups = table[args.sensitive].astype(object)
     for name in args.sensitive:
         known = table[name].dropna()
-        if is_float_dtype(known) and (known % 1 == 0).all():
+        if is_float_dtype(known) and (known % 1 == 0).all() and known.abs().max() < 2**53:
             groups[name] = table[name].astype("Int64").astype(object).where(table[name].notna())
     return groups
 
@@ -298,23 +304,24 @@ def _recourse(X: pd.DataFrame, derived: list[str], args: argparse.Namespace) -> 
 
 
 def _outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, Any]:
-    """Outcomes of everybody, and the one that is not the favourable one."""
-    favourable = _equals(column, args.positive)
+    """Outcomes of everybody, and the one that is not the favorable one."""
+    favorable = _equals(column, args.positive)
     values = pd.unique(column)
-    shown = ", ".join(map(repr, map(str, values[:10]))) + (", ..." if len(values) > 10 else "")
-    if not favourable.any():
+    shown = ", ".join(repr(_as_typed(value, args.positive)) for value in values[:10])
+    shown += ", ..." if len(values) > 10 else ""
+    if not favorable.any():
         raise BadTable(
             f"--positive: {args.positive!r} does not occur in column {args.target!r}, which has "
             f"{shown}."
         )
-    if favourable.all():
+    if favorable.all():
         raise BadTable(
             f"--target: column {args.target!r} has one class only, {shown}: there is nothing to "
             "learn or to compare."
         )
     other = _as_typed(values[~_equals(pd.Series(values), args.positive)][0], args.positive)
     refused = other if len(values) == 2 else f"not {args.positive}"
-    return np.where(favourable, args.positive, refused).astype(object), refused
+    return np.where(favorable, args.positive, refused).astype(object), refused
 
 
 def _as_typed(value: Any, example: str) -> str:
@@ -332,11 +339,12 @@ def _equals(column: pd.Series, text: str) -> np.ndarray:
     text = text.strip()
     if is_bool_dtype(column) and text.lower() in ("true", "false"):
         return (column == (text.lower() == "true")).to_numpy(bool)
-    same = column.astype(str).str.strip() == text
-    try:
-        return (same | (pd.to_numeric(column, errors="coerce") == float(text))).to_numpy()
-    except ValueError:
-        return same.to_numpy()
+    same = (column.astype(str).str.strip() == text).to_numpy(bool)
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
+    for value in read_number(text):
+        if (numbers == value).any():
+            return same | (numbers == value)
+    return same
 
 
 def _check_place(args: argparse.Namespace) -> None:
