@@ -340,12 +340,9 @@ class TestChoice:
         asked_for = ("--method", method, "--constraint", "equal_opportunity")
         assert run(tmp_path / "data.csv", *asked_for, positive=favorable)[0] == 0
         other = {"yes": "no", "no": "yes"}[favorable]
-        assert asked["estimator"].classes_.tolist() == sorted(asked["estimator"].classes_)
-        assert asked["estimator"].classes_[1] == favorable
-        assert asked["unfavorable"].strip() == other
-        counts = {label.strip(): int((asked["y"] == label).sum()) for label in set(asked["y"])}
+        assert asked["estimator"][-1].unfavorable == asked["unfavorable"] == other
         share = (people["paid"] == favorable).mean()
-        assert counts[favorable] == pytest.approx(share * len(asked["y"]), abs=2)
+        assert (asked["y"] == favorable).sum() == pytest.approx(share * len(asked["y"]), abs=2)
 
     def test_rows_to_choose_by_are_neither_trained_on_nor_audited(
         self, people, tmp_path, asked, monkeypatch
