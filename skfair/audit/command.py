@@ -136,7 +136,7 @@ def _compare(
         say("note: --keep COLUMN ... takes in columns that are left out")
     trainer = Trainer(X, y, groups, (args.positive, refused), hidden, args, say)
     trained = trainer.train()
-    parts, y = trained.parts, trainer.y
+    parts = trained.parts
     seen, test = parts.train[:MAX_AUDITED], parts.audited
     splits = {
         "training part": (X.iloc[seen], y[seen], groups.iloc[seen]),
@@ -150,7 +150,7 @@ def _compare(
         baseline=trained.plain,
         names=trained.names,
         splits=splits,
-        unfavorable=trainer.refusing,
+        unfavorable=refused,
         recourse=recourse,
         headline=trained.headline,
         provenance=about
