@@ -27,7 +27,7 @@ def as_pandas(values: Any) -> Any:
     if isinstance(values, PLAIN) or np.isscalar(values) or values is None or issparse(values):
         return values
     try:
-        import narwhals as nw
+        import narwhals.stable.v2 as nw
     except ImportError:  # scikit-learn before 1.9 can do without
         return values.to_pandas() if hasattr(values, "to_pandas") else values
     table = nw.from_native(values, allow_series=True, pass_through=True)
@@ -43,7 +43,7 @@ def as_pandas(values: Any) -> Any:
 
 
 def _column(series: Any) -> pd.Series:
-    import narwhals as nw
+    import narwhals.stable.v2 as nw
 
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         categories = series.cat.get_categories().to_list()
@@ -64,8 +64,9 @@ def as_table(X: Any, parameter: str = "X") -> Any:
         If X does not have two dimensions.
     """
     X = X.toarray() if issparse(X) else as_pandas(X)
-    if not isinstance(X, pd.DataFrame):
-        X = np.asarray(X)
+    if not isinstance(X, (pd.DataFrame, np.ndarray)):
+        table = np.asarray(X)  # lists of numbers and text would become text alone
+        X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
     if X.ndim != 2:
         raise ValueError(f"{parameter} must have two dimensions, got {X.ndim} ({brief(X)}).")
     return X

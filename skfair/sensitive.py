@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 
-from ._tables import as_pandas, brief, column_names
+from ._tables import SHOWN, as_pandas, brief, column_names
 
 MAX_GROUPS = 50
 
@@ -103,7 +103,12 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
     if names:
         wanted = [columns] if isinstance(columns, str) else columns
         if isinstance(wanted, (list, tuple)) and {*map(type, wanted)} == {str}:
-            return [position for name in wanted for position in _named(names, name, parameter)]
+            found = [_named(names, name) for name in wanted]
+            if not all(found):
+                unknown = wanted[found.index([])]
+                shown = repr(unknown) if len(wanted) <= SHOWN else f"for each of {brief(wanted)}"
+                raise ValueError(f"{parameter}: X has no column {shown}; its columns are {names}.")
+            return [position for positions in found for position in positions]
     try:
         if isinstance(columns, slice) and not isinstance(columns.start or columns.stop, str):
             positions = list(range(_n_columns(X))[columns])
@@ -120,7 +125,7 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
         ) from error
 
 
-def _named(names: list[str], name: str, parameter: str) -> list[int]:
+def _named(names: list[str], name: str) -> list[int]:
     local = [full.split("__", 1)[-1] for full in names]  # without the transformer's name
     for matches in (
         [i for i, full in enumerate(names) if full == name],
@@ -129,7 +134,7 @@ def _named(names: list[str], name: str, parameter: str) -> list[int]:
     ):
         if matches:
             return matches
-    raise ValueError(f"{parameter}: X has no column {name!r}; its columns are {names}.")
+    return []
 
 
 def _n_columns(X: Any) -> int:

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import StrOptions, validate_params
@@ -143,7 +144,11 @@ def _looks_at_labels(criterion: str) -> bool:
 
 def _two_classes(y_true: np.ndarray) -> np.ndarray:
     """The classes that labels are of, if that can be told from them."""
-    found = np.unique(y_true)
+    found = np.asarray(pd.unique(y_true.ravel()))
+    try:
+        found = np.sort(found)
+    except TypeError:
+        raise ValueError("y_true has labels of several types, or missing ones.") from None
     if len(found) == 2:
         return found
     for pair in ((0, 1), (-1, 1)):

@@ -312,7 +312,8 @@ class Profiles:
 
     def _positions(self, columns: Any, parameter: str) -> list[int]:
         columns = [columns] if isinstance(columns, (str, Integral)) else columns
-        return column_positions(self.X, columns, parameter) if len(columns) else []
+        empty = isinstance(columns, (list, tuple, np.ndarray, pd.Index)) and not len(columns)
+        return [] if empty else column_positions(self.X, columns, parameter)
 
     def _numbers_named(self, name: Any, parameter: str) -> list[int]:
         positions = self._positions([name], parameter)

@@ -340,7 +340,9 @@ class TestChoice:
         asked_for = ("--method", method, "--constraint", "equal_opportunity")
         assert run(tmp_path / "data.csv", *asked_for, positive=favorable)[0] == 0
         other = {"yes": "no", "no": "yes"}[favorable]
-        assert asked["unfavorable"] == asked["estimator"][-1].unfavorable == other
+        assert asked["estimator"][-1].unfavorable == asked["unfavorable"] == other
+        share = (people["paid"] == favorable).mean()
+        assert (asked["y"] == favorable).sum() == pytest.approx(share * len(asked["y"]), abs=2)
 
     def test_rows_to_choose_by_are_neither_trained_on_nor_audited(
         self, people, tmp_path, asked, monkeypatch

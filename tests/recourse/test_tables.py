@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -243,3 +244,142 @@ class TestTypesOfNumbers:
             for other in (X.astype(float), half):
                 found = counterfactuals(model, other, random_state=0, actionable=["b"])
                 assert (found.counterfactuals["b"].dropna() % 1 > 0).any()
+
+
+class TestContainers:
+    @pytest.fixture
+    def mixed(self):
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame(
+            {
+                "age": rng.integers(20, 60, 150),
+                "debt": rng.gamma(2.0, 10.0, 150).round(2),
+                "job": rng.choice(list("abc"), 150),
+                "owner": rng.random(150) < 0.4,
+            }
+        )
+        X.index = pd.Index([f"p{i % 100}" for i in range(150)])  # with repeated labels
+        return X, (X.age / 10 - X.debt / 10 + (X.job == "a") + X.owner > 3.5).to_numpy(int)
+
+    @pytest.fixture
+    def by_position(self):
+        encode = make_column_transformer(
+            (OneHotEncoder(handle_unknown="ignore"), [2, 3]), remainder="passthrough"
+        )
+        return make_pipeline(encode, LogisticRegression(max_iter=1000))
+
+    def test_arrays_of_objects_are_read_column_by_column(self, mixed, by_position):
+        X, y = mixed
+        by_position.fit(X, y)
+        expected = counterfactuals(by_position, X, random_state=0)
+        assert expected.valid.all()
+        objects = X.to_numpy(dtype=object)
+        for table in (objects, objects.tolist(), X.astype(object), pd.DataFrame(objects)):
+            found = counterfactuals(by_position.fit(table, y), table, random_state=0)
+            np.testing.assert_allclose(found.distance, expected.distance, rtol=1e-4)
+            after = pd.DataFrame(found.counterfactuals)
+            after = after.set_axis(X.columns, axis=1).reset_index(drop=True)
+            kinds = [{type(value) for value in after[name]} for name in X]
+            assert kinds == [{int}, {float}, {str}, {bool}]
+            pd.testing.assert_frame_equal(
+                after.astype(expected.counterfactuals.dtypes),
+                expected.counterfactuals.reset_index(drop=True),
+                rtol=1e-4,
+            )
+
+    def test_arrays_of_text_hold_longer_words_of_the_reference(self):
+        X = np.array([["a", "b"]] * 3, dtype="U1")
+        reference = np.array([["a", "b"], ["long", "b"]])
+        model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(reference, [0, 1])
+        found = counterfactuals(model, X, reference=reference, random_state=0)
+        assert found.valid.all() and (found.counterfactuals[:, 0] == "long").all()
+        assert found.counterfactuals.dtype.kind == "U"
+
+    def test_results_carry_the_index(self, mixed, by_position):
+        X, y = mixed
+        found = counterfactuals(by_position.fit(X, y), X, random_state=0)
+        assert found.counterfactuals.index.equals(X.index[found.refused])
+        assert found.changed.index.equals(X.index[found.refused])
+        differs = found.counterfactuals.ne(X.iloc[found.refused])
+        pd.testing.assert_frame_equal(found.changed, differs)
+        accepted = X[by_position.predict(X) == 1]
+        nobody = counterfactuals(by_position, accepted)
+        assert len(nobody.changed) == 0 and list(nobody.changed.columns) == list(X.columns)
+        assert (nobody.counterfactuals.dtypes == X.dtypes).all()
+
+    def test_one_person_is_answered_as_among_others(self, mixed, by_position):
+        X, y = mixed
+        by_position.fit(X, y)
+        everybody = counterfactuals(by_position, X, random_state=0)
+        for k in (0, 3, 7):
+            row = everybody.refused[k]
+            for one, reference in (
+                (X.iloc[[row]], X),
+                (X.iloc[[row]].to_numpy(dtype=object), X.to_numpy(dtype=object)),
+            ):
+                found = counterfactuals(by_position, one, reference=reference, random_state=0)
+                assert found.refused.tolist() == [0] and found.valid.all()
+                assert found.distance[0] == pytest.approx(everybody.distance[k])
+        alone = counterfactuals(by_position, X.iloc[[row]], random_state=0, max_iter=3)
+        assert len(alone.valid) == 1
+
+    @pytest.mark.parametrize("method", ["auto", "genetic"])
+    def test_nothing_may_change(self, method, mixed, by_position):
+        X, y = mixed
+        by_position.fit(X, y)
+        for actionable in ([], np.array([]), pd.Index([])):
+            found = counterfactuals(by_position, X, actionable=actionable, method=method)
+            assert not found.valid.any() and np.isinf(found.distance).all()
+            pd.testing.assert_frame_equal(found.counterfactuals, X.iloc[found.refused])
+        coded = pd.get_dummies(X[["job"]])
+        model = RandomForestClassifier(3, random_state=0).fit(coded, y)
+        found = counterfactuals(model, coded, actionable=["job_a"], method=method)  # a part alone
+        assert not found.valid.any() and not found.changed.to_numpy().any()
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"bounds": {"school": (0, 1)}}, r"bounds\['school'\]: the column holds categories"),
+            ({"monotone": {"job_a": "increase"}}, r"monotone\['job_a'\]: .* without an order"),
+            ({"integer": ["school"]}, "integer: columns .* hold categories"),
+            ({"reference": "empty"}, "reference must have at least one row"),
+            ({"reference": "reversed"}, "reference must have the columns of X"),
+            ({"reference": "text"}, "Column 'x' of reference does not hold numbers"),
+        ],
+    )
+    def test_errors_name_what_is_wrong(self, arguments, message):
+        rng = np.random.default_rng(0)
+        school = pd.Categorical(rng.choice(["low", "high"], 50), ["low", "high"], ordered=True)
+        job = rng.integers(0, 2, 50)
+        X = pd.DataFrame({"school": school, "x": rng.normal(size=50), "job_a": job})
+        X["job_b"] = 1 - X["job_a"]
+        encode = make_column_transformer((OneHotEncoder(), ["school"]), remainder="passthrough")
+        model = make_pipeline(encode, LogisticRegression()).fit(X, X.x > 0)
+        tables = {"reversed": X[X.columns[::-1]], "text": X.assign(x="many"), "empty": X[:0]}
+        if "reference" in arguments:
+            arguments = {"reference": tables[arguments["reference"]]}
+        with pytest.raises(ValueError, match=message):
+            counterfactuals(model, X, **arguments)
+
+    def test_an_order_is_kept_without_numbers(self):
+        """Monotone on an ordered category, which is all there is."""
+        levels = ["low", "middle", "high"]
+        school = pd.Categorical(levels * 20, levels, ordered=True)
+        X = pd.DataFrame({"school": school})
+        encode = make_column_transformer((OneHotEncoder(), ["school"]))
+        model = make_pipeline(encode, LogisticRegression()).fit(X, X.school == "middle")
+        model[-1].coef_, model[-1].intercept_ = np.array([[-1.0, -1.0, 1.0]]), np.array([0.0])
+        middle = model[0].get_feature_names_out()[[2]]
+        assert "middle" in middle[0]
+        found = counterfactuals(model, X, monotone={"school": "increase"}, random_state=0)
+        low = (X.school.iloc[found.refused] == "low").to_numpy()
+        np.testing.assert_array_equal(found.valid, low)  # from high there is no way down
+        assert (found.counterfactuals.school[low] == "middle").all()
+
+    @pytest.mark.parametrize("estimator", [None, "model", KMeans(2), LogisticRegression()])
+    def test_what_is_no_fitted_classifier_is_told(self, estimator):
+        X = np.random.default_rng(0).normal(size=(20, 2))
+        if isinstance(estimator, KMeans):
+            estimator.fit(X)
+        with pytest.raises((TypeError, ValueError), match="classifier|not fitted"):
+            counterfactuals(estimator, X)
