@@ -44,7 +44,12 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
     elif isinstance(values, pd.Series):
         frame = values.to_frame(0 if values.name is None else values.name)
     elif isinstance(values, dict):
-        frame = pd.DataFrame(values)
+        try:
+            frame = pd.DataFrame(values)
+        except ValueError as error:
+            raise ValueError(
+                f"sensitive_features must have columns of one length: {error}."
+            ) from error
     elif isinstance(values, pd.Categorical):
         frame = pd.DataFrame({0: values})
     else:
@@ -96,7 +101,10 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
         If a column does not occur; the message lists those that do.
     """
     if callable(columns):
-        columns = columns(X)
+        try:
+            columns = columns(X)
+        except Exception as error:
+            raise ValueError(f"{parameter}={columns!r} failed when called with X.") from error
     if hasattr(columns, "__array__") and not isinstance(columns, pd.Series):
         columns = np.asarray(columns).tolist()  # tensors, too
     names = [str(name) for name in column_names(X)]
@@ -261,7 +269,12 @@ def group_name(label: Hashable) -> str:
 
 
 def _factorize(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list]:
-    codes, values = pd.factorize(column)
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError as error:
+        raise ValueError(
+            f"sensitive_features: {_plain(name)!r} must hold strings or numbers ({error})."
+        ) from error
     n_present = int((codes >= 0).sum())
     is_float = pd.api.types.is_float_dtype(column.dtype) or (
         column.dtype == object and all(isinstance(value, (float, np.floating)) for value in values)

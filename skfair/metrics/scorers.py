@@ -26,7 +26,7 @@ from .._estimators import (
     from_inside,
     unfavorable_of,
 )
-from .._tables import as_pandas
+from .._tables import as_pandas, label_array
 from ..labels import unfavorable_codes
 from ..sensitive import GroupEncoder, as_frame, group_name, select_sensitive
 from ._directions import EXISTS, Peer, catalogue, unwrap
@@ -298,7 +298,7 @@ class FairnessScorer:
         """Score of predictions; rows without a group, or without weight, take no part."""
         if y is None:
             raise ValueError(f"The scorer {self.name!r} needs the labels: pass y.")
-        y = np.asarray(as_pandas(y))
+        y = label_array(y, "y")
         y_pred = y_pred[:, 0] if y_pred.ndim == 2 and y_pred.shape[1] == 1 else y_pred
         if not len(y) == len(y_pred) == len(frame):
             raise ValueError(

@@ -69,7 +69,11 @@ def test_of_one_class_the_other_is_named_or_known(label, classes):
 @pytest.mark.parametrize(
     ("y", "arguments", "message"),
     [
-        (["yes"] * 4, {}, r"y_true must have labels of two classes, got \['yes'\]; name them by"),
+        (
+            ["yes"] * 4,
+            {},
+            r"y_true must have labels of two classes, got 1 different one; name them by",
+        ),
         ([0, 1, 2, 1], {}, r"two classes, got \[0, 1, 2\]"),
         ([0.1, 0.2, 0.3, 0.4], {"classes": (0, 1)}, r"y_true contains \[0.1, 0.2, 0.3, 0.4\]"),
         ([0, 1, 0, None], {}, "y_true"),
