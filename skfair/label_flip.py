@@ -25,7 +25,7 @@ from .objectives.classification import classification_terms
 from .training import NeuralClassifier
 from .training.base import all_or_nothing
 from .training.flipping import FlipLabels
-from .training.outcome import warn_of_groups_left_out
+from .training.outcome import FitInterruptedWarning, warn_of_groups_left_out
 from .training.prepare import Targets, TrainingData, check_table, kept, prepare, take
 
 __all__ = ["LabelFlipClassifier"]
@@ -224,12 +224,16 @@ class LabelFlipClassifier(NeuralClassifier):
         folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
         with warnings.catch_warnings():  # of small folds; the fit that counts warns by itself
             warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("error", FitInterruptedWarning)
             for train, test in folds.split(rows, cells):
                 train, test = np.concatenate([rows[train], aside]), rows[test]
                 extra = {"sensitive_features": data.sensitive_features.iloc[train]}
                 if data.weights is not None:
                     extra["sample_weight"] = data.weights[train]
-                model = clone(plain).fit(take(data.raw, train), labels[train], **extra)
+                try:
+                    model = clone(plain).fit(take(data.raw, train), labels[train], **extra)
+                except FitInterruptedWarning:
+                    raise KeyboardInterrupt from None
                 hits[test] = model.predict(take(data.raw, test)) == labels[test]
         weights = np.ones(len(labels)) if data.weights is None else data.weights
         accuracy = [

@@ -284,15 +284,15 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             self._shared = self.shared_noise
             self._check_device()
             self.n_samples_ = self._number_of_draws()
-        if len(self.classes_) > 2 and self.noise == "gaussian":
-            warnings.warn(
-                f"The paper proves Gaussian smoothing for two classes; here are "
-                f"{len(self.classes_)}. What holds all the same: fairness_bound, the certified "
-                "interval of each class, and the certified radius (of the class against all "
-                "others together). Not proved: that no smaller metric would do.",
-                UserWarning,
-                stacklevel=2,
-            )
+            if len(self.classes_) > 2 and self.noise == "gaussian":
+                warnings.warn(
+                    f"The paper proves Gaussian smoothing for two classes; here are "
+                    f"{len(self.classes_)}. What holds all the same: fairness_bound, the certified "
+                    "interval of each class, and the certified radius (of the class against all "
+                    "others together). Not proved: that no smaller metric would do.",
+                    UserWarning,
+                    stacklevel=2,
+                )
         return self
 
     def _table(self, X: Any, reset: bool) -> Any:

@@ -3,5 +3,6 @@
 from .base import NeuralClassifier
 from .modules import MLP
 from .monitor import constrained_monitor
+from .outcome import FitInterruptedWarning
 
-__all__ = ["MLP", "NeuralClassifier", "constrained_monitor"]
+__all__ = ["MLP", "FitInterruptedWarning", "NeuralClassifier", "constrained_monitor"]

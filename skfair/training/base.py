@@ -25,7 +25,7 @@ from .data import TensorRows
 from .device import available_devices, reproducible, resolve_device
 from .modules import ACTIVATIONS, check_module
 from .monitor import HeldOut
-from .outcome import check_outcome
+from .outcome import FitInterruptedWarning, check_outcome
 from .predictions import NetworkPredictions
 from .prepare import Targets, TrainingData, prepare, split_off
 from .sampling import SAMPLINGS
@@ -366,12 +366,23 @@ default=None
 
 @contextmanager
 def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Check the parameters, and leave the estimator as it was if the block fails."""
-    estimator._validate_params()
+    """Check the parameters, and leave the estimator as it was if the block fails.
+
+    That includes a generator given as ``random_state``. An interruption is told in a warning, too,
+    as those who catch it may not know what it leaves behind.
+    """
     before = vars(estimator).copy()
+    generator = getattr(estimator, "random_state", None)
+    position = generator.get_state() if isinstance(generator, np.random.RandomState) else None
     try:
+        estimator._validate_params()
         yield
-    except BaseException:
+    except BaseException as error:
         vars(estimator).clear()
         vars(estimator).update(before)
+        if position is not None:
+            generator.set_state(position)
+        if isinstance(error, KeyboardInterrupt) and not hasattr(error, "__notes__"):
+            error.add_note("fit was interrupted; the estimator is as it was before.")
+            warnings.warn(error.__notes__[0], FitInterruptedWarning, stacklevel=4)
         raise

@@ -150,16 +150,19 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
         """Train, and note whether an interruption, not early stopping, put an end to it."""
-        self.interrupted_ = False
         try:
-            return super().fit_loop(X, y, epochs, **kwargs)
+            super().fit_loop(X, y, epochs, **kwargs)
+            self.interrupted_ = False
         except KeyboardInterrupt as interruption:
             self.interrupted_ = not _is_early_stopping(interruption)
             raise
+        return self
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        """Forget an earlier average."""
+        """Forget an earlier average, and note where this training begins."""
         self._means, self._n_averaged = None, 0
+        self._epochs_before = len(self.history)
+        self.interrupted_ = True  # until it is known how training ended
 
     def _average(self) -> None:
         state = [
@@ -172,7 +175,17 @@ class ObjectiveNet(NeuralNetClassifier):
         self._n_averaged += 1
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
-        """Take the averaged weights; a callback that restores an epoch's weights comes later."""
+        """Take the averaged weights; a callback that restores an epoch's weights comes later.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If training was interrupted before an epoch had ended: there is nothing to keep.
+        """
+        if self.interrupted_ and not any(
+            "train_loss" in row for row in self.history[self._epochs_before :]
+        ):
+            raise KeyboardInterrupt
         if self._means is not None:
             state = self.module_.state_dict()
             names = [name for name, tensor in state.items() if tensor.is_floating_point()]

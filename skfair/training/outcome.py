@@ -13,6 +13,14 @@ from .data import iterate_rows
 from .prepare import TrainingData
 
 
+class FitInterruptedWarning(UserWarning):
+    """An interruption (Ctrl-C) ended ``fit``.
+
+    Either it returned with what had been learnt, or it raised the interruption and left the
+    estimator as it was. As an error, by :func:`warnings.simplefilter`, it never returns.
+    """
+
+
 def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group: bool) -> int:
     """Return the number of epochs run, and warn of what the user would not expect.
 
@@ -31,17 +39,15 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     ------
     ValueError
         If a weight is not finite.
-    KeyboardInterrupt
-        If training was interrupted before an epoch had ended.
     """
     rows = estimator.net_.history
     if estimator.net_.interrupted_:
-        if rows and "train_loss" not in rows[-1]:
+        if "train_loss" not in rows[-1]:
             rows.pop()
-        if not rows:
-            raise KeyboardInterrupt("Training was interrupted before the first epoch ended.")
         warnings.warn(
-            f"Training was interrupted after {len(rows)} epochs.", UserWarning, stacklevel=4
+            f"Training was interrupted after {len(rows)} epochs.",
+            FitInterruptedWarning,
+            stacklevel=4,
         )
     module = estimator.net_.module_.eval()
     if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
