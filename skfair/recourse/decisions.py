@@ -185,7 +185,7 @@ class Decisions:
             needed = -share * linear.own[rows, 0]
             values = cheapest_change(self.profiles, rows, slopes, needed, "l2")
             reached = linear(self.profiles, values, rows)[:, 0]
-            near = np.abs(reached / linear.own[rows, 0]) < 0.05
+            near = np.abs(reached) < 0.05 * np.abs(linear.own[rows, 0])
             if (self.accepts(values[near], rows[near]) != ((reached > 0)[near])).any():
                 return False
         return True
