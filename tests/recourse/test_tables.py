@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfair import FaiRNClassifier
 from skfair.recourse import counterfactuals
@@ -403,3 +403,10 @@ class TestContainers:
             for allowed in ("increase", "decrease"):
                 found = counterfactuals(model, X, monotone={"degree": allowed}, random_state=0)
                 assert (found.valid == (way == allowed)).all() and len(found.valid) == 20
+
+    def test_a_category_of_which_there_is_only_one_level(self):
+        """The refused and the reference all have it: nothing is there to be tried."""
+        X = pd.DataFrame({"v": np.arange(40.0), "owner": True})
+        model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X.v > 20)
+        found = counterfactuals(model, X, actionable=["owner"], random_state=0)
+        assert len(found.valid) and not found.valid.any() and not found.changed.to_numpy().any()
