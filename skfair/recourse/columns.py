@@ -89,7 +89,7 @@ def holds_integers(tables: tuple, column: int) -> bool:
 def _only(tables: tuple, column: int, types: tuple) -> bool:
     """Whether objects are of these types, and no truth values, as far as they are known."""
     found = {type(v) for t in tables for v in pd.Series(column_of(t, column)).dropna()}
-    return bool(found) and all(issubclass(t, types) and t is not bool for t in found)
+    return all(issubclass(t, types) and t is not bool for t in found)
 
 
 def _truth(X: Any, column: int) -> bool:
@@ -107,6 +107,11 @@ def _zeros_and_ones(tables: tuple, column: int) -> np.ndarray | None:
     except (TypeError, ValueError):
         return None
     return values if np.isin(values, (0, 1)).all() else None
+
+
+def is_zero_one(tables: tuple, column: int) -> bool:
+    """Whether a column holds nothing but 0 and 1, as numbers or truth values."""
+    return _zeros_and_ones(tables, column) is not None
 
 
 def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:

@@ -82,14 +82,15 @@ def counterfactuals(
         `reference` has none of them, as after ``drop="first"``, that is a category, too. ``None``:
         columns of text, truth values and pandas categories, and 0/1 columns (numbers or truth
         values), adjacent ones being taken for one category if every row has exactly one of them,
-        or if their names begin alike (``job_b``, ``job_c``) and no row has two. Columns of text
-        and truth values are categories in any case.
+        or if their names begin alike (``job_b``, ``job_c``) and no row has two, and single ones
+        for numbers if `bounds` or `integer` name them. Columns of text and truth values are
+        categories in any case.
     integer : list, default=None
         Columns of whole numbers; ``None`` are those of an integer type, and those of which some
         entries are missing and all others, in X and `reference`, are whole.
     monotone : dict, default=None
-        ``{column: "increase" or "decrease"}``: the only way in which a number, or an ordered
-        pandas category, may change.
+        ``{column: "increase" or "decrease"}``: the only way in which a number, an ordered pandas
+        category, or a single column of 0 and 1, may change.
     distance : {"mad_l1", "l2"} or callable, default="mad_l1"
         - "mad_l1": sum of the absolute changes of numbers, each divided by the column's median
           absolute deviation in `reference` (its mean one where that is 0), plus 1 for every

@@ -16,6 +16,8 @@ from .columns import (
     codes_of,
     column_of,
     holds_integers,
+    holds_numbers,
+    is_zero_one,
     kind_of,
     levels_of,
     limits_of,
@@ -63,6 +65,9 @@ class Profiles:
         self.n_columns = X.shape[1]
         self.tables = X, reference
         blocks = category_blocks(X, reference, actionable, categorical)
+        if categorical is None:  # 0/1, but spoken of as numbers
+            spoken = self._spoken_of(bounds, integer)
+            blocks = [block for block in blocks if len(block) > 1 or block[0] not in spoken]
         in_blocks = {column for block in blocks for column in block}
         self.numbers = [column for column in actionable if column not in in_blocks]
         self.categories = [block for block in blocks if set(block) <= set(actionable)]
@@ -296,9 +301,18 @@ class Profiles:
         missing = np.isnan(values)
         return bool(missing.any() and not missing.all() and (values[~missing] % 1 == 0).all())
 
+    def _spoken_of(self, bounds: Any, integer: Any) -> set[int]:
+        """Columns of numbers that have bounds, or are named as whole numbers."""
+        named = self._positions(list(bounds), "bounds") if isinstance(bounds, Mapping) else []
+        named += [] if integer is None else self._positions(integer, "integer")
+        return {column for column in named if holds_numbers(self.tables, column)}
+
     def _is_ordered(self, column: int) -> bool:
+        """Whether categories have an order: they say so, or are 0 and 1."""
         kind = kind_of(self.X, column)
-        return isinstance(kind, pd.CategoricalDtype) and kind.ordered
+        if isinstance(kind, pd.CategoricalDtype):
+            return kind.ordered
+        return is_zero_one(self.tables, column)
 
     def _as_before(self, number: int, values: np.ndarray) -> np.ndarray:
         """Numbers, which are integers in columns of objects that are."""

@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfair import FaiRNClassifier
 from skfair.recourse import counterfactuals
@@ -383,3 +383,30 @@ class TestContainers:
             estimator.fit(X)
         with pytest.raises((TypeError, ValueError), match="classifier|not fitted"):
             counterfactuals(estimator, X)
+
+    def test_zero_and_one_with_bounds_are_numbers(self):
+        """Few people have 0 or 1 children by chance; whoever gives bounds means a number."""
+        X = pd.DataFrame({"children": [0, 1] * 20, "v": np.arange(40) % 3})
+        model = LogisticRegression().fit(X, X.children)
+        model.coef_, model.intercept_ = np.array([[1.0, 0.0]]), np.array([-2.5])
+        found = counterfactuals(model, X, bounds={"children": (0, 4)}, random_state=0)
+        assert (found.counterfactuals.children == 3).all()
+        assert (counterfactuals(model, X, integer=["children"]).counterfactuals.children == 3).all()
+        assert not counterfactuals(model, X, random_state=0).valid.any()
+
+    @pytest.mark.parametrize("dtype", [int, bool])
+    def test_zero_and_one_have_an_order(self, dtype):
+        X = pd.DataFrame({"degree": np.array([0, 1] * 20, dtype=dtype), "v": np.arange(40) % 3})
+        model = LogisticRegression().fit(X, X.degree)
+        for way, weight in (("increase", 1.0), ("decrease", -1.0)):
+            model.coef_, model.intercept_ = np.array([[weight, 0.0]]), np.array([-weight / 2])
+            for allowed in ("increase", "decrease"):
+                found = counterfactuals(model, X, monotone={"degree": allowed}, random_state=0)
+                assert (found.valid == (way == allowed)).all() and len(found.valid) == 20
+
+    def test_a_category_of_which_there_is_only_one_level(self):
+        """The refused and the reference all have it: nothing is there to be tried."""
+        X = pd.DataFrame({"v": np.arange(40.0), "owner": True})
+        model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X.v > 20)
+        found = counterfactuals(model, X, actionable=["owner"], random_state=0)
+        assert len(found.valid) and not found.valid.any() and not found.changed.to_numpy().any()
