@@ -1,11 +1,16 @@
 """Fair neural-network classifiers that behave exactly like scikit-learn estimators."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
-from .dralign import DRAlignClassifier
-from .fairn import FaiRNClassifier
-from .label_flip import LabelFlipClassifier
-from .penalty import PenaltyClassifier
-from .smoothed import SmoothedClassifier
+
+if TYPE_CHECKING:
+    from .dralign import DRAlignClassifier
+    from .fairn import FaiRNClassifier
+    from .label_flip import LabelFlipClassifier
+    from .penalty import PenaltyClassifier
+    from .smoothed import SmoothedClassifier
 
 __all__ = [
     "DRAlignClassifier",
@@ -15,3 +20,38 @@ __all__ = [
     "SmoothedClassifier",
     "__version__",
 ]
+
+# Loaded when they are asked for: torch takes seconds, and the data sets do without.
+_ESTIMATORS = {
+    "DRAlignClassifier": "dralign",
+    "FaiRNClassifier": "fairn",
+    "LabelFlipClassifier": "label_flip",
+    "PenaltyClassifier": "penalty",
+    "SmoothedClassifier": "smoothed",
+}
+_FOLDERS = (
+    "audit",
+    "datasets",
+    "displays",
+    "metrics",
+    "model_selection",
+    "objectives",
+    "recourse",
+    "smoothing",
+    "testing",
+    "training",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ESTIMATORS:
+        value = getattr(import_module(f".{_ESTIMATORS[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    if name in _FOLDERS:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ESTIMATORS, *_FOLDERS})

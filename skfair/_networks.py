@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import check_array
 from torch import Tensor, nn
 
+from ._tables import numbers
 from .smoothing.metric import coefficients
 
 LINEAR = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
@@ -48,7 +48,13 @@ def rows_seen(final: Any, inputs: Any) -> np.ndarray:
     if _is_ours(final):
         return final._logits(inputs, lambda module, rows: rows)
     inputs = inputs.toarray() if hasattr(inputs, "toarray") else inputs
-    return check_array(inputs, dtype="numeric", allow_nd=True)
+    rows = numbers(inputs, dtype="numeric", allow_nd=True)
+    n_features = getattr(final, "n_features_in_", rows.shape[1])
+    if rows.ndim == 2 and rows.shape[1] != n_features:
+        raise ValueError(
+            f"X has {rows.shape[1]} features, but {type(final).__name__} expects {n_features}."
+        )
+    return rows
 
 
 def _is_ours(final: Any) -> bool:
@@ -72,7 +78,8 @@ def _linear_module(final: Any) -> nn.Module:
     coef, intercept = (torch.as_tensor(np.array(a)) for a in arrays)
     if len(coef) == 1:
         coef, intercept = (torch.cat([0 * a, a]) for a in (coef, intercept))
-    module = nn.Linear(coef.shape[1], len(coef), dtype=coef.dtype)
+    # without initial values, which would be drawn from torch's global generator
+    module = nn.utils.skip_init(nn.Linear, coef.shape[1], len(coef), dtype=coef.dtype)
     with torch.no_grad():
         module.weight.copy_(coef)
         module.bias.copy_(intercept)

@@ -27,7 +27,7 @@ def as_pandas(values: Any) -> Any:
     if isinstance(values, PLAIN) or np.isscalar(values) or values is None or issparse(values):
         return values
     try:
-        import narwhals as nw
+        import narwhals.stable.v2 as nw
     except ImportError:  # scikit-learn before 1.9 can do without
         return values.to_pandas() if hasattr(values, "to_pandas") else values
     table = nw.from_native(values, allow_series=True, pass_through=True)
@@ -43,7 +43,7 @@ def as_pandas(values: Any) -> Any:
 
 
 def _column(series: Any) -> pd.Series:
-    import narwhals as nw
+    import narwhals.stable.v2 as nw
 
     if isinstance(series.dtype, (nw.Categorical, nw.Enum)):
         categories = series.cat.get_categories().to_list()
@@ -64,15 +64,16 @@ def as_table(X: Any, parameter: str = "X") -> Any:
         If X does not have two dimensions.
     """
     X = X.toarray() if issparse(X) else as_pandas(X)
-    if not isinstance(X, pd.DataFrame):
-        X = np.asarray(X)
+    if not isinstance(X, (pd.DataFrame, np.ndarray)):
+        table = np.asarray(X)  # lists of numbers and text would become text alone
+        X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
     if X.ndim != 2:
         raise ValueError(f"{parameter} must have two dimensions, got {X.ndim} ({brief(X)}).")
     return X
 
 
 def numbers(X: Any, parameter: str = "X", dtype: Any = np.float64, **checks: Any) -> np.ndarray:
-    """:func:`sklearn.utils.check_array`, whose errors show no entry of X.
+    """:func:`sklearn.utils.check_array`, whose errors name the parameter and show no entry of it.
 
     Raises
     ------
@@ -82,9 +83,48 @@ def numbers(X: Any, parameter: str = "X", dtype: Any = np.float64, **checks: Any
     try:
         return check_array(as_pandas(X), dtype=dtype, input_name=parameter, **checks)
     except (ValueError, TypeError) as error:
-        if isinstance(error, TypeError) or "could not convert" in str(error):
-            raise ValueError(f"{parameter} must hold numbers, not text: {brief(X)}.") from None
-        raise
+        if parameter in str(error) and "\n" not in str(error):  # entries follow in a new line
+            raise
+        if "Expected 2D" in str(error):
+            raise ValueError(f"{parameter} must have two dimensions, got {brief(X)}.") from None
+        if "Found array" in str(error):
+            raise ValueError(f"{parameter}: {error}") from None
+        short = "must be real numbers" if "omplex" in str(error) else "must hold numbers"
+        raise ValueError(f"{parameter} {short}, got {brief(X)}.") from None
+
+
+def check_weights(sample_weight: Any, n_samples: int) -> np.ndarray:
+    """Weights of rows as float64 of shape (n_samples,), ones if ``None``.
+
+    Raises
+    ------
+    ValueError
+        If they are no numbers, negative, all zero, or of another length.
+    """
+    if sample_weight is None or isinstance(sample_weight, Number):
+        weights = np.full(n_samples, 1 if sample_weight is None else sample_weight, np.float64)
+    else:
+        weights = numbers(sample_weight, "sample_weight", ensure_2d=False, ensure_min_samples=0)
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight must have one weight per row, shape ({n_samples},), got shape "
+            f"{weights.shape}."
+        )
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise ValueError(
+            f"Negative values, or none, in sample_weight: the least is {weights.min():.3g}."
+        )
+    if not weights.any():
+        raise ValueError("sample_weight must contain at least one non-zero number.")
+    return weights / weights.max() if np.isinf(weights.sum()) else weights.copy()
+
+
+def label_array(labels: Any, parameter: str) -> np.ndarray:
+    """Labels as an array of at least one dimension."""
+    labels = labels.toarray() if issparse(labels) else np.asarray(as_pandas(labels))
+    if labels.ndim == 0:
+        raise ValueError(f"{parameter} must hold a label for every row, got {brief(labels[()])}.")
+    return labels
 
 
 def column_names(X: Any) -> list:
@@ -112,4 +152,13 @@ def brief(value: Any) -> str:
 
 def some(labels: list) -> str:
     """Labels in an error: a few as they are, of more only their number; they may be data."""
-    return repr(labels) if len(labels) <= SHOWN else f"{len(labels)} different ones"
+    if len(labels) <= SHOWN and all(np.isscalar(label) for label in labels):
+        return repr(labels)
+    return f"{len(labels)} different ones"
+
+
+def unknown_ones(labels: list) -> str:
+    """Labels that should not be there: texts may be anything, so only numbers are shown."""
+    if all(isinstance(label, (Number, np.bool_)) for label in labels):
+        return some(labels)
+    return f"{len(labels)} different {'one' if len(labels) == 1 else 'ones'}"

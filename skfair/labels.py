@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._tables import brief, some
+from ._tables import brief, label_array, some, unknown_ones
 
 
 def unfavorable_codes(unfavorable: Any, classes: np.ndarray) -> tuple[int, ...]:
@@ -20,6 +20,8 @@ def unfavorable_codes(unfavorable: Any, classes: np.ndarray) -> tuple[int, ...]:
     """
     if unfavorable is None:
         return (0,)
+    if not all(map(_is_hashable, classes.tolist())):
+        raise ValueError("classes must hold labels, strings or numbers.")
     known = {label: code for code, label in enumerate(classes.tolist())}
     wanted = np.atleast_1d(np.asarray(unfavorable, dtype=object))
     codes = {known.get(label, -1) if _is_hashable(label) else -1 for label in wanted.ravel()}
@@ -61,21 +63,24 @@ def codes_of(labels: Any, classes: np.ndarray, parameter: str) -> np.ndarray:
     ValueError
         If ``labels`` is of another shape, or holds a label that is not among ``classes``.
     """
-    labels = np.asarray(labels)
+    labels = label_array(labels, parameter)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1:
         raise ValueError(f"{parameter} must hold one label a row, got shape {labels.shape}.")
     known = {label: code for code, label in enumerate(classes.tolist())}
-    rows, present = pd.factorize(labels)
+    try:
+        rows, present = pd.factorize(labels)
+    except TypeError:
+        raise ValueError(f"{parameter} must hold labels, got objects of other kinds.") from None
     codes = [known.get(label, -1) for label in np.asarray(present).tolist()]
     table = np.array([*codes, -1], dtype=np.int64)  # a missing label reads the last entry
     found = table[rows]
     if (found < 0).any():
         unknown = [label for label in np.asarray(present).tolist() if label not in known]
         raise ValueError(
-            f"{parameter} contains {some(unknown) if unknown else 'missing labels'}, not among the "
-            f"classes {some(classes.tolist())}."
+            f"{parameter} contains {unknown_ones(unknown) if unknown else 'missing labels'}, not "
+            f"among the classes {some(classes.tolist())}."
         )
     return found
 

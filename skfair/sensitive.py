@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 
-from ._tables import as_pandas, brief, column_names
+from ._tables import SHOWN, as_pandas, brief, column_names
 
 MAX_GROUPS = 50
 
@@ -44,7 +44,12 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
     elif isinstance(values, pd.Series):
         frame = values.to_frame(0 if values.name is None else values.name)
     elif isinstance(values, dict):
-        frame = pd.DataFrame(values)
+        try:
+            frame = pd.DataFrame(values)
+        except ValueError as error:
+            raise ValueError(
+                f"sensitive_features must have columns of one length: {error}."
+            ) from error
     elif isinstance(values, pd.Categorical):
         frame = pd.DataFrame({0: values})
     else:
@@ -96,14 +101,22 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
         If a column does not occur; the message lists those that do.
     """
     if callable(columns):
-        columns = columns(X)
+        try:
+            columns = columns(X)
+        except Exception as error:
+            raise ValueError(f"{parameter}={columns!r} failed when called with X.") from error
     if hasattr(columns, "__array__") and not isinstance(columns, pd.Series):
         columns = np.asarray(columns).tolist()  # tensors, too
     names = [str(name) for name in column_names(X)]
     if names:
         wanted = [columns] if isinstance(columns, str) else columns
         if isinstance(wanted, (list, tuple)) and {*map(type, wanted)} == {str}:
-            return [position for name in wanted for position in _named(names, name, parameter)]
+            found = [_named(names, name) for name in wanted]
+            if not all(found):
+                unknown = wanted[found.index([])]
+                shown = repr(unknown) if len(wanted) <= SHOWN else f"for each of {brief(wanted)}"
+                raise ValueError(f"{parameter}: X has no column {shown}; its columns are {names}.")
+            return [position for positions in found for position in positions]
     try:
         if isinstance(columns, slice) and not isinstance(columns.start or columns.stop, str):
             positions = list(range(_n_columns(X))[columns])
@@ -120,7 +133,7 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
         ) from error
 
 
-def _named(names: list[str], name: str, parameter: str) -> list[int]:
+def _named(names: list[str], name: str) -> list[int]:
     local = [full.split("__", 1)[-1] for full in names]  # without the transformer's name
     for matches in (
         [i for i, full in enumerate(names) if full == name],
@@ -129,7 +142,7 @@ def _named(names: list[str], name: str, parameter: str) -> list[int]:
     ):
         if matches:
             return matches
-    raise ValueError(f"{parameter}: X has no column {name!r}; its columns are {names}.")
+    return []
 
 
 def _n_columns(X: Any) -> int:
@@ -256,7 +269,12 @@ def group_name(label: Hashable) -> str:
 
 
 def _factorize(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list]:
-    codes, values = pd.factorize(column)
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError as error:
+        raise ValueError(
+            f"sensitive_features: {_plain(name)!r} must hold strings or numbers ({error})."
+        ) from error
     n_present = int((codes >= 0).sum())
     is_float = pd.api.types.is_float_dtype(column.dtype) or (
         column.dtype == object and all(isinstance(value, (float, np.floating)) for value in values)

@@ -30,6 +30,7 @@ from sklearn.utils.validation import (
 )
 
 from ._random import own_generator
+from ._tables import as_pandas
 from ._torch_state import plain_torch
 from .sensitive import column_positions
 from .smoothing import WeightedMetric
@@ -299,6 +300,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _table(self, X: Any, reset: bool) -> Any:
         """Check X; a DataFrame stays one, as a pipeline inside may need its columns."""
+        X = as_pandas(X)
         if hasattr(X, "iloc"):
             return check_table(self, X, reset=reset)
         return validate_data(self, X, reset=reset, dtype="numeric")

@@ -10,6 +10,7 @@ import numpy as np
 from ..metrics._harm import worsened
 
 WORSENED_BY = 1 / 3
+DECIMALS = 3  # of an accuracy; beyond these networks are equal, and the smaller gap decides
 MIN_PEOPLE, MIN_CASES = 100, 30  # of a group, and of its members with a favorable outcome
 
 
@@ -162,9 +163,9 @@ def choose(candidates: Sequence[Candidate], tolerance: float) -> Choice:
 
 
 def _best(candidates: Sequence[Candidate], tolerance: float) -> Candidate:
-    """The most accurate within the tolerance, or the one with the smallest gap."""
+    """The most accurate within the tolerance, as far as one can tell, or the smallest gap."""
     if within := [c for c in candidates if c.gap <= tolerance]:
-        return max(within, key=lambda c: (c.accuracy, -c.weight))
+        return max(within, key=lambda c: (round(c.accuracy, DECIMALS), -c.gap, -c.weight))
     return min(candidates, key=lambda c: (c.gap, c.weight))
 
 

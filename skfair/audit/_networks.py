@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,15 +98,15 @@ PLAIN_NAME = "plain network"
 PLAIN = {"lambda_fairness": 0.0, "lambda_robustness": 0.0}
 
 
-def column_kinds(X: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Names of the columns of numbers, and of those of categories."""
-    numbers = X.columns[numeric_columns(X)].tolist()
+def column_kinds(X: pd.DataFrame, groups: Iterable[str] = ()) -> tuple[list[str], list[str]]:
+    """Names of the columns of numbers, and of those of categories, codes of groups among them."""
+    numbers = [name for name in X.columns[numeric_columns(X)] if name not in set(groups)]
     return numbers, [name for name in X.columns if name not in numbers]
 
 
-def pipeline(X: pd.DataFrame, hidden: list[str], network: Any) -> Pipeline:
-    """From a raw table to decisions; columns that are ``hidden`` are not looked at."""
-    numbers, words = ([name for name in names if name not in hidden] for names in column_kinds(X))
+def pipeline(X: pd.DataFrame, groups: Iterable[str], network: Any) -> Pipeline:
+    """From the columns of a raw table to decisions."""
+    numbers, words = column_kinds(X, groups)
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
     one_hot = OneHotEncoder(
         max_categories=CATEGORIES,

@@ -91,6 +91,17 @@ class NumberReader:
         return None if grouped else numbers
 
 
+def read_number(text: str) -> list[float]:
+    """What a number may mean that is written with a decimal comma or with thousands."""
+    bare = _bare(pd.Series([text.strip()], dtype=object))
+    meant = []
+    if _all(bare, POINT_GROUPED):
+        meant.append(float(bare[0].replace(",", "")))
+    if _all(bare, COMMA):
+        meant.append(float(bare[0].replace(".", "").replace(",", ".")))
+    return meant
+
+
 def _decimal_sign(known: pd.Series) -> str:
     """The sign that can only be the decimal one in a column of numbers, else nothing."""
     bare = _bare(known)

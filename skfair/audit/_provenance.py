@@ -53,6 +53,7 @@ def about_columns(
     left_out: Mapping[str, str],
     hidden: Sequence[str],
     actionable: Sequence[str],
+    groups: Sequence[str],
 ) -> dict[str, str]:
     """By what is decided, what is left out and why, and what is missing.
 
@@ -66,9 +67,11 @@ def about_columns(
         Columns of X that networks do not see.
     actionable : sequence of str
         Columns that may change in counterfactuals.
+    groups : sequence of str
+        Columns of the groups.
     """
     used = X.drop(columns=list(hidden))
-    numbers, words = networks.column_kinds(used)
+    numbers, words = networks.column_kinds(used, groups)
     told = {
         "columns of numbers": _names(numbers),
         "columns of categories": _names(words),

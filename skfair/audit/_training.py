@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -103,17 +102,6 @@ class Trainer:
             )
         given, usual = args.tolerance, CONSTRAINTS[self.constraint][2]
         self.tolerance = usual if given is None else given
-        self._order_labels()
-
-    def _order_labels(self) -> None:
-        """See to it that equal opportunity is that of the people with a favorable outcome.
-
-        Estimators that cannot be told which label is unfavorable compare people with the second.
-        """
-        known = "unfavorable" in signature(self.method.kind).parameters
-        if self.constraint == "equal_opportunity" and not known and self.refusing > self.accepting:
-            others, self.refusing = self.y == self.refusing, f" {self.refusing}"  # sorts first
-            self.y = np.where(others, self.refusing, self.y).astype(object)
 
     def train(self) -> Trained:
         """Train a plain network and fair ones, and choose among these."""
@@ -194,16 +182,16 @@ class Trainer:
         own = self.method.parameters(self.constraint, weight)
         kind = self.method.kind if weight else networks.FaiRNClassifier
         own = own if weight else networks.PLAIN
-        if "unfavorable" in signature(kind).parameters:
-            own = own | {"unfavorable": self.refusing}
         network = kind(
             **own,
+            unfavorable=self.refusing,
             max_epochs=networks.EPOCHS,
             batch_size=networks.batch_size(len(rows)),
             random_state=self.args.seed,
             verbose=not self.args.quiet,
         )
-        model = networks.pipeline(self.X, self.hidden, network)
+        seen = self.X.drop(columns=self.hidden)
+        model = networks.pipeline(seen, self.groups.columns, network)
         model.fit(
             self.X.iloc[rows], self.y[rows], network__sensitive_features=self.groups.iloc[rows]
         )

@@ -41,8 +41,9 @@ def rule(
         f"Of the networks that make no group's {WORSE} than with the plain network (groups of at "
         f"least {MIN_PEOPLE} people on the validation part, true positive rates of at least "
         f"{MIN_CASES} people with a favorable outcome), the most accurate whose "
-        f"{gap_name(constraint)} is at most {tolerance:g}; if there is none, the one that comes "
-        f"closest. The {gap_name(constraint)} is the largest difference between two of these "
+        f"{gap_name(constraint)} is at most {tolerance:g}, of those equal to a tenth of a per cent "
+        "the one where it is smallest; if there is none, the one that comes closest. "
+        f"The {gap_name(constraint)} is the largest difference between two of these "
         f"groups: {', '.join(compared)}. The network that was judged is the one that is audited."
     )
     return f"{says} Too small to be judged: {', '.join(too_small)}." if too_small else says
@@ -64,36 +65,38 @@ def headline(
     """
     shown, plain, gap = choice.shown, candidates[0], gap_name(constraint)
     figures = (
-        f"({gap} {shown.gap:.3f}, plain network {plain.gap:.3f}; accuracy {shown.accuracy:.3f} and "
-        f"{plain.accuracy:.3f}, on the validation part)"
+        f"{gap} {shown.gap:.3f} (plain network {plain.gap:.3f}), accuracy {shown.accuracy:.1%} "
+        f"(plain network {plain.accuracy:.1%})"
     )
     if choice.recommended is shown and choice.within:
         return (
-            f"Of {len(candidates)} networks the {shown.name} was chosen, the most accurate within "
-            f"the tolerance of {tolerance:g} that makes no group's {WORSE} {figures}."
+            f"Chosen on a validation part, of {len(candidates)} networks: the {shown.name}, which "
+            f"makes no group's {WORSE}. There: {figures}; the {gap} was to be at most "
+            f"{tolerance:g}."
         )
     if choice.recommended is shown:
         return (
-            f"No network that was tried keeps to the tolerance of {tolerance:g} without making "
-            f"some group's {WORSE}; the {shown.name} comes closest {figures}."
+            f"No network that was tried keeps the {gap} to {tolerance:g} without making some "
+            f"group's {WORSE}. The {shown.name} comes closest on a validation part: {figures}."
         )
     if choice.within:
         says = (
-            f"The plain network keeps to the tolerance of {tolerance:g} already and is to be "
-            f"preferred; the {shown.name} is shown for comparison {figures}."
+            f"The plain network is to be preferred: its {gap} on a validation part is "
+            f"{plain.gap:.3f}, and {tolerance:g} is allowed."
         )
     elif shown.harms:
         says = (
-            f"None of the {len(candidates) - 1} networks with a fairness term should be used: each "
-            f"makes some group's {WORSE} than with the plain network, which is to be preferred. "
-            f"The least harmful, the {shown.name}, is shown beside it {figures}."
+            f"Use none of the networks with a fairness term: on a validation part each of the "
+            f"{len(candidates) - 1} makes some group's {WORSE} than with the plain network, which "
+            "is to be preferred."
         )
     else:
         says = (
-            f"No network with a fairness term has a smaller {gap} than the plain network without "
-            f"making some group's {WORSE}: the plain network is to be preferred. The {shown.name} "
-            f"is shown for comparison {figures}."
+            f"The plain network is to be preferred: no network with a fairness term has a smaller "
+            f"{gap} on a validation part without making some group's {WORSE}."
         )
+    beside = "the least harmful" if shown.harms else "for comparison"
+    says += f" Shown beside it is, {beside}, the {shown.name}: {figures}."
     return f"{says} Worse off with it: {_list(shown)}." if shown.harms else says
 
 

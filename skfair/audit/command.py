@@ -7,24 +7,24 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_float_dtype
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from .._version import __version__
 from ..smoothing._tables import numeric_columns
+from ._arguments import make_parser as _parser
+from ._arguments import parse
 from ._columns import derived_columns, uninformative_columns
-from ._networks import METHODS
+from ._outcomes import groups_of, outcomes, outcomes_of_model
 from ._provenance import about_columns, about_data, about_rows, digest, versions
 from ._training import MAX_AUDITED, Trainer
-from ._validation import CONSTRAINTS
 from .models import load_model
 from .report import AuditReport
 from .tables import BadTable, read_table
+
+LARGEST = 1e100  # of the numbers of a table
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         data cannot be used.
     """
     parser = _parser()
-    args = _parse(parser, sys.argv[1:] if argv is None else argv)
+    args = parse(parser, sys.argv[1:] if argv is None else argv)
     say = _silent if args.quiet else _say
     try:
         audit(args, say)
@@ -123,17 +123,17 @@ def _compare(
     X = table.drop(columns=[args.target, *left_out])
     derived = derived_columns(X, table[args.sensitive])
     hidden = [*args.sensitive, *derived] if args.drop_sensitive else []
-    y, refused = _outcomes(table[args.target], args)
-    groups = _groups(table, args)
+    y, refused = outcomes(table[args.target], args)
+    groups = groups_of(table, args)
     recourse = _recourse(X, derived, args)
-    columns = about_columns(X, left_out, hidden, recourse["actionable"])
+    columns = about_columns(X, left_out, hidden, recourse["actionable"], args.sensitive)
     for name, text in columns.items():
         say(f"{name}: {text}")
     if set(left_out) - set(args.ignore):
         say("note: --keep COLUMN ... takes in columns that are left out")
     trainer = Trainer(X, y, groups, (args.positive, refused), hidden, args, say)
     trained = trainer.train()
-    parts, y = trained.parts, trainer.y
+    parts = trained.parts
     seen, test = parts.train[:MAX_AUDITED], parts.audited
     splits = {
         "training part": (X.iloc[seen], y[seen], groups.iloc[seen]),
@@ -147,7 +147,7 @@ def _compare(
         baseline=trained.plain,
         names=trained.names,
         splits=splits,
-        unfavorable=trainer.refusing,
+        unfavorable=refused,
         recourse=recourse,
         headline=trained.headline,
         provenance=about
@@ -174,14 +174,14 @@ def _given(
         if lacking := [str(name) for name in names if name not in X.columns]:
             raise BadTable(f"the model needs the columns {lacking}, which {args.data} lacks.")
         X = X[list(names)]
-    y, refused = _in_the_models_words(model, table[args.target], args, say)
+    y, refused = outcomes_of_model(model, table[args.target], args, say)
     rows = np.arange(len(y))
     if len(y) > MAX_AUDITED:
         rows = np.sort(np.random.default_rng(args.seed).permutation(rows)[:MAX_AUDITED])
         say(f"auditing {MAX_AUDITED:,} rows, chosen at random")
-    groups = _groups(table, args).iloc[rows]
+    groups = groups_of(table, args).iloc[rows]
     recourse = _recourse(X, derived_columns(X, table[args.sensitive]), args)
-    columns = about_columns(X, {}, [], recourse["actionable"])
+    columns = about_columns(X, {}, [], recourse["actionable"], [])
     return AuditReport.from_estimator(
         model,
         X.iloc[rows],
@@ -195,30 +195,6 @@ def _given(
         | columns
         | versions(),
         **settings,
-    )
-
-
-def _in_the_models_words(
-    model: Any, column: pd.Series, args: argparse.Namespace, say: Any
-) -> tuple[np.ndarray, Any]:
-    """Outcomes as the model has them, and those that are not the favourable one."""
-    y, refused = _outcomes(column, args)
-    if not hasattr(model, "classes_"):
-        return y, refused
-    classes = np.asarray(model.classes_)
-    same = np.array([_equals(column, str(label).strip()) for label in classes])
-    if not same.any(axis=0).all() and classes.dtype == bool:
-        same = np.array([_equals(column, str(int(label))) for label in classes])
-    if same.any(axis=0).all():
-        y = classes[same.argmax(axis=0)]
-        favourable = _equals(column, args.positive)
-        return y, [label for label in classes.tolist() if label not in set(y[favourable].tolist())]
-    if set(classes.tolist()) == {0, 1}:  # True and False are among these
-        say(f"note: the model decides between 0 and 1; 1 is taken for {args.positive!r}")
-        return (y != refused).astype(classes.dtype), [classes.tolist()[0]]
-    raise BadTable(
-        f"the model decides between {classes.tolist()}, column {args.target!r} has "
-        f"{pd.unique(column).tolist()[:10]}."
     )
 
 
@@ -264,8 +240,11 @@ def _check_columns(table: pd.DataFrame, args: argparse.Namespace) -> None:
     if table[args.target].isna().all():
         raise BadTable(f"column {args.target!r} is empty.")
     for name in table.columns[numeric_columns(table)]:
-        if name not in args.ignore and np.isinf(table[name]).any():
-            raise BadTable(f"column {name!r} has infinite values; mend them, or use --ignore.")
+        if name not in args.ignore and (table[name].abs() > LARGEST).any():
+            raise BadTable(
+                f"column {name!r} has numbers beyond {LARGEST:g}, which nobody can compute with; "
+                "mend them, or use --ignore."
+            )
     if empty := [name for name in args.sensitive if table[name].isna().all()]:
         raise BadTable(f"--sensitive: column {empty[0]!r} is empty.")
 
@@ -278,16 +257,6 @@ def _with_outcome(table: pd.DataFrame, args: argparse.Namespace, say: Any) -> pd
     return table[known]
 
 
-def _groups(table: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
-    """The sensitive columns, whole numbers as such where missing values made them floats."""
-    groups = table[args.sensitive].astype(object)
-    for name in args.sensitive:
-        known = table[name].dropna()
-        if is_float_dtype(known) and (known % 1 == 0).all():
-            groups[name] = table[name].astype("Int64").astype(object).where(table[name].notna())
-    return groups
-
-
 def _recourse(X: pd.DataFrame, derived: list[str], args: argparse.Namespace) -> dict:
     """What may change in a counterfactual: not the sensitive columns, nor what is made of them."""
     fixed = {*args.sensitive, *args.immutable, *derived} - set(args.actionable)
@@ -295,48 +264,6 @@ def _recourse(X: pd.DataFrame, derived: list[str], args: argparse.Namespace) -> 
     if unused := [name for name in args.actionable if name not in X.columns]:
         raise BadTable(f"--actionable names {unused}, by which nothing is decided.")
     return {"actionable": [name for name in free if name not in fixed]}
-
-
-def _outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, Any]:
-    """Outcomes of everybody, and the one that is not the favourable one."""
-    favourable = _equals(column, args.positive)
-    values = pd.unique(column)
-    shown = ", ".join(map(repr, map(str, values[:10]))) + (", ..." if len(values) > 10 else "")
-    if not favourable.any():
-        raise BadTable(
-            f"--positive: {args.positive!r} does not occur in column {args.target!r}, which has "
-            f"{shown}."
-        )
-    if favourable.all():
-        raise BadTable(
-            f"--target: column {args.target!r} has one class only, {shown}: there is nothing to "
-            "learn or to compare."
-        )
-    other = _as_typed(values[~_equals(pd.Series(values), args.positive)][0], args.positive)
-    refused = other if len(values) == 2 else f"not {args.positive}"
-    return np.where(favourable, args.positive, refused).astype(object), refused
-
-
-def _as_typed(value: Any, example: str) -> str:
-    """A value of a column as the user would write it, who wrote another one like the example."""
-    if isinstance(value, float) and value.is_integer():  # made so by missing values
-        value = int(value)
-    text = str(value)
-    if isinstance(value, (bool, np.bool_)):
-        return text.upper() if example.isupper() else text.lower() if example.islower() else text
-    return text
-
-
-def _equals(column: pd.Series, text: str) -> np.ndarray:
-    """Where a column has what was typed, be it text, a truth value or a number."""
-    text = text.strip()
-    if is_bool_dtype(column) and text.lower() in ("true", "false"):
-        return (column == (text.lower() == "true")).to_numpy(bool)
-    same = column.astype(str).str.strip() == text
-    try:
-        return (same | (pd.to_numeric(column, errors="coerce") == float(text))).to_numpy()
-    except ValueError:
-        return same.to_numpy()
 
 
 def _check_place(args: argparse.Namespace) -> None:
@@ -357,111 +284,6 @@ def _check_place(args: argparse.Namespace) -> None:
                 pass
     except OSError as error:
         raise BadTable(f"--out: {path} cannot be written: {error.strerror or error}.") from error
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m skfair", description=__doc__.split(":")[0])
-    parser.add_argument("--version", action="version", version=f"skfair {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    audit_ = commands.add_parser(
-        "audit",
-        help="write a report on how a classifier treats groups",
-        description="Train a plain network and fair ones on a table, choose among these, and "
-        "write a report that compares them; or, with --model, report on a model that exists.",
-    )
-    audit_.set_defaults(typed=None)
-    add = audit_.add_argument
-    columns = {"nargs": "+", "metavar": "COLUMN", "action": "extend"}
-    add(
-        "data",
-        type=Path,
-        nargs="?",
-        help="CSV file with a header; it may be compressed (.gz, .zip, ...)",
-    )
-    add("--target", required=True, metavar="COLUMN", help="the outcome")
-    add("--positive", "--favorable", required=True, metavar="VALUE", help="the favorable outcome")
-    add("--sensitive", required=True, help="columns of the groups", **columns)
-    add("--out", type=Path, default=Path("audit.html"), help="report (default audit.html)")
-    add("--model", type=Path, help="fitted model (.skops, or .joblib from people you trust)")
-    add(
-        "--method",
-        choices=list(METHODS),
-        help="how fair networks are trained: FaiR-N (default), a penalty on differences between "
-        "groups, or decision rationale alignment",
-    )
-    add(
-        "--constraint",
-        choices=list(CONSTRAINTS),
-        help="the difference between groups by which one of the networks is chosen (default: "
-        + ", ".join(f"{name} {method.constraints[0]}" for name, method in METHODS.items())
-        + ")",
-    )
-    add(
-        "--tolerance",
-        type=_tolerance,
-        help="how large it may be (default "
-        + ", ".join(f"{name} {usual:g}" for name, (*_, usual) in CONSTRAINTS.items())
-        + ")",
-    )
-    add("--ignore", default=[], help="columns not to be used", **columns)
-    add(
-        "--keep",
-        default=[],
-        help="columns to be used although they look like numbers of rows, "
-        "identifiers, weights or the like",
-        **columns,
-    )
-    add(
-        "--immutable",
-        default=[],
-        help="columns that nobody can change, beside the sensitive ones and those whose names say "
-        "that they mean the same",
-        **columns,
-    )
-    add("--actionable", default=[], help="the only columns that people can change", **columns)
-    add("--drop-sensitive", action="store_true", help="hide the groups from trained networks")
-    add("--test-size", type=_share, default=0.25, help="part that is audited (default 0.25)")
-    add("--title", help="of the report")
-    add("--seed", type=int, default=0, help="of everything random (default 0)")
-    add("--quiet", action="store_true", help="no progress on standard error")
-    return parser
-
-
-def _parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """Parse; the table may stand anywhere, behind an option with several values too."""
-    args, others = parser.parse_known_args(argv)
-    if args.data is None and others and not others[0].startswith("-"):
-        args.data = Path(others.pop(0))
-    if others:
-        parser.error(f"unrecognized arguments: {' '.join(others)}")
-    if args.data is None:
-        options = (args.sensitive, args.ignore, args.keep, args.immutable, args.actionable)
-        swallowed = [values for values in options if values and Path(values[-1]).is_file()]
-        if len(swallowed) != 1 or len(swallowed[0]) == 1:
-            parser.error("the following arguments are required: data (an existing CSV file)")
-        args.data = Path(swallowed[0].pop())
-    args.typed = list(argv)
-    return args
-
-
-def _tolerance(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be 0 or more, got {text}")
-    return value
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be between 0 and 1, got {text}")
-    return value
 
 
 def _say(line: str) -> None:

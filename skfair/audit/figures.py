@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from ..displays._base import PALETTE
+from ..displays._base import PALETTE, label_of
 from .wording import is_share, printable
 
 INK = "#010203"  # stands for the color of the text around
@@ -65,11 +65,11 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
                 fmt=MARKERS[k % len(MARKERS)],
                 color=PALETTE[(0, 5)[k % 2]],
                 capsize=3,
-                label=_literal(str(model)),
+                label=_label(model),
             )
-        axes.set_yticks(range(len(groups)), map(_literal, groups))
+        axes.set_yticks(range(len(groups)), map(_label, groups))
         axes.set(
-            xlabel=_literal(f"{label} (%)" if scale > 1 else label), ylim=(len(groups) - 0.5, -0.5)
+            xlabel=_label(f"{label} (%)" if scale > 1 else label), ylim=(len(groups) - 0.5, -0.5)
         )
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
         axes.spines[["top", "right"]].set_visible(False)
@@ -86,6 +86,6 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(says)}"', 1)
 
 
-def _literal(text: str) -> str:
-    """Text in which dollars are dollars, not the beginning of mathematics."""
-    return printable(text).replace("$", r"\$")
+def _label(name: object) -> str:
+    """A name that leaves the axes room, and can be printed."""
+    return label_of(printable(str(name)))

@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
 from .._random import own_generator
+from .._tables import as_pandas
 from .._version import __version__
 from ..metrics.burden import sensitive_columns_of
 from ..sensitive import as_frame
@@ -176,8 +177,14 @@ class AuditReport:
         .. [1] G. Y. Zou and A. Donner. Construction of confidence limits about effect measures: a
            general approach. Statistics in Medicine, 2008.
         """
+        X = as_pandas(X)
         X = X if hasattr(X, "shape") else np.asarray(X)
-        y, frame = np.asarray(y).ravel(), as_frame(sensitive_features, X.shape[0])
+        y = np.asarray(as_pandas(y)).ravel()
+        frame = as_frame(sensitive_features, X.shape[0])
+        if not frame.columns.is_unique:
+            raise ValueError(
+                f"The columns of sensitive_features must differ, got {list(frame.columns)}."
+            )
         if len(y) != X.shape[0]:
             raise ValueError(f"X and y must have the same length, got {X.shape[0]} and {len(y)}.")
         rng = own_generator(random_state)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._tables import as_pandas
+from .._tables import label_array
 from ..sensitive import _factorize
 
 MOST_COMBINATIONS = 10_000  # of attributes
@@ -48,7 +48,9 @@ def check_metric(metric: Any, baseline: Any, pos_label: Any) -> None:
 def label_vectors(given: dict[str, Any]) -> list[np.ndarray]:
     """Arrays of one length without missing values; ``None`` is left out."""
     vectors = {
-        name: np.asarray(as_pandas(values)) for name, values in given.items() if values is not None
+        name: label_array(values, name)
+        for name, values in given.items()
+        if values is not None or name != "baseline"
     }
     for name, vector in vectors.items():
         if vector.ndim == 2 and vector.shape[1] == 1:
@@ -74,11 +76,12 @@ def suitable_labels(metric: str, vectors: list[np.ndarray], pos_label: Any) -> l
     ValueError
         If labels are of several types, not classes, or too many for the metric.
     """
-    found = set().union(*(pd.unique(pd.Series(vector)).tolist() for vector in vectors))
+    found: set = set()
     try:
+        found = found.union(*(pd.unique(pd.Series(vector)).tolist() for vector in vectors))
         labels = sorted(found)
     except TypeError as error:
-        types = sorted({type(label).__name__ for label in found})
+        types = sorted({type(label).__name__ for label in found} or {"list"})
         raise ValueError(
             f"The labels of y_true and the predictions must be of one type, got {types}."
         ) from error

@@ -204,6 +204,10 @@ def read_split(name: Hashable, data: Any, sensitive_columns: Any) -> _Split:
     X = X if hasattr(X, "shape") else np.asarray(X)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     split = _Split(X, y, as_frame(sensitive), weight)
+    if pd.isna(y).any():
+        raise ValueError(f"y of splits[{name!r}] has missing labels.")
+    if any(np.ndim(value) == 0 for value in (X, y)):
+        raise ValueError(f"splits[{name!r}] must have a row for every sample, in X and in y.")
     n_samples = _num_samples(X)
     for parameter, value in split._asdict().items():
         if value is not None and _num_samples(value) != n_samples:

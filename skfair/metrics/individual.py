@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
-from sklearn.utils.validation import _check_sample_weight
 
 from .._estimators import check_classifier
 from .._random import own_generator
-from .._tables import as_table, numbers
+from .._tables import as_table, check_weights, numbers
 from ..smoothing import WeightedMetric
 from ..smoothing._tables import numeric_columns, rows_with
 from ..smoothing.guarantees import epsilon_reached
@@ -118,7 +117,7 @@ def individual_fairness_violation(
     rng = own_generator(random_state)
     search = _Search(estimator, X, metric, columns)
 
-    upto = np.cumsum(_check_sample_weight(sample_weight, values, ensure_non_negative=True))
+    upto = np.cumsum(check_weights(sample_weight, len(values)))
     draw = partial(_draw_pairs, values, upto / upto[-1], rng)
     people, ends = draw(n_pairs, one_column=False)
     random = search.measure(people, values[people], ends)

@@ -11,16 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions, validate_params
-from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from .._estimators import take_apart
 from .._random import own_generator
-from .._tables import as_pandas, numbers
+from .._tables import check_weights, label_array, numbers
 from ..labels import codes_of
 from ..objectives import Comparison
 from ..objectives.dralign import aligned_pairs, alignment, rationale, weight_layers
@@ -260,7 +257,7 @@ def _pose(
         X = estimator._logits(X, lambda module, rows: rows)  # as the network sees them
     else:
         X = numbers(X, dtype="numeric", allow_nd=True)
-    y = y.toarray() if issparse(y) else np.asarray(as_pandas(y))
+    y = label_array(y, "y")
     if len(y) != len(X):
         raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}.")
     groups, weights = _members(X, sensitive_features, sample_weight)
@@ -326,9 +323,8 @@ def _members(
     X: np.ndarray, sensitive_features: Any, sample_weight: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Group code of each row, -1 for those that do not count, and weights."""
-    frame, weights = as_frame(sensitive_features, len(X)), np.ones(len(X))
-    if sample_weight is not None:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    frame = as_frame(sensitive_features, len(X))
+    weights = check_weights(sample_weight, len(X))
     groups = np.full(len(X), -1)
     groups[weights > 0] = GroupEncoder().encode(frame[weights > 0])[:, 0]
     return groups, weights
@@ -369,7 +365,6 @@ def _target_codes(estimator: Any, y: np.ndarray, n_outputs: int) -> np.ndarray:
                 f"array of shape {y.shape}."
             )
         return y.astype(np.int64)
-    y = column_or_1d(y)
     # skorch's criteria take y for class codes
     classes = estimator.classes_ if hasattr(estimator, "net_") else np.arange(max(n_outputs, 2))
     return codes_of(y, classes, "y")

@@ -6,11 +6,11 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
-from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from .._tables import as_pandas, some
+from .._tables import label_array, some, unknown_ones
 from ..labels import codes_of, unfavorable_codes
 from ..objectives import Comparison
 from ..objectives.groups import group_means
@@ -97,8 +97,11 @@ def probability_gap(
     logits, weights = _as_logits(decision, sample_weight)
     if logits.shape[1] != 2:
         raise ValueError(f"decision must be of two classes, got {logits.shape[1]} columns.")
-    y_true = np.asarray(as_pandas(y_true))
-    check_consistent_length(logits, y_true)
+    y_true = label_array(y_true, "y_true")
+    if len(y_true) != len(logits):
+        raise ValueError(
+            f"y_true must have one label per row: got {len(y_true)} for {len(logits)} of decision."
+        )
     codes, refusing = np.zeros(len(y_true), dtype=np.int64), (0,)
     if _looks_at_labels(criterion) or unfavorable is not None:
         classes = _two_classes(y_true) if classes is None else np.asarray(classes)
@@ -143,13 +146,16 @@ def _looks_at_labels(criterion: str) -> bool:
 
 def _two_classes(y_true: np.ndarray) -> np.ndarray:
     """The classes that labels are of, if that can be told from them."""
-    found = np.unique(y_true)
+    try:
+        found = np.sort(np.asarray(pd.unique(y_true.ravel())))
+    except TypeError:
+        raise ValueError("y_true has labels of several types, or missing ones.") from None
     if len(found) == 2:
         return found
     for pair in ((0, 1), (-1, 1)):
         if found.dtype.kind in "biuf" and np.isin(found, pair).all():
             return np.array(pair)
     raise ValueError(
-        f"y_true must have labels of two classes, got {some(found.tolist())}; name them by "
+        f"y_true must have labels of two classes, got {unknown_ones(found.tolist())}; name them by "
         "classes=(negative, positive)."
     )

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils.validation import _check_sample_weight
 
-from .._tables import as_pandas, numbers
+from .._tables import check_weights, numbers
 from ..labels import unfavorable_codes
 from ..objectives import fairn
 from ..objectives.classification import weighted_mean
@@ -232,7 +231,4 @@ def as_weights(sample_weight: Any, rows: np.ndarray) -> torch.Tensor | None:
     """Check weights of rows."""
     if sample_weight is None:
         return None
-    checked = _check_sample_weight(
-        as_pandas(sample_weight), rows, dtype=np.float64, ensure_non_negative=True, copy=True
-    )
-    return torch.from_numpy(checked)
+    return torch.from_numpy(check_weights(sample_weight, len(rows)))

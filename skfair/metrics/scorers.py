@@ -26,7 +26,7 @@ from .._estimators import (
     from_inside,
     unfavorable_of,
 )
-from .._tables import as_pandas
+from .._tables import as_pandas, label_array
 from ..labels import unfavorable_codes
 from ..sensitive import GroupEncoder, as_frame, group_name, select_sensitive
 from ._directions import EXISTS, Peer, catalogue, unwrap
@@ -99,6 +99,7 @@ class FairnessScorer:
         self.sensitive_columns, self.needs_groups = sensitive_columns, needs_groups
         self.kwargs = kwargs or {}
         self.bound: pd.DataFrame | None = None
+        self.bound_index: pd.Index | None = None
         by_routing = (needs_groups or response == "columns") and sensitive_columns is None
         self._requests = {"sensitive_features": by_routing, "sample_weight": None}
 
@@ -211,10 +212,10 @@ class FairnessScorer:
             The copy.
         """
         features = as_pandas(sensitive_features)
-        index = getattr(features, "index", None) if not isinstance(features, list | tuple) else None
-        frame = as_frame(features)
         other = self.set_score_request(sensitive_features=False)
-        other.bound = frame if index is None else frame.set_axis(index, axis=0)
+        other.bound = as_frame(features)
+        if isinstance(features, (pd.Series, pd.DataFrame)):
+            other.bound_index = features.index
         return other
 
     def _groups_of(self, rows: Any, in_batch: pd.DataFrame | None) -> Any:
@@ -223,11 +224,13 @@ class FairnessScorer:
             return select_sensitive(rows, self.sensitive_columns) if self.needs_groups else None
         if self.bound is None:
             return in_batch
-        n_samples, index = _num_samples(rows), getattr(rows, "index", None)
+        n_samples, known = _num_samples(rows), self.bound_index
         if len(self.bound) == n_samples:
-            return self.bound
-        if index is not None and self.bound.index.is_unique and index.isin(self.bound.index).all():
-            return self.bound.loc[index]
+            return self.bound if known is None else self.bound.set_axis(known, axis=0)
+        if isinstance(rows, pd.DataFrame) and known is not None and known.is_unique:
+            positions = known.get_indexer(rows.index)
+            if (positions >= 0).all():
+                return self.bound.iloc[positions]
         raise ValueError(
             f"The groups of {len(self.bound)} rows are bound to the scorer {self.name!r}, which "
             f"was given {n_samples}: bind a Series, and pass X as a DataFrame with an index among "
@@ -295,7 +298,7 @@ class FairnessScorer:
         """Score of predictions; rows without a group, or without weight, take no part."""
         if y is None:
             raise ValueError(f"The scorer {self.name!r} needs the labels: pass y.")
-        y = np.asarray(as_pandas(y))
+        y = label_array(y, "y")
         y_pred = y_pred[:, 0] if y_pred.ndim == 2 and y_pred.shape[1] == 1 else y_pred
         if not len(y) == len(y_pred) == len(frame):
             raise ValueError(

@@ -12,13 +12,12 @@ import pandas as pd
 import torch
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
 from .._estimators import take_apart
 from .._networks import is_differentiable, network_of, rows_seen
 from .._random import own_generator
-from .._tables import as_table
+from .._tables import as_table, check_weights
 from ..sensitive import column_positions
 from ..smoothing._tables import numeric_columns, rows_with
 
@@ -155,7 +154,7 @@ class _Noise(NamedTuple):
 
 
 def _aggregate(values: np.ndarray, how: str, sample_weight: Any) -> float:
-    weights = _check_sample_weight(sample_weight, values, ensure_non_negative=True)
+    weights = check_weights(sample_weight, len(values))
     values, weights = values[weights > 0], weights[weights > 0]
     if how == "max":
         return float(values.max())

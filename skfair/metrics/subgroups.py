@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
-from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils import check_scalar
 
+from .._random import own_generator
+from .._tables import check_weights
 from ..sensitive import as_frame
 from ._subgroup_counts import (
     RATES,
@@ -180,9 +181,7 @@ def subgroup_report(
     weights = np.ones(len(labels[0]))
     codes, names = encode_attributes(as_frame(sensitive_features, len(weights)))
     if sample_weight is not None:
-        weights = _check_sample_weight(
-            sample_weight, weights, dtype=np.float64, ensure_non_negative=True
-        )
+        weights = check_weights(sample_weight, len(weights))
         present = weights > 0  # weight zero is the same as absence
         labels, codes, weights = [a[present] for a in labels], codes[present], weights[present]
 
@@ -194,7 +193,7 @@ def subgroup_report(
             on_rows(metric, labels[0], None if sample_weight is None else weights),
             (rows_of(codes, members) for members in groups["members"]),
             labels[1:],
-            np.random.default_rng(check_random_state(random_state).randint(2**31)),
+            np.random.default_rng(own_generator(random_state).randint(2**31)),
             level=confidence_level,
             n_bootstrap=n_bootstrap,
             n_draws=max(n_bootstrap, int(np.ceil(len(groups) / error_rate))),

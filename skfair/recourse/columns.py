@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_bool_dtype, is_numeric_dtype, is_object_dtype
+from pandas.api.types import (
+    is_bool_dtype,
+    is_integer_dtype,
+    is_numeric_dtype,
+    is_object_dtype,
+)
 from scipy.stats import median_abs_deviation
 from sklearn.utils import _safe_indexing
 
@@ -28,10 +33,12 @@ def category_blocks(
     X: Any, reference: Any, actionable: list[int], categorical: Any
 ) -> list[list[int]]:
     """Positions of the column, or 0/1 columns, of each category."""
+    tables = X, reference
+    numbers = {i for i in range(X.shape[1]) if holds_numbers(tables, i)}
     if categorical is None:
-        zero_one = [i for i in range(X.shape[1]) if _is_number(X, i) or _is_truth(X, i)]
-        words = [i for i in actionable if i not in zero_one]
-        return [[i] for i in words] + _one_hot_runs((X, reference), zero_one)
+        runs = _one_hot_runs(tables, [i for i in range(X.shape[1]) if i in numbers or _truth(X, i)])
+        coded = {i for run in runs for i in run}
+        return runs + [[i] for i in actionable if i not in numbers | coded]
     if isinstance(categorical, str) or not isinstance(
         categorical, (list, tuple, np.ndarray, pd.Index)
     ):
@@ -40,7 +47,7 @@ def category_blocks(
     for entry in categorical:
         positions = column_positions(X, entry if _is_list(entry) else [entry], "categorical")
         blocks.append(sorted(positions))
-        if len(positions) > 1 and not all(_is_exclusive(t, positions) for t in (X, reference)):
+        if len(positions) > 1 and not _is_exclusive(tables, positions):
             raise ValueError(
                 f"categorical: {entry!r} stands for several columns, which must be 0 or 1, at most "
                 "one of them 1 in every row; columns that each hold categories are named one by "
@@ -49,29 +56,62 @@ def category_blocks(
     named = [column for block in blocks for column in block]
     if len(set(named)) < len(named):
         raise ValueError(f"categorical={categorical!r} names a column twice.")
-    return blocks + [[i] for i in actionable if i not in named and not _is_number(X, i)]
+    return blocks + [[i] for i in actionable if i not in numbers and i not in named]
 
 
 def _is_list(entry: Any) -> bool:
     return isinstance(entry, (list, tuple, np.ndarray, slice))
 
 
-def _is_number(X: Any, column: int) -> bool:
-    """Whether a column holds numbers, and more than truth values."""
-    kind = X.dtypes.iloc[column] if hasattr(X, "iloc") else X.dtype
+def kind_of(X: Any, column: int) -> Any:
+    """The dtype of a column."""
+    return X.dtypes.iloc[column] if hasattr(X, "iloc") else X.dtype
+
+
+def holds_numbers(tables: tuple, column: int) -> bool:
+    """Whether a column of the first table holds numbers, and more than truth values."""
+    kind = kind_of(tables[0], column)
     if is_bool_dtype(kind) or isinstance(kind, pd.CategoricalDtype):
         return False
-    if is_object_dtype(kind) and not hasattr(X, "iloc"):
-        return all(isinstance(value, (int, float, np.number)) for value in X[:, column])
+    if is_object_dtype(kind):
+        return _only(tables, column, (int, float, np.number))
     return is_numeric_dtype(kind)
 
 
-def _is_truth(X: Any, column: int) -> bool:
+def holds_integers(tables: tuple, column: int) -> bool:
+    """Whether a column of the first table is of an integer type, or of objects that all are."""
+    kind = kind_of(tables[0], column)
+    return is_integer_dtype(kind) or (
+        is_object_dtype(kind) and _only(tables, column, (int, np.integer))
+    )
+
+
+def _only(tables: tuple, column: int, types: tuple) -> bool:
+    """Whether objects are of these types, and no truth values, as far as they are known."""
+    found = {type(v) for t in tables for v in pd.Series(column_of(t, column)).dropna()}
+    return all(issubclass(t, types) and t is not bool for t in found)
+
+
+def _truth(X: Any, column: int) -> bool:
     """Whether a column holds truth values, as those of ``pandas.get_dummies`` do."""
-    values = pd.Series(column_of(X, column))
-    if is_object_dtype(values.dtype):
-        return {*map(type, values)} <= {bool, np.bool_}
-    return is_bool_dtype(values.dtype) and not isinstance(values.dtype, pd.CategoricalDtype)
+    kind = kind_of(X, column)
+    if is_object_dtype(kind):
+        return {*map(type, pd.Series(column_of(X, column)))} <= {bool, np.bool_}
+    return is_bool_dtype(kind) and not isinstance(kind, pd.CategoricalDtype)
+
+
+def _zeros_and_ones(tables: tuple, column: int) -> np.ndarray | None:
+    """A column of all tables as 0.0 and 1.0, if that is what it holds."""
+    try:
+        values = np.concatenate([numbers_of(column_of(table, column)) for table in tables])
+    except (TypeError, ValueError):
+        return None
+    return values if np.isin(values, (0, 1)).all() else None
+
+
+def is_zero_one(tables: tuple, column: int) -> bool:
+    """Whether a column holds nothing but 0 and 1, as numbers or truth values."""
+    return _zeros_and_ones(tables, column) is not None
 
 
 def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:
@@ -80,8 +120,8 @@ def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:
     They are if every row has one of them (all categories coded), or if their names begin alike
     (``job_b``, ``job_c``), each occurs and no row has two (the first category dropped).
     """
-    values = {i: np.concatenate([numbers_of(column_of(X, i)) for X in tables]) for i in columns}
-    binary = [i for i in columns if np.isin(values[i], (0, 1)).all()]
+    values = {i: _zeros_and_ones(tables, i) for i in columns}
+    binary = [i for i in columns if values[i] is not None]
     names = [str(name) for name in getattr(tables[0], "columns", ())]
     runs, k = [], 0
     while k < len(binary):
@@ -115,9 +155,9 @@ def _named_alike(columns: list[int], names: list[str], values: dict) -> list[int
     return run if exclusive else columns[:1]
 
 
-def _is_exclusive(X: Any, columns: list[int]) -> bool:
-    part = _one_hot(X, columns)
-    return bool(np.isin(part, (0, 1)).all() and (part.sum(axis=1) <= 1).all())
+def _is_exclusive(tables: tuple, columns: list[int]) -> bool:
+    values = [_zeros_and_ones(tables, i) for i in columns]
+    return all(v is not None for v in values) and bool((np.sum(values, axis=0) <= 1).all())
 
 
 def _one_hot(X: Any, block: list[int]) -> np.ndarray:
@@ -134,30 +174,44 @@ def numbers_of(column: Any) -> np.ndarray:
 
 
 def limits_of(kind: Any) -> tuple[float, float]:
-    """Smallest and largest number that a dtype can hold; infinite unless it holds integers."""
+    """Smallest and largest number that a dtype can hold; infinite for double precision.
+
+    Of integers it is no more than double precision, in which the search calculates, tells apart.
+    """
     kind = getattr(kind, "numpy_dtype", kind)  # of pandas' nullable dtypes
-    if not isinstance(kind, np.dtype) or kind.kind not in "iu":
+    if not isinstance(kind, np.dtype) or kind.kind not in "iuf" or kind == np.float64:
         return -np.inf, np.inf
-    return float(np.iinfo(kind).min), float(np.iinfo(kind).max)
+    if kind.kind == "f":
+        return float(np.finfo(kind).min), float(np.finfo(kind).max)
+    limits = np.iinfo(kind)
+    return float(max(limits.min, -(2**53))), float(min(limits.max, 2**53))
 
 
-def in_kind(values: np.ndarray, column: Any, kind: Any) -> Any:
-    """0 and 1 as a column has them: as truth values, numbers or objects."""
-    if is_bool_dtype(kind):
-        return pd.array(values == 1, dtype=kind)
-    if is_object_dtype(kind) and _is_truth(pd.DataFrame({0: column}), 0):
-        return values == 1
-    return pd.Series(values, dtype=object).astype(kind).to_numpy()
+def within(low: float, high: float, kind: Any) -> tuple[float, float]:
+    """The bounds moved inward to numbers that a dtype of less than double precision can hold."""
+    kind = getattr(kind, "numpy_dtype", kind)
+    if not isinstance(kind, np.dtype) or kind not in (np.float16, np.float32):
+        return low, high
+    with np.errstate(over="ignore"):
+        least, most = kind.type(low), kind.type(high)
+    least = np.nextafter(least, kind.type(np.inf)) if least < low else least
+    most = np.nextafter(most, kind.type(-np.inf)) if most > high else most
+    return float(least), float(most)
 
 
 def levels_of(X: Any, reference: Any, block: list[int]) -> np.ndarray:
     """Values of a category, one row each; in order where it has one.
 
-    Of several 0/1 columns none is 1 in the last row, if that occurs.
+    Of several 0/1 columns none is 1 in the last row, if that occurs. They are 0 and 1 as X has
+    them: truth values, or numbers of some type.
     """
     if len(block) > 1:
         none = any(not _one_hot(table, block).any(axis=1).all() for table in (reference, X))
-        return np.eye(len(block) + none)[:, : len(block)]
+        level = np.eye(len(block) + none, dtype=object)[:, : len(block)]
+        for k, column in enumerate(block):
+            kind = type(pd.Series(column_of(X if len(X) else reference, column)).iloc[0])
+            level[:, k] = [kind(value) for value in level[:, k]]
+        return level
     columns = [pd.Series(column_of(table, block[0])) for table in (reference, X)]
     if isinstance(columns[0].dtype, pd.CategoricalDtype) and columns[0].dtype.ordered:
         present = set(columns[0].dropna()) | set(columns[1].dropna())

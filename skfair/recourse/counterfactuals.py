@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from tqdm.auto import tqdm
 
 from .._estimators import from_inside, take_apart
 from .._random import own_generator
-from .._torch_state import one_thread_everywhere
+from .._tables import as_table
 from ..labels import unfavorable_codes
 from ..sensitive import column_positions
 from .decisions import Decisions
 from .profiles import Profiles
 from .search import Distance, Search
+from .state import undisturbed
 
 __all__ = ["counterfactuals"]
 
@@ -28,7 +28,6 @@ ASKED = 20_000  # people of the reference among whom the following are looked fo
 DONORS, SCOUTS = 1000, 200  # accepted people whose profiles are starts; refused ones who find some
 
 
-@one_thread_everywhere()
 @validate_params(
     {
         "distance": [StrOptions({"mad_l1", "l2"}), callable],
@@ -75,17 +74,23 @@ def counterfactuals(
         Columns of X that may change; ``None`` are all but the sensitive ones.
     bounds : dict, "observed" or None, default=None
         ``{column: (lowest, highest)}``, ``None`` for an open end; or the range in `reference`. Who
-        is outside already may stay there. Numbers without bounds may go anywhere.
+        is outside already may stay there, or come nearer. Numbers without bounds may go anywhere
+        within what the type of their column can hold.
     categorical : list, default=None
         Columns that hold categories; a list within the list stands for the 0/1 columns of one
-        category (one-hot), of which one is 1 in every row. ``None``: columns of text, truth values
-        and pandas categories, and 0/1 columns, adjacent ones of which every row has exactly one
-        being taken for one category. Columns of text are categories in any case.
+        category (one-hot), of which at most one is 1 in every row. Where somebody in X or
+        `reference` has none of them, as after ``drop="first"``, that is a category, too. ``None``:
+        columns of text, truth values and pandas categories, and 0/1 columns (numbers or truth
+        values), adjacent ones being taken for one category if every row has exactly one of them,
+        or if their names begin alike (``job_b``, ``job_c``) and no row has two, and single ones
+        for numbers if `bounds` or `integer` name them. Columns of text and truth values are
+        categories in any case.
     integer : list, default=None
-        Columns of whole numbers; ``None`` are those of an integer type.
+        Columns of whole numbers; ``None`` are those of an integer type, and those of which some
+        entries are missing and all others, in X and `reference`, are whole.
     monotone : dict, default=None
-        ``{column: "increase" or "decrease"}``: the only way in which a number, or an ordered
-        pandas category, may change.
+        ``{column: "increase" or "decrease"}``: the only way in which a number, an ordered pandas
+        category, or a single column of 0 and 1, may change.
     distance : {"mad_l1", "l2"} or callable, default="mad_l1"
         - "mad_l1": sum of the absolute changes of numbers, each divided by the column's median
           absolute deviation in `reference` (its mean one where that is 0), plus 1 for every
@@ -120,11 +125,12 @@ def counterfactuals(
 
         - ``refused`` : int ndarray of shape (n_refused,), their positions in X;
         - ``counterfactuals`` : like X, (n_refused, n_features), the accepted profile, or the
-          person's own where none was found;
+          person's own where none was found; a DataFrame has X's index of the refused;
         - ``distance`` : float ndarray of shape (n_refused,), infinite where none was found;
         - ``valid`` : bool ndarray of shape (n_refused,), whether the estimator's ``predict``
           accepts that profile;
-        - ``changed`` : bool DataFrame of shape (n_refused, n_features), which columns differ.
+        - ``changed`` : bool DataFrame of shape (n_refused, n_features), which columns differ, with
+          the index of ``counterfactuals``.
 
     Raises
     ------
@@ -132,14 +138,18 @@ def counterfactuals(
         If a column does not occur or does not suit a constraint, or the method does not suit the
         estimator.
     TypeError
-        If a constraint is of the wrong type.
+        If a constraint, or the estimator, is of the wrong type.
 
     Notes
     -----
     A counterfactual explains the model, it promises nothing: who changes the profile in real life
     changes other things too, and the model may be another one by then. Distances are upper bounds
     except for linear decisions, where they are exact as long as no whole numbers are asked for.
-    Missing numbers stay missing.
+    Missing numbers stay missing. Columns change one by one: one that is a function of another, as
+    an age group is of an age, does not follow. Leave it out of `actionable`, or let the estimator
+    compute it from the other.
+
+    The search runs in one thread; torch and the estimator's module are left as they were.
 
     References
     ----------
@@ -160,58 +170,85 @@ def counterfactuals(
     >>> np.allclose(found.distance, exact)
     True
     """
-    X = _as_table(X, "X")
-    reference = X if reference is None else _as_table(reference, "reference")
-    if reference.shape[1] != X.shape[1]:
-        raise ValueError(
-            f"reference must have the {X.shape[1]} columns of X, it has {reference.shape[1]}."
-        )
+    final = _final(estimator)
+    X = as_table(X)
+    reference = X if reference is None else as_table(reference, "reference")
+    _check_reference(X, reference)
     columns = _actionable(estimator, X, sensitive_columns, actionable)
     unfavorable = from_inside(estimator, "unfavorable") if unfavorable is None else unfavorable
     codes = unfavorable_codes(unfavorable, np.asarray(estimator.classes_))
     rng = own_generator(random_state)
     refusing = np.asarray(estimator.classes_)[list(codes)]
-    refused = np.flatnonzero(np.isin(estimator.predict(X), refusing))
     kind = distance if isinstance(distance, str) else None
     constraints = (columns, categorical, integer, bounds, monotone)
 
-    def pose(rows: Any) -> Search:
-        profiles = Profiles(rows, reference, *constraints)
+    def profiled(rows: Any) -> Profiles:
+        return Profiles(rows, reference, *constraints)
+
+    def pose(profiles: Profiles) -> Search:
         decisions = Decisions(estimator, profiles, codes, rng)
         lengths = _lengths(profiles, kind, distance)
         return Search(decisions, profiles, lengths, kind, max_iter, rng)
 
-    people, order = _safe_indexing(X, refused), rng.permutation(reference.shape[0])[:ASKED]
-    if len(refused) and columns:
-        search = pose(people)
-        search.check(method)
-        with tqdm(disable=not verbose, desc="counterfactuals", unit="step") as progress:
-            pools = _donors(search, pose, _safe_indexing(reference, order), method, progress)
-            donors = [search.profiles.encode(pool) for pool in pools]
-            values, found = search(method, donors, progress)
-        profiles = search.profiles
-    else:
-        profiles = Profiles(people, reference, *constraints)
+    with undisturbed(final):
+        refused = np.flatnonzero(np.isin(estimator.predict(X), refusing))
+        order = rng.permutation(reference.shape[0])[:ASKED]
+        profiles = profiled(_safe_indexing(X, refused))
         values, found = profiles.own, np.zeros(len(refused), dtype=bool)
-    everyone = np.arange(len(refused))
-    lengths = np.full(len(refused), np.inf)
-    if found.any():
-        lengths[found] = _lengths(profiles, kind, distance)(values[found], everyone[found])
-    names = X.columns if hasattr(X, "iloc") else range(X.shape[1])
+        if len(refused) and profiles.width:
+            search = pose(profiles)
+            search.check(method)
+            with tqdm(disable=not verbose, desc="counterfactuals", unit="step") as progress:
+                known = _safe_indexing(reference, order)
+                pools = _donors(search, lambda rows: pose(profiled(rows)), known, method, progress)
+                donors = [profiles.encode(pool) for pool in pools]
+                values, found = search(method, donors, progress)
+        everyone = np.arange(len(refused))
+        table = profiles.table(values, everyone)
+        values = profiles.encode(table)  # what is told is told of the table
+        lengths = np.full(len(refused), np.inf)
+        if found.any():
+            measure = _lengths(profiles, kind, distance)
+            lengths[found] = measure(values[found], everyone[found])
+    is_frame = hasattr(X, "iloc")
     return Bunch(
         refused=refused,
-        counterfactuals=profiles.table(values, everyone),
+        counterfactuals=table,
         distance=lengths,
         valid=found,
-        changed=pd.DataFrame(profiles.changed(values, everyone), columns=names),
+        changed=pd.DataFrame(
+            profiles.changed(values, everyone),
+            index=table.index if is_frame else None,
+            columns=X.columns if is_frame else range(X.shape[1]),
+        ),
     )
 
 
-def _as_table(X: Any, parameter: str) -> Any:
-    X = X.toarray() if issparse(X) else X if hasattr(X, "iloc") else np.asarray(X)
-    if X.ndim != 2:
-        raise ValueError(f"{parameter} must have two dimensions, got {X.ndim}.")
-    return X
+def _final(estimator: Any) -> Any:
+    """What is inside pipelines and searches of a fitted classifier."""
+    if not hasattr(estimator, "predict"):
+        raise TypeError(
+            f"estimator must be a fitted classifier, got {type(estimator).__name__}, which has no "
+            "predict."
+        )
+    final = take_apart(estimator)[0]
+    if getattr(estimator, "classes_", None) is None:
+        raise ValueError(
+            f"estimator must be a classifier, {type(estimator).__name__} has no classes_."
+        )
+    return final
+
+
+def _check_reference(X: Any, reference: Any) -> None:
+    if reference.shape[1] != X.shape[1]:
+        raise ValueError(
+            f"reference must have the {X.shape[1]} columns of X, it has {reference.shape[1]}."
+        )
+    if not reference.shape[0]:
+        raise ValueError("reference must have at least one row, it has none.")
+    frames = hasattr(X, "iloc") and hasattr(reference, "iloc")
+    if frames and list(X.columns) != list(reference.columns):
+        raise ValueError("reference must have the columns of X, in the same order.")
 
 
 def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any) -> list[int]:
@@ -221,7 +258,7 @@ def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any)
     sensitive = [] if sensitive_columns is None else column_positions(X, sensitive_columns)
     if actionable is None:
         return [i for i in range(X.shape[1]) if i not in sensitive]
-    empty = isinstance(actionable, (list, tuple)) and not actionable
+    empty = isinstance(actionable, (list, tuple, np.ndarray, pd.Index)) and not len(actionable)
     columns = [] if empty else sorted(set(column_positions(X, actionable, "actionable")))
     if both := sorted(set(columns) & set(sensitive)):
         raise ValueError(f"actionable names the sensitive column(s) at {both}, which never change.")

@@ -59,10 +59,10 @@ class Affine:
         if own.ndim != 2 or not np.isfinite(own).all():
             return None
         probes, rows, units = _probes(profiles)
-        seen = np.asarray(function(profiles.table(probes, rows)), dtype=np.float64)
-        seen = seen.reshape(len(probes), -1)
         matrix = np.zeros((profiles.width, own.shape[1]))
-        matrix[units[0]] = (seen - own[rows]) / units[1][:, None]
+        if len(probes):
+            seen = np.asarray(function(profiles.table(probes, rows)), dtype=np.float64)
+            matrix[units[0]] = (seen.reshape(len(probes), -1) - own[rows]) / units[1][:, None]
         found = cls(own, matrix)
         rows = rng.randint(len(own), size=CHECKED)
         mixed = profiles.reference[rng.randint(len(profiles.reference), size=CHECKED)]
@@ -185,7 +185,7 @@ class Decisions:
             needed = -share * linear.own[rows, 0]
             values = cheapest_change(self.profiles, rows, slopes, needed, "l2")
             reached = linear(self.profiles, values, rows)[:, 0]
-            near = np.abs(reached / linear.own[rows, 0]) < 0.05
+            near = np.abs(reached) < 0.05 * np.abs(linear.own[rows, 0])
             if (self.accepts(values[near], rows[near]) != ((reached > 0)[near])).any():
                 return False
         return True

@@ -171,7 +171,7 @@ def _change_by_l2(
     g, e = (np.take_along_axis(values, order, axis=1) for values in (gain, ends))
     full = np.where(np.isfinite(e) & (g > 0), g * g * np.where(np.isfinite(e), e, 0), 0)
     squares = np.cumsum((g * g)[:, ::-1], axis=1)[:, ::-1]  # of those not yet at their end
-    before = np.cumsum(full, axis=1) - full
+    before = np.cumsum(np.insert(full, 0, 0, axis=1), axis=1)[:, :-1]
 
     def change(rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         t = np.divide(

@@ -8,19 +8,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_integer_dtype
+from pandas.api.types import is_integer_dtype, is_object_dtype
 
 from ..sensitive import column_positions
 from .columns import (
     category_blocks,
     codes_of,
     column_of,
-    in_kind,
+    holds_integers,
+    holds_numbers,
+    is_zero_one,
+    kind_of,
     levels_of,
     limits_of,
     numbers_of,
     scales_of,
     with_categories_of,
+    within,
 )
 
 ROUNDING = 1e-9  # of a column's scale: no change
@@ -59,7 +63,11 @@ class Profiles:
         self.X, self.is_frame = X, hasattr(X, "iloc")
         reference = with_categories_of(X, reference)
         self.n_columns = X.shape[1]
+        self.tables = X, reference
         blocks = category_blocks(X, reference, actionable, categorical)
+        if categorical is None:  # 0/1, but spoken of as numbers
+            spoken = self._spoken_of(bounds, integer)
+            blocks = [block for block in blocks if len(block) > 1 or block[0] not in spoken]
         in_blocks = {column for block in blocks for column in block}
         self.numbers = [column for column in actionable if column not in in_blocks]
         self.categories = [block for block in blocks if set(block) <= set(actionable)]
@@ -71,7 +79,8 @@ class Profiles:
 
         self.own = self.encode(X)
         self.reference = self.encode(reference)
-        whole = [self._is_whole(column, j) for j, column in enumerate(self.numbers)]
+        self.integers = [holds_integers(self.tables, column) for column in self.numbers]
+        whole = [self._is_whole(j) for j in range(len(self.numbers))]
         if integer is not None:
             named = self._positions(integer, "integer")
             if unsuited := sorted(set(named) & in_blocks):
@@ -79,10 +88,13 @@ class Profiles:
             whole = [column in named for column in self.numbers]
         self.whole = np.array(whole, dtype=bool)
         self.scale = scales_of(self.reference[:, : len(self.numbers)])
-        kinds = [self._kind(column) for column in self.numbers]
-        held = [limits_of(kind) for kind in kinds]
-        #: What the columns of whole numbers can hold, (2, n_numbers).
-        self.held = np.where(self.whole, np.array(held).reshape(-1, 2).T, [[-np.inf], [np.inf]])
+        self.kind = None if self.is_frame else self._kind_of_array()
+        #: What the columns can hold, (2, n_numbers).
+        self.held = (
+            np.array([limits_of(self._kind_of_number(j)) for j in range(len(self.numbers))])
+            .reshape(-1, 2)
+            .T
+        )
         self.lower, self.upper = self._limits(bounds)
         self.allowed = self._allowed()
         self._apply(monotone)
@@ -99,30 +111,36 @@ class Profiles:
         return values
 
     def table(self, values: np.ndarray, rows: np.ndarray) -> Any:
-        """The people in ``rows`` with other values."""
-        if not self.is_frame:
-            kind = self.X.dtype  # integers become floats where numbers need not be whole
-            kind = object if kind.kind in "SU" else kind
-            kind = np.float64 if kind.kind in "iub" and not self.whole.all() else kind
-            table = self.X[rows].astype(kind)
-            for j, column in enumerate(self.numbers):
-                table[:, column] = values[:, j]
-            for j, (block, level) in enumerate(zip(self.categories, self.levels, strict=True)):
-                table[:, block] = level[values[:, len(self.numbers) + j].astype(int)]
-            return table
-        table = self.X.iloc[rows].copy()
+        """The people in ``rows`` with other values; what does not differ is as it was."""
+        table = self.X.iloc[rows].copy() if self.is_frame else self.X[rows].astype(self.kind)
+        differs = ~_equal(values, self.own[rows])
         for j, column in enumerate(self.numbers):
-            table.isetitem(column, self._as_before(column, values[:, j]))
+            if self.is_frame and self._becomes_float(j):
+                table.isetitem(column, values[:, j])
+            else:
+                self._put(table, column, differs[:, j], self._as_before(j, values[:, j]))
         for j, (block, level) in enumerate(zip(self.categories, self.levels, strict=True)):
+            other = differs[:, len(self.numbers) + j]
             codes = values[:, len(self.numbers) + j].astype(int)
             for k, column in enumerate(block):
-                kind = self._kind(column)
-                if len(block) > 1:
-                    table.isetitem(column, in_kind(level[codes, k], self.X.iloc[:, column], kind))
-                    continue
-                entries = pd.Series(level[codes, k], index=table.index, dtype=object)
-                table.isetitem(column, entries.astype(kind))
+                self._put(table, column, other, level[codes, k])
         return table
+
+    def _put(self, table: Any, column: int, where: np.ndarray, entries: np.ndarray) -> None:
+        """Enter what differs, in the type of the column."""
+        if not where.any():
+            return
+        if not self.is_frame:
+            table[where, column] = entries[where]
+            return
+        kind = kind_of(table, column)
+        if isinstance(kind, np.dtype):
+            array = table.iloc[:, column].to_numpy(copy=True)
+            array[where] = entries[where]
+        else:
+            array = table.iloc[:, column].array.copy()
+            array[where] = pd.array(entries[where], dtype=kind)
+        table.isetitem(column, pd.Series(array, index=table.index, dtype=kind, copy=False))
 
     def features(self, values: np.ndarray) -> np.ndarray:
         """Numbers, zero where they are missing, and a 0/1 column for every category."""
@@ -201,6 +219,8 @@ class Profiles:
                 for column in self._numbers_named(name, "bounds"):
                     low[column], high[column] = _pair(name, limits)
         low, high = np.maximum(low, self.held[0]), np.minimum(high, self.held[1])
+        for j in range(p):
+            low[j], high[j] = within(low[j], high[j], self._kind_of_number(j))
         lower, upper = np.fmin(low, own), np.fmax(high, own)  # who is outside may stay there
         missing = np.isnan(own)
         return np.where(missing, np.nan, lower), np.where(missing, np.nan, upper)
@@ -243,42 +263,71 @@ class Profiles:
 
     def _check_numbers(self) -> None:
         for column in self.numbers:
-            try:
-                numbers_of(column_of(self.X, column))
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"Column {self._names([column])[0]!r} does not hold numbers ({error}): name it "
-                    "in categorical."
-                ) from error
+            for table, name in zip(self.tables, ("X", "reference"), strict=True):
+                try:
+                    numbers_of(column_of(table, column))
+                except (TypeError, ValueError) as error:
+                    raise ValueError(
+                        f"Column {self._names([column])[0]!r} of {name} does not hold numbers "
+                        f"({type(error).__name__}): name it in categorical."
+                    ) from error
 
-    def _kind(self, column: int) -> Any:
-        return self.X.dtypes.iloc[column] if self.is_frame else self.X.dtype
+    def _kind_of_array(self) -> np.dtype:
+        """The dtype of answers to an array: its own, where that can hold them."""
+        kind, other = self.X.dtype, getattr(self.tables[1], "dtype", None)
+        if kind.kind in "SU":
+            same = getattr(other, "kind", None) == kind.kind
+            return np.result_type(kind, other) if same else np.dtype(object)
+        if kind.kind in "iu" and not self.whole.all():
+            return np.dtype(np.float64)
+        return kind
 
-    def _is_whole(self, column: int, number: int) -> bool:
+    def _kind_of_number(self, number: int) -> Any:
+        """The dtype in which answers hold a number."""
+        if not self.is_frame:
+            return self.kind
+        kind = kind_of(self.X, self.numbers[number])
+        return np.dtype(np.float64) if self._becomes_float(number) else kind
+
+    def _becomes_float(self, number: int) -> bool:
+        kind = kind_of(self.X, self.numbers[number])
+        return is_integer_dtype(kind) and not self.whole[number]
+
+    def _is_whole(self, number: int) -> bool:
         """Whether it holds integers, or would if no value were missing."""
-        if is_integer_dtype(self._kind(column)):
+        if self.integers[number]:
             return True
         values = np.concatenate([self.own[:, number], self.reference[:, number]])
         missing = np.isnan(values)
         return bool(missing.any() and not missing.all() and (values[~missing] % 1 == 0).all())
 
-    def _is_ordered(self, column: int) -> bool:
-        kind = self.X.dtypes.iloc[column] if self.is_frame else None
-        return isinstance(kind, pd.CategoricalDtype) and kind.ordered
+    def _spoken_of(self, bounds: Any, integer: Any) -> set[int]:
+        """Columns of numbers that have bounds, or are named as whole numbers."""
+        named = self._positions(list(bounds), "bounds") if isinstance(bounds, Mapping) else []
+        named += [] if integer is None else self._positions(integer, "integer")
+        return {column for column in named if holds_numbers(self.tables, column)}
 
-    def _as_before(self, column: int, numbers: np.ndarray) -> Any:
-        """Numbers in the column's own type, where that can hold them."""
-        kind = self._kind(column)
-        if is_integer_dtype(kind) and not self.whole[self.numbers.index(column)]:
-            return numbers
-        return pd.array(numbers, dtype=kind)
+    def _is_ordered(self, column: int) -> bool:
+        """Whether categories have an order: they say so, or are 0 and 1."""
+        kind = kind_of(self.X, column)
+        if isinstance(kind, pd.CategoricalDtype):
+            return kind.ordered
+        return is_zero_one(self.tables, column)
+
+    def _as_before(self, number: int, values: np.ndarray) -> np.ndarray:
+        """Numbers, which are integers in columns of objects that are."""
+        objects = is_object_dtype(self._kind_of_number(number))
+        if not objects or not self.whole[number] or not self.integers[number]:
+            return values
+        return np.array([int(value) for value in np.nan_to_num(values)], dtype=object)
 
     def _names(self, columns: Sequence[int]) -> list:
         return [self.X.columns[i] if self.is_frame else int(i) for i in columns]
 
     def _positions(self, columns: Any, parameter: str) -> list[int]:
         columns = [columns] if isinstance(columns, (str, Integral)) else columns
-        return column_positions(self.X, columns, parameter) if len(columns) else []
+        empty = isinstance(columns, (list, tuple, np.ndarray, pd.Index)) and not len(columns)
+        return [] if empty else column_positions(self.X, columns, parameter)
 
     def _numbers_named(self, name: Any, parameter: str) -> list[int]:
         positions = self._positions([name], parameter)

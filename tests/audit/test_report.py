@@ -1,6 +1,7 @@
 """The report says what the metrics say, for any classifier, or why it cannot."""
 
 import re
+import warnings
 from html.parser import HTMLParser
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfair import FaiRNClassifier
 from skfair.audit import AuditReport
+from skfair.audit.figures import intervals_figure
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     burden,
@@ -566,3 +568,37 @@ def test_a_gap_is_the_largest_difference_and_names_its_groups(people, network):
     ]
     found = value(report, "Reasons", "parity score", "gap", "model")
     assert found == pytest.approx(max(scores), rel=1e-4)
+
+
+def test_tables_of_polars_are_those_of_pandas(people, forest):
+    polars = pytest.importorskip("polars")
+    X, y, group = people
+    table = polars.DataFrame({name: X[name].to_numpy() for name in X.columns})
+    settings = {"recourse": {"max_iter": 2}, "max_people": 20, "random_state": 0}
+    ours, theirs = (
+        AuditReport.from_estimator(forest, rows, y, sensitive_features=g, **settings).to_frame()
+        for rows, g in (
+            (table, polars.DataFrame({"group": list(group)})),
+            (X, pd.DataFrame({"group": list(group)})),
+        )
+    )
+    pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_sensitive_features_of_one_name_are_refused_by_name(people, forest):
+    X, y, group = people
+    twice = pd.DataFrame(np.column_stack([group, group]), columns=["group", "group"])
+    with pytest.raises(ValueError, match=r"columns of sensitive_features must differ.*'group'"):
+        AuditReport.from_estimator(forest, X, y, sensitive_features=twice)
+
+
+def test_long_names_leave_the_figure_room():
+    name = "Female & Amer-Indian-Eskimo & Married-spouse-absent & Other-relative & 35-44"
+    ends = {"value": [0.5, 0.6], "lower": [0.4, 0.5], "upper": [0.6, 0.7]}
+    rows = pd.DataFrame({"group": [name, "b"], "model": "m", **ends})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svg = intervals_figure(rows, "rate", "says")
+    width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+    patch = re.search(r'id="rate-patch_2">\s*<path d="M ([\d.]+) [\d.]+ \nL ([\d.]+)', svg)
+    assert (float(patch[2]) - float(patch[1])) / width > 1 / 3

@@ -20,6 +20,7 @@ from skfair.displays import (
     SensitivityDisplay,
     SubgroupDisplay,
 )
+from skfair.displays._base import label_of
 from skfair.metrics import (
     make_fairness_scorer,
     prediction_sensitivity,
@@ -179,3 +180,70 @@ def test_given_axes_are_used(logistic):
     assert display.ax_ is axes[1]
     assert display.figure_ is figure
     assert not axes[0].has_data()
+
+
+LONG = "Female & Amer-Indian-Eskimo & Married-spouse-absent & Other-relative & 35-44"
+
+
+@pytest.mark.parametrize("name", ["short", LONG, "cost $5 and $7", "two\nlines"])
+def test_long_names_leave_the_axes_room(name):
+    rng = np.random.default_rng(0)
+    y, predicted = rng.integers(0, 2, (2, 200))
+    group = np.where(rng.random(200) < 0.5, name, "b")
+    displays = [
+        SubgroupDisplay.from_predictions(y, predicted, sensitive_features=group),
+        RecourseGapDisplay.from_predictions(rng.normal(size=200), sensitive_features=group),
+    ]
+    for display in displays:
+        display.figure_.set_layout_engine("constrained")
+        display.figure_.canvas.draw()
+        box = display.ax_.get_position()
+        assert box.width > 0.4
+        assert box.height > 0.4
+    assert set(displays[1].distances) == {name, "b"}  # the numbers keep the whole name
+    assert all(
+        len(label.get_text()) < 55
+        for display in displays
+        for label in display.ax_.get_yticklabels()
+    )
+
+
+def test_a_shortened_name_keeps_both_ends():
+    assert label_of("a" * 40) == "a" * 40
+    shown = label_of(LONG)
+    assert len(shown) == 40
+    assert shown.startswith("Female & Amer")
+    assert shown.endswith("35-44")
+    assert label_of("$x$") == r"\$x\$"
+
+
+def test_displays_take_the_unfavorable_class(biased):
+    X, y, group = biased
+    model, turned = LogisticRegression().fit(X, y), LogisticRegression().fit(X, 1 - y)
+    expected = RecourseGapDisplay.from_estimator(model, X, sensitive_features=group).gap
+    found = RecourseGapDisplay.from_estimator(
+        turned, X, sensitive_features=group, unfavorable=1
+    ).gap
+    assert found == pytest.approx(expected)
+    told = {"sensitive_features": group, "metric": "true_positive_rate"}
+    expected = SubgroupDisplay.from_estimator(model, X, y, **told).report
+    found = SubgroupDisplay.from_estimator(turned, X, 1 - y, unfavorable=1, **told).report
+    pd.testing.assert_frame_equal(found, expected)
+    network = FaiRNClassifier(unfavorable=1, max_epochs=2, random_state=0)
+    network.fit(X, y, sensitive_features=group)
+    report = SubgroupDisplay.from_estimator(network, X, y, **told).report
+    accepted = network.predict(X) == 0
+    rates = {f"0={g}": accepted[(group == g) & (y == 0)].mean() for g in "ab"}
+    assert report.set_index("group")["value"].to_dict() == pytest.approx(rates)
+
+
+def test_a_thousand_classes_have_distances_and_a_recourse_gap():
+    rng = np.random.default_rng(0)
+    decision, group = rng.normal(size=(60, 1000)), np.array(["a", "b"] * 30)
+    display = RecourseGapDisplay.from_predictions(
+        decision, sensitive_features=group, unfavorable=list(range(500))
+    )
+    top = np.sort(decision, axis=1)
+    burden = np.where(decision.argmax(axis=1) < 500, top[:, -1] - top[:, -2], 0)
+    expected = abs(burden[group == "a"].mean() - burden[group == "b"].mean())
+    assert display.gap == pytest.approx(expected)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
+import threading
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     _removal,
     decision_rationale_similarity,
@@ -29,6 +32,7 @@ from skfair.metrics import (
     parity,
     parity_score,
 )
+from skfair.metrics._graph import trace
 
 QUICK = {
     "hidden_layer_sizes": (6, 5),
@@ -559,3 +563,85 @@ def test_scorer_by_routing_and_by_name(fitted):
             error_score="raise",
         )
     assert (found["test_score"] < 0).all()
+
+
+def test_other_threads_do_not_notice():
+    """torch.fx.symbolic_trace would exchange methods of nn.Module for all threads."""
+    X, y, group = make_biased_classification(80, random_state=0)
+    model = PenaltyClassifier(hidden_layer_sizes=(4,), max_epochs=1, random_state=0)
+    model.fit(X, y, sensitive_features=group)
+    expected = parity_score(model, X, y, sensitive_features=group)
+    own, rows, done, errors = nn.Linear(3, 3), torch.zeros(1, 3), threading.Event(), []
+
+    def predict():
+        while not done.is_set():
+            try:
+                own(rows)
+            except Exception as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=predict) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    before = nn.Module.__call__, nn.Module.__getattr__
+    scores = {parity_score(model, X, y, sensitive_features=group) for _ in range(20)}
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert scores == {expected}
+    assert (nn.Module.__call__, nn.Module.__getattr__) == before
+
+
+def test_classes_are_their_own_again_and_nn_module_is_never_touched():
+    seen = []
+
+    class Looks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, rows):
+            seen.append((nn.Module.__call__, nn.Module.__getattr__))
+            if len(seen) == 2:
+                raise RuntimeError("in the middle")
+            return self.layer(rows)
+
+    methods, module = (nn.Module.__call__, nn.Module.__getattr__), nn.Sequential(Looks())
+    kinds = [type(part) for part in module.modules()]
+    for _ in range(2):
+        with contextlib.suppress(RuntimeError):
+            trace(module)
+        assert seen == [methods] * len(seen)
+        assert [type(part) for part in module.modules()] == kinds
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("kind", ["plain", "tied", "attribute", "functional"])
+def test_graphs_are_those_of_symbolic_trace(kind):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 4), nn.Linear(4, 2)
+            self.scale = nn.Parameter(torch.ones(4))
+            self.register_buffer("shift", torch.zeros(4))
+
+        def forward(self, rows, twice=False):
+            hidden = torch.relu(self.first(rows) + self.shift)
+            if kind == "tied":
+                hidden = hidden @ self.first.weight.T
+            elif kind == "attribute":
+                hidden = hidden * self.scale
+            elif kind == "functional":
+                hidden = nn.functional.linear(hidden, self.first.weight * 2)
+            return self.last(hidden)
+
+    network = Net()
+    ours, theirs = trace(copy.deepcopy(network)), torch.fx.symbolic_trace(network)
+
+    def nodes(graph):
+        return [(node.op, str(node.target), node.name) for node in graph.graph.nodes]
+
+    assert nodes(ours) == nodes(theirs)
+    rows = torch.randn(3, 4)
+    assert torch.equal(ours(rows), network(rows))

@@ -1,22 +1,36 @@
 import pickle
 import warnings
+from functools import partial
 
 import fairlearn.metrics
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.metrics import get_scorer as get_sklearn_scorer
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    StratifiedKFold,
+    TunedThresholdClassifierCV,
+    ValidationCurveDisplay,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EpochScoring
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
 
 from skfair import FaiRNClassifier
 from skfair.datasets import make_biased_classification
@@ -32,6 +46,7 @@ from skfair.metrics import (
     robustness_index,
     robustness_index_scorer,
 )
+from skfair.sensitive import as_frame
 
 FAIRLEARN = [
     "demographic_parity_difference",
@@ -205,7 +220,9 @@ class TestDirectCall:
 
         expected = accuracy_gap(y, estimator.predict(X), sensitive_features=sex)
         assert expected > 0
-        plain = make_fairness_scorer(accuracy_gap)
+        with pytest.raises(ValueError, match="'accuracy_gap' is better: pass greater_is_better="):
+            make_fairness_scorer(accuracy_gap)
+        plain = make_fairness_scorer(accuracy_gap, greater_is_better=True)
         negated = make_fairness_scorer(accuracy_gap, greater_is_better=False)
         assert plain(estimator, X, y, sensitive_features=sex) == expected
         assert negated(estimator, X, y, sensitive_features=sex) == -expected
@@ -524,18 +541,25 @@ class ByColumn(ClassifierMixin, BaseEstimator):
         return (self.decision_function(X) > 0).astype(int)
 
 
+class WithProbabilities(ByColumn):
+    def predict_proba(self, X):
+        p = 1 / (1 + np.exp(-self.decision_function(X)))
+        return np.column_stack([1 - p, p])
+
+
 @pytest.mark.parametrize("name", sorted(set(get_scorer_names()) - OF_NETWORKS - OF_COLUMNS))
 def test_the_fairer_or_more_robust_model_scores_higher(name):
-    group = np.repeat(["a", "b"], 4)
-    y = np.tile([0, 0, 1, 1], 2)
-    X = np.column_stack(
-        [
-            np.where(y == 1, 3.0, -3.0),  # right for everybody, far from the boundary
-            np.where(group == "a", 1.0, -1.0),  # accepts one group and refuses the other
-        ]
-    )
-    score = get_scorer(name)
-    fair, unfair = (score(ByColumn(i), X, y, sensitive_features=group) for i in (0, 1))
+    group = np.repeat(["a", "b"], 8)
+    y = np.tile([0, 0, 0, 0, 1, 1, 1, 1], 2)
+    fair = np.where(y == 1, 3.0, -3.0)
+    if "individual" not in name:  # which counts how steep the decision is
+        fair[[0, 4, 8, 12]] *= -0.1  # two mistakes in each group, near the boundary
+    unfair = np.where(y == 1, 1.0, -1.0)
+    unfair[[0, 4, 8, 9, 13, 14, 15]] *= -1  # b has more of each kind than a, and fewer accepted
+    unfair[group == "b"] += 0.5
+    X = np.column_stack([fair, unfair])
+    score, kind = get_scorer(name), WithProbabilities if "log_loss" in name else ByColumn
+    fair, unfair = (score(kind(i), X, y, sensitive_features=group) for i in (0, 1))
     assert fair > unfair
 
 
@@ -596,3 +620,503 @@ def test_gap_scorer_looks_through_searches():
         for each in (search, search.best_estimator_)
     ]
     assert scores[0] == scores[1] != 0
+
+
+# -- directions ------------------------------------------------------------------------------------
+
+SIGNS = {
+    "_difference": -1,
+    "_ratio": 1,
+    "accuracy_score_group_min": 1,
+    "balanced_accuracy_score_group_min": 1,
+    "precision_score_group_min": 1,
+    "recall_score_group_min": 1,
+    "roc_auc_score_group_min": 1,
+    "r2_score_group_min": 1,
+    "f1_score_group_min": 1,
+    "mean_absolute_error_group_max": -1,
+    "mean_squared_error_group_max": -1,
+    "log_loss_group_max": -1,
+    "zero_one_loss_group_max": -1,
+}
+
+
+class TestDirections:
+    CATALOGUE = sorted(
+        name
+        for name in fairlearn.metrics.__all__
+        if name.endswith(("_difference", "_ratio", "_group_min", "_group_max"))
+    )
+
+    @pytest.mark.parametrize("name", CATALOGUE)
+    def test_of_fairlearns_whole_catalogue(self, name):
+        metric = getattr(fairlearn.metrics, name)
+        (sign,) = {sign for ending, sign in SIGNS.items() if name.endswith(ending)}
+        for given_as in (name, metric, partial(metric), partial(partial(metric))):
+            scorer = make_fairness_scorer(given_as)
+            assert scorer.sign == sign
+            assert scorer.name == (f"neg_{name}" if sign < 0 else name)
+        assert get_scorer(scorer.name).metric is metric
+
+    @pytest.mark.parametrize(
+        ("base", "transform", "sign"),
+        [
+            (fairlearn.metrics.selection_rate, "difference", -1),
+            (fairlearn.metrics.selection_rate, "ratio", 1),
+            (fairlearn.metrics.false_positive_rate, "group_max", -1),
+            (fairlearn.metrics.true_positive_rate, "group_min", 1),
+            (accuracy_score, "group_max", 1),
+            (sklearn.metrics.hamming_loss, "group_min", -1),
+            (sklearn.metrics.brier_score_loss, "group_max", -1),
+        ],
+    )
+    def test_of_derived_metrics(self, base, transform, sign):
+        metric = fairlearn.metrics.make_derived_metric(metric=base, transform=transform)
+        assert make_fairness_scorer(metric).sign == sign
+        assert make_fairness_scorer(partial(metric, sample_weight=None)).sign == sign
+
+    def test_what_cannot_be_known_is_refused_with_the_argument_to_pass(self):
+        largest = fairlearn.metrics.make_derived_metric(
+            metric=fairlearn.metrics.selection_rate, transform="group_max"
+        )
+
+        def unfairness(y_true, y_pred, *, sensitive_features):
+            return 0.0
+
+        for metric, name in [
+            (largest, "selection_rate_group_max"),
+            (unfairness, "unfairness"),
+            (partial(unfairness), "unfairness"),
+            (lambda y, p, *, sensitive_features: 0.0, "<lambda>"),
+        ]:
+            with pytest.raises(ValueError, match=f"{name}.*pass greater_is_better=True or"):
+                make_fairness_scorer(metric)
+            assert make_fairness_scorer(metric, greater_is_better=False).sign == -1
+
+    @pytest.mark.parametrize(
+        ("ending", "sign"), [("difference", -1), ("loss", -1), ("error", -1), ("score", 1)]
+    )
+    def test_names_by_scikit_learns_convention_say_it(self, ending, sign):
+        def metric(y_true, y_pred, *, sensitive_features):
+            return 0.0
+
+        metric.__name__ = f"largest_{ending}"
+        assert make_fairness_scorer(metric).sign == sign
+
+    def test_partial_of_our_own_metric_is_that_metric(self, numbers, fitted):
+        X, y, sex = numbers
+        both = pd.DataFrame({"sex": sex.to_numpy(), "a": X["a"].to_numpy() > 0})
+        scores = [
+            scorer(fitted["predict_proba"], X, y, sensitive_features=both)
+            for scorer in (
+                make_fairness_scorer(partial(recourse_gap, attributes="sum")),
+                make_fairness_scorer("recourse_gap", attributes="sum"),
+            )
+        ]
+        assert (
+            scores[0]
+            == scores[1]
+            != neg_recourse_gap_scorer(fitted["predict_proba"], X, y, sensitive_features=both)
+        )
+
+    def test_what_compares_no_groups_is_refused(self):
+        for metric in (fairlearn.metrics.true_positive_rate, accuracy_score):
+            with pytest.raises(TypeError, match="no parameter sensitive_features"):
+                make_fairness_scorer(metric)
+        with pytest.raises(TypeError, match="is a scorer already"):
+            make_fairness_scorer(neg_recourse_gap_scorer)
+        with pytest.raises(TypeError, match="a name or a callable, got int"):
+            make_fairness_scorer(3)
+
+
+class TestScores:
+    def test_metrics_of_scores_are_given_scores(self, case):
+        estimator, X, y, sex, _ = case
+        p = estimator.predict_proba(X)[:, 1]
+        areas, losses = [], []
+        for group in ("f", "m"):
+            rows = (sex == group).to_numpy()
+            areas.append(sklearn.metrics.roc_auc_score(y[rows] == "yes", p[rows]))
+            losses.append(sklearn.metrics.log_loss(y[rows] == "yes", p[rows]))
+        found = get_scorer("roc_auc_score_group_min")(estimator, X, y, sensitive_features=sex)
+        assert found == pytest.approx(min(areas))
+        found = get_scorer("neg_log_loss_group_max")(estimator, X, y, sensitive_features=sex)
+        assert found == pytest.approx(-max(losses))
+
+    def test_without_probabilities_ranks_come_from_decision_values(self, numbers):
+        X, y, sex = numbers
+        model = LinearSVC().fit(X, y)
+        areas = [
+            sklearn.metrics.roc_auc_score(y[rows] == "yes", model.decision_function(X)[rows])
+            for rows in ((sex == group).to_numpy() for group in "fm")
+        ]
+        scorer = get_scorer("roc_auc_score_group_min")
+        assert scorer(model, X, y, sensitive_features=sex) == pytest.approx(min(areas))
+        with pytest.raises(ValueError, match="needs probabilities; LinearSVC has no predict_proba"):
+            get_scorer("neg_log_loss_group_max")(model, X, y, sensitive_features=sex)
+
+    def test_response_method_says_what_an_own_metric_is_given(self, numbers, fitted):
+        X, y, sex = numbers
+        model = fitted["predict_proba"]
+
+        def mean_score(y_true, y_score, *, sensitive_features):
+            assert set(np.unique(y_true)) <= {0, 1}
+            return float(np.mean(y_score))
+
+        scorer = make_fairness_scorer(mean_score, response_method="predict_proba")
+        expected = model.predict_proba(X)[:, 1].mean()
+        assert scorer(model, X, y, sensitive_features=sex) == pytest.approx(expected)
+        with pytest.raises(ValueError, match="response_method must be one of.*got 'proba'"):
+            make_fairness_scorer(mean_score, response_method="proba")
+
+
+# -- comparisons that are none ---------------------------------------------------------------------
+
+
+class TestImpossibleComparisons:
+    GROUP = np.repeat(["a", "b"], 12)
+
+    def scores(self, name, y, d, group=None):
+        X = np.column_stack([d, d])
+        group = self.GROUP if group is None else group
+        return get_scorer(name)(WithProbabilities(0), X, np.asarray(y), sensitive_features=group)
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "neg_demographic_parity_difference",
+            "demographic_parity_ratio",
+            "accuracy_score_group_min",
+            "neg_recourse_gap",
+            "fairness_index",
+        ],
+    )
+    @pytest.mark.parametrize("group", ["a", None])
+    def test_rows_of_one_group_have_no_score(self, name, group):
+        y, d = [0, 1] * 12, np.linspace(-1, 1, 24)
+        with pytest.warns(UserWarning, match="(one group only|no group).*NaN is returned"):
+            assert np.isnan(self.scores(name, y, d, [group] * 24))
+
+    @pytest.mark.parametrize(
+        ("name", "lacks"),
+        [
+            ("neg_equal_opportunity_difference", "positives"),
+            ("equal_opportunity_ratio", "positives"),
+            ("neg_true_positive_rate_difference", "positives"),
+            ("recall_score_group_min", "positives"),
+            ("neg_false_positive_rate_difference", "negatives"),
+            ("neg_equalized_odds_difference", "negatives"),
+            ("neg_equalized_odds_difference", "positives"),
+            ("roc_auc_score_group_min", "negatives"),
+            ("balanced_accuracy_score_group_min", "positives"),
+            ("precision_score_group_min", "accepted"),
+        ],
+    )
+    def test_a_group_without_cases_is_not_at_parity(self, name, lacks):
+        y, d = np.array([0, 1] * 12), np.tile([-1.0, 1, 1, -1], 6)
+        in_a = self.GROUP == "a"
+        if lacks == "accepted":
+            d[in_a] = -1.0
+        else:
+            y[in_a] = lacks == "negatives"
+        with pytest.warns(UserWarning, match="the group 'a' has none of the cases"):
+            assert np.isnan(self.scores(name, y, d))
+
+    def test_other_metrics_do_without_these_cases(self):
+        y, d = np.array([0, 1] * 12), np.tile([-1.0, 1, 1, -1], 6)
+        y[self.GROUP == "a"] = 0
+        for name in ("neg_demographic_parity_difference", "neg_false_positive_rate_difference"):
+            assert np.isfinite(self.scores(name, y, d))
+        assert np.isfinite(self.scores("neg_log_loss_group_max", y, d))  # a has one label only
+
+    def test_a_monitor_without_a_value_stops_fit(self):
+        X, y, group = make_biased_classification(200, random_state=0)
+        y[group == "a"] = 0
+        model = FaiRNClassifier(monitor="neg_equal_opportunity_difference", max_epochs=2)
+        with (
+            pytest.warns(UserWarning, match="has none of the cases"),
+            pytest.raises(ValueError, match="held-out rows: it is NaN.*validation_fraction"),
+        ):
+            model.fit(X, y, sensitive_features=group)
+
+
+# -- what scorers take -----------------------------------------------------------------------------
+
+
+class TestGroupsInEveryForm:
+    """Whatever ``fit`` takes, with the right value from pandas' groupby."""
+
+    FORMS = {
+        "array": lambda g: g,
+        "list": list,
+        "listed pairs": lambda g: [(v, "x") for v in g],
+        "unnamed Series": lambda g: pd.Series(g),
+        "Series named 3": lambda g: pd.Series(g, name=3),
+        "unnamed column": lambda g: pd.DataFrame(g),
+        "Categorical": lambda g: pd.Categorical(g, categories=["m", "f", "none"]),
+        "dict": lambda g: {"sex": g},
+        "some missing": lambda g: np.where(np.arange(len(g)) % 5 == 0, None, g.astype(object)),
+        "some NA": lambda g: pd.Series(g, dtype="string").mask(np.arange(len(g)) % 5 == 0),
+        "two columns": lambda g: pd.DataFrame({1: g, 2: np.arange(len(g)) % 2}),
+        "tensor": lambda g: torch.tensor(g == "f"),
+    }
+
+    @pytest.mark.parametrize("form", FORMS)
+    @pytest.mark.filterwarnings("ignore:sensitive_features")
+    def test_the_score_is_that_of_groupby(self, numbers, fitted, form):
+        X, y, sex = numbers
+        model, groups = fitted["predict_proba"], self.FORMS[form](sex.to_numpy(dtype=object))
+        frame = pd.DataFrame(as_frame(groups).astype(object))
+        selected = pd.Series(model.predict(X) == "yes")
+        rates = selected.groupby([frame[c] for c in frame], dropna=True).mean()
+        score = get_scorer("neg_demographic_parity_difference")
+        assert score(model, X, y, sensitive_features=groups) == pytest.approx(-np.ptp(rates))
+        distance = pd.Series(np.maximum(-log_odds(model, X), 0))
+        means = distance.groupby([frame[c] for c in frame], dropna=True).mean()
+        gap = neg_recourse_gap_scorer(model, X, y, sensitive_features=groups)
+        assert gap == pytest.approx(-np.ptp(means))
+
+    @pytest.mark.parametrize("columns", [2, -1, [2], slice(2, 3), [False, False, True]], ids=str)
+    def test_columns_of_an_array_by_position(self, numbers, columns):
+        X, y, sex = numbers
+        model = LogisticRegression().fit(X.to_numpy(), y)
+        scorer = make_fairness_scorer("demographic_parity_difference", sensitive_columns=columns)
+        expected = pd.Series(model.predict(X.to_numpy()) == "yes").groupby(sex.to_numpy()).mean()
+        assert scorer(model, X.to_numpy(), y) == pytest.approx(-np.ptp(expected))
+
+    def test_an_own_metric_gets_one_column_or_a_frame_without_missing_rows(self, numbers, fitted):
+        X, y, sex = numbers
+        seen = []
+
+        def some_score(y_true, y_pred, *, sensitive_features):
+            seen.append((type(sensitive_features), len(y_true), len(y_pred)))
+            assert sensitive_features.notna().all(axis=None)
+            return 0.0
+
+        some = sex.where(np.arange(len(sex)) % 5 > 0)
+        scorer = make_fairness_scorer(some_score)
+        with pytest.warns(UserWarning, match="missing in 24 of 120 rows: they are left out of 'so"):
+            scorer(fitted["predict_proba"], X, y, sensitive_features=some)
+        scorer(fitted["predict_proba"], X, y, sensitive_features=pd.DataFrame({0: sex, 1: sex}))
+        assert seen == [(pd.Series, 96, 96), (pd.DataFrame, 120, 120)]
+
+    @pytest.mark.filterwarnings("ignore:sensitive_features")
+    @pytest.mark.parametrize("name", ["neg_demographic_parity_difference", "neg_recourse_gap"])
+    @pytest.mark.parametrize("form", ["array", "some missing", "two columns"])
+    def test_as_monitor(self, biased, name, form):
+        X, y, group = biased
+        groups = self.FORMS[form](np.where(group == "a", "f", "m").astype(object))
+        model = FaiRNClassifier(monitor=name, validation_fraction=0.3, max_epochs=2, random_state=0)
+        assert model.fit(X, y, sensitive_features=groups).history_["monitor"].le(0).all()
+
+
+class TestWarningsOfGroups:
+    SCORER = get_scorer("neg_demographic_parity_difference")
+
+    @pytest.fixture
+    def score(self, numbers, fitted):
+        X, y, _ = numbers
+        return lambda groups, X=X: self.SCORER(
+            fitted["predict_proba"], X, y, sensitive_features=groups
+        )
+
+    def test_groups_of_fewer_than_ten_rows_are_named(self, score, numbers):
+        sex = numbers[2].to_numpy(dtype=object)
+        sex[:3] = "rare"
+        with pytest.warns(UserWarning, match=r"fewer than 10 rows \('rare': 3\).*encoded"):
+            score(sex)
+
+    def test_numbers_that_are_not_whole_are_called_what_they_are(self, score, numbers):
+        encoded = pd.Series(np.where(numbers[2] == "f", 0.31, 0.52), name="sex")
+        with pytest.warns(UserWarning, match="'sex' holds numbers that are not whole"):
+            score(encoded)
+
+    def test_an_index_in_another_order_is_matched_by_position(self, score, numbers):
+        X, _, sex = numbers
+        order = np.random.default_rng(0).permutation(len(X))
+        other = pd.Series(sex.to_numpy(), index=X.index[order])
+        with pytest.warns(UserWarning, match=r"index of X in another order.*loc\[X.index\]"):
+            assert score(other) == score(sex.to_numpy())
+
+    def test_whole_numbers_and_other_indices_are_nothing_to_say(self, score, numbers):
+        sex = numbers[2]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            score(pd.Series(np.where(sex == "f", 0.0, 1.0), index=range(1000, 1000 + len(sex))))
+
+    def test_a_monitor_says_it_once(self, biased):
+        X, y, _ = biased
+        group = np.where(np.arange(len(X)) % 60 == 0, "rare", "common")
+        model = FaiRNClassifier(monitor="neg_recourse_gap", max_epochs=4, random_state=0)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(X, y, sensitive_features=group)
+        assert sum("fewer than 10 rows" in str(w.message) for w in caught) <= 2  # fit's own, too
+
+
+class TestNeighbors:
+    """Other tools that take scorers."""
+
+    @pytest.fixture(scope="class")
+    def people(self):
+        X, y, group = make_biased_classification(300, as_frame=True, random_state=0)
+        return X.assign(sex=(group == "a") * 1.0), np.asarray(y), np.asarray(group)
+
+    @pytest.mark.parametrize("how", ["one", "several"])
+    def test_a_search_without_routing_fails_with_our_message(self, people, how):
+        X, y, _ = people
+        scoring = neg_recourse_gap_scorer
+        if how == "several":
+            scoring = {"accuracy": "accuracy", "gap": scoring}
+        search = GridSearchCV(
+            LogisticRegression(), {"C": [1, 2]}, scoring=scoring, refit=False, cv=2
+        )
+        with pytest.raises(ValueError, match="'neg_recourse_gap' got no sensitive features. Pass"):
+            search.fit(X, y)
+
+    def test_other_errors_stay_what_the_search_makes_of_them(self, people):
+        X, y, group = people
+        scorer = make_fairness_scorer("recourse_gap", unfavorable="nobody").bind(group)
+        with pytest.warns(UserWarning, match="Scoring failed"):
+            scores = cross_validate(LogisticRegression(), X, y, cv=2, scoring=scorer)
+        assert np.isnan(scores["test_score"]).all()
+
+    def test_permutation_importance(self, people):
+        X, y, group = people
+        model = LogisticRegression().fit(X, y)
+        base = neg_recourse_gap_scorer(model, X, y, sensitive_features=group)
+        bound = neg_recourse_gap_scorer.bind(group)
+        assert bound(model, X, y) == base
+        with pytest.raises(ValueError, match="got no sensitive features"):
+            permutation_importance(model, X, y, scoring=neg_recourse_gap_scorer)
+        found = permutation_importance(model, X, y, scoring=bound, n_repeats=2, random_state=0)
+        assert np.isfinite(found.importances).all()
+        by_index = neg_recourse_gap_scorer.bind(pd.Series(group, index=X.index))
+        found = permutation_importance(
+            model, X, y, scoring=by_index, n_repeats=2, max_samples=0.5, random_state=0
+        )
+        assert np.isfinite(found.importances).all()
+        with pytest.raises(ValueError, match="300 rows are bound.*was given 100: bind a Series"):
+            bound(model, X[:100], y[:100])
+        assert by_index(model, X[:100], y[:100]) == neg_recourse_gap_scorer(
+            model, X[:100], y[:100], sensitive_features=group[:100]
+        )
+
+    @pytest.mark.parametrize("how", ["columns", "routing"])
+    @pytest.mark.parametrize("name", ["demographic_parity_difference", "accuracy_score_group_min"])
+    def test_tuned_threshold(self, people, how, name):
+        X, y, group = people
+        routing, columns = how == "routing", None if how == "routing" else "sex"
+        scorer = make_fairness_scorer(name, sensitive_columns=columns)
+        model = LogisticRegression().fit(X, y)
+        tuned = TunedThresholdClassifierCV(
+            model, scoring=scorer, cv="prefit", refit=False, thresholds=[0.2, 0.5, 0.7]
+        )
+        with sklearn.config_context(enable_metadata_routing=routing):
+            tuned.fit(X, y, **({"sensitive_features": group} if routing else {}))
+        scores = [
+            make_fairness_scorer(name)(
+                FixedThresholdClassifier(model, threshold=t).fit(X, y),
+                X,
+                y,
+                sensitive_features=group,
+            )
+            for t in (0.2, 0.5, 0.7)
+        ]
+        assert tuned.best_threshold_ == [0.2, 0.5, 0.7][int(np.argmax(scores))]
+        assert tuned.best_score_ == pytest.approx(max(scores))
+
+    def test_tuned_threshold_says_what_it_cannot_do(self, people):
+        X, y, _ = people
+        for scorer, message in [
+            (neg_recourse_gap_scorer, "more than predicted labels"),
+            (get_scorer("neg_demographic_parity_difference"), "got no sensitive features"),
+        ]:
+            tuned = TunedThresholdClassifierCV(LogisticRegression(), scoring=scorer, cv=2)
+            with pytest.raises(ValueError, match=message):
+                tuned.fit(X, y)
+
+    @pytest.mark.parametrize("use_caching", [True, False])
+    @pytest.mark.parametrize("on_train", [True, False])
+    def test_epoch_scoring_of_our_networks_knows_the_groups(self, people, on_train, use_caching):
+        X, y, group = people
+        callbacks = [
+            EpochScoring(
+                get_scorer(name),
+                name=name,
+                on_train=on_train,
+                use_caching=use_caching,
+                lower_is_better=False,
+            )
+            for name in ("neg_demographic_parity_difference", "neg_recourse_gap")
+        ]
+        model = FaiRNClassifier(
+            net_params={"callbacks": callbacks},
+            monitor="neg_recourse_gap",
+            validation_fraction=0.4,
+            max_epochs=3,
+            random_state=0,
+        ).fit(X, y, sensitive_features=group)
+        history = model.history_
+        assert history["neg_demographic_parity_difference"].le(0).all()
+        if not on_train:
+            np.testing.assert_allclose(history["neg_recourse_gap"], history["monitor"], rtol=1e-5)
+
+    @pytest.mark.parametrize("use_caching", [True, False])
+    def test_epoch_scoring_of_any_net_selects_columns(self, people, use_caching):
+        X, y, _ = people
+        torch.manual_seed(0)
+        scorer = make_fairness_scorer("recourse_gap", sensitive_columns=-1)
+        net = NeuralNetClassifier(
+            torch.nn.Linear(X.shape[1], 2),
+            criterion=torch.nn.CrossEntropyLoss,
+            callbacks=[EpochScoring(scorer, name="gap", use_caching=use_caching)],
+            train_split=predefined_split(Dataset(X.to_numpy(np.float32), y)),
+            max_epochs=1,
+            verbose=0,
+        ).fit(X.to_numpy(np.float32), y)
+        assert net.history[-1, "gap"] == pytest.approx(scorer(net, X.to_numpy(np.float32), y))
+
+    def test_displays_of_scikit_learn_know_its_name(self, people):
+        plt = pytest.importorskip("matplotlib.pyplot")
+        plt.switch_backend("Agg")
+        X, y, _ = people
+        display = ValidationCurveDisplay.from_estimator(
+            LogisticRegression(),
+            X,
+            y,
+            param_name="C",
+            param_range=[0.1, 1],
+            cv=2,
+            scoring=make_fairness_scorer("recourse_gap", sensitive_columns="sex"),
+        )
+        assert display.ax_.get_ylabel() == "Negative recourse gap"
+        plt.close("all")
+
+    def test_a_string_cannot_work_and_the_documentation_says_so(self):
+        with pytest.raises(ValueError):
+            get_sklearn_scorer("neg_recourse_gap")
+        for function in (get_scorer, make_fairness_scorer):
+            assert "string in ``scoring=``" in function.__doc__ or "scoring=get" in function.__doc__
+
+
+# -- what is no estimator --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", [5, None, "model", LogisticRegression, [1, 2]], ids=str)
+@pytest.mark.parametrize("name", sorted(get_scorer_names()))
+def test_what_is_no_classifier_is_called_so(numbers, name, estimator):
+    X, y, sex = numbers
+    with pytest.raises(TypeError, match=r"estimator must be a fitted classifier.*; got "):
+        get_scorer(name)(estimator, X, y, sensitive_features=sex)
+
+
+def test_no_rows_and_no_groups_are_named(numbers, fitted):
+    X, y, _ = numbers
+    for name in ("neg_demographic_parity_difference", "neg_recourse_gap"):
+        with pytest.raises(ValueError, match="X without rows"):
+            get_scorer(name)(fitted["predict_proba"], X[:0], y[:0], sensitive_features=[])
+        with pytest.raises(ValueError, match="sensitive_features must have one row per sample"):
+            get_scorer(name)(fitted["predict_proba"], X, y, sensitive_features=[])
+        with pytest.raises(ValueError, match="sensitive_features"):
+            get_scorer(name)(fitted["predict_proba"], X, y, sensitive_features=pd.DataFrame())

@@ -551,7 +551,7 @@ THREE = np.arange(12) % 3
         ({"y_pred": np.zeros((12, 2))}, r"y_pred must be a vector of labels, got shape \(12, 2\)"),
         ({"y_pred": [None, *RIGHT[1:]]}, "y_pred has missing values in 1 rows"),
         ({"y_pred": RIGHT.astype(str)}, "must be of one type"),
-        ({"y_pred": RIGHT + 0.3}, r"continuous values such as .*\.3"),
+        ({"y_pred": RIGHT + 0.3}, r"numbers that are not whole"),
         ({"sensitive_features": SEX[:5]}, "got 5 rows for 12 samples"),
         ({"sensitive_features": np.linspace(0, 1, 12)}, "continuous"),
         ({"sensitive_features": ["a"] * 12}, "one group only"),
@@ -561,7 +561,7 @@ THREE = np.arange(12) % 3
         ({"sample_weight": -np.ones(12)}, "Negative"),
         ({"sample_weight": np.zeros(12)}, "non-zero|one group only"),
         ({"metric": "auc"}, "metric='auc' is not known; .*'selection_rate'"),
-        ({"metric": "selection_rate", "y_true": THREE}, "3 labels .*'accuracy'"),
+        ({"metric": "selection_rate", "y_true": THREE}, "got 3 labels; use 'accuracy'"),
         ({"metric": "selection_rate", "y_pred": np.ones(12, int)}, "Only the label 1 occurs"),
         ({"metric": "selection_rate", "pos_label": "yes"}, r"pos_label='yes'.*\[0, 1\]"),
         ({"metric": f1_score, "pos_label": 1}, "pos_label=1 is for named metrics"),
@@ -629,3 +629,37 @@ def test_any_table_gives_a_report_or_a_message(table, metric, max_depth, paired)
     assert (report["p_adjusted"] >= report["p_value"] - 1e-12).all()
     assert (report["cases"] <= report["size"]).all()
     assert report["depth"].between(1, min(max_depth, people.shape[1])).all()
+
+
+def ten_columns(n_values=2, n_rows=600):
+    rng = np.random.default_rng(0)
+    return pd.DataFrame({f"a{i}": rng.integers(0, n_values, n_rows) for i in range(10)})
+
+
+def test_a_callable_in_too_many_groups_is_refused_with_their_number():
+    people = ten_columns()
+    y = np.arange(len(people)) % 2
+    with pytest.raises(ValueError, match=r"resampled in \d{3,} groups of up to 5 of 10 attributes"):
+        subgroup_report(
+            y, y, sensitive_features=people, metric=accuracy_score, max_depth=5, min_size=10
+        )
+    report = subgroup_report(y, y, sensitive_features=people, max_depth=5, min_size=10)
+    assert len(report) > 500  # named metrics are not resampled
+
+
+def test_too_many_combinations_are_refused_with_their_number():
+    people = pd.concat([ten_columns().add_prefix(f"{i}_") for i in range(4)], axis=1)
+    y = np.arange(len(people)) % 2
+    # 40 + 780 + 9880
+    with pytest.raises(ValueError, match="max_depth=3 makes 10700 combinations of the 40 columns"):
+        subgroup_report(y, y, sensitive_features=people, max_depth=3)
+
+
+def test_predictions_in_a_column_are_a_vector():
+    people = ten_columns()[["a0"]]
+    y = np.arange(len(people)) % 2
+    expected = subgroup_report(y, y[::-1], sensitive_features=people, baseline=y)
+    found = subgroup_report(
+        y[:, None], y[::-1, None], sensitive_features=people, baseline=y[:, None]
+    )
+    pd.testing.assert_frame_equal(found, expected)

@@ -167,3 +167,44 @@ def test_search_with_a_rule_survives_pickling(search):
 def test_search_without_the_scorer_says_which_it_has(search):
     with pytest.raises(ValueError, match=r"no scorer 'f1'; its scorers are \['accuracy', "):
         search(best_under_constraint("f1", threshold=0.1))
+
+
+@pytest.mark.parametrize("key", ["gap", "recourse", "neg_recourse_gap"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sign_of_a_gaps_limit_is_free_whatever_its_key(key, sign):
+    scores = results([0.86, 0.85, 0.80], [-0.9, -0.3, -0.1], key)
+    assert best_under_constraint("accuracy", key, threshold=sign * 0.5)(scores) == 1
+    scores[f"mean_test_{key}"][0] = NAN
+    scores[f"mean_test_{key}"][2] = 0.0
+    assert best_under_constraint("accuracy", key, threshold=sign * 0.2)(scores) == 2
+
+
+def test_a_score_of_zero_is_not_taken_for_a_gap():
+    scores = results([0.9, 0.8], [0.0, 0.0], "demographic_parity_ratio")
+    with pytest.warns(UserWarning, match="No candidate has demographic_parity_ratio >= 0.8"):
+        best_under_constraint("accuracy", "demographic_parity_ratio", threshold=0.8)(scores)
+
+
+def test_the_search_can_score_new_data_by_its_objective(biased):
+    X, y, group = biased
+    X = np.column_stack([X, group == "a"])
+    scoring = {
+        "accuracy": "accuracy",
+        "gap": make_fairness_scorer("recourse_gap", sensitive_columns=-1),
+    }
+    rule = best_under_constraint("accuracy", "gap", threshold=0.3)
+    search = GridSearchCV(LogisticRegression(), GRID, scoring=scoring, refit=rule, cv=3).fit(X, y)
+    assert search.score(X, y) == np.mean(search.predict(X) == y)
+
+
+def test_a_rule_equals_its_like_and_the_name_of_its_objective():
+    rule = best_under_constraint("f1", "gap", threshold=0.3)
+    assert (
+        rule
+        == best_under_constraint("f1", "gap", threshold=0.3)
+        == pickle.loads(pickle.dumps(rule))
+    )
+    assert rule != best_under_constraint("f1", "gap", threshold=0.4)
+    assert rule != 3
+    assert {"f1": 1}[rule] == 1
+    assert rule != "gap"

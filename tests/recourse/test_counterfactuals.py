@@ -227,7 +227,7 @@ class TestSearch:
         assert (after["children"] <= before["children"]).all()
         assert (after["school"] >= before["school"]).all()
         assert after["job"].isin(X["job"].unique()).all()
-        differs = (after.astype(object) != before.astype(object)).reset_index(drop=True)
+        differs = after.astype(object) != before.astype(object)
         pd.testing.assert_frame_equal(found.changed, differs)
         # what is reported is the distance of what is returned
         numbers = ["income", "children"]

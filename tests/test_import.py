@@ -1,0 +1,27 @@
+"""What an import costs, and what it brings."""
+
+import subprocess
+import sys
+
+import pytest
+
+import skfair
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+def test_data_sets_need_no_torch():
+    code = "import sys, skfair.datasets; print('torch' in sys.modules, 'skorch' in sys.modules)"
+    assert run(code).stdout.split() == ["False", "False"]
+
+
+def test_names_come_when_they_are_asked_for():
+    code = "import skfair; print(skfair.FaiRNClassifier.__module__, skfair.metrics.__name__)"
+    assert run(code).stdout.split() == ["skfair.fairn", "skfair.metrics"]
+    assert {*skfair.__all__, "metrics", "recourse"} <= set(dir(skfair))
+    for name in skfair.__all__:
+        assert getattr(skfair, name) is getattr(skfair, name)
+    with pytest.raises(AttributeError, match="module 'skfair' has no attribute 'FairClassifier'"):
+        skfair.FairClassifier  # noqa: B018
