@@ -44,13 +44,14 @@ def _leave() -> None:
         time.sleep(0.1)  # for what remains to be done on the way out
 
 
-def _new_turn() -> None:
-    global _turn
-    _turn = threading.RLock()
+def _in_child() -> None:
+    global _turn, _is_forked
+    _turn, _is_forked = threading.RLock(), True
 
 
+_is_forked = False  # GNU OpenMP waits for ever for the threads that a child does not have
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_turn)
+    os.register_at_fork(after_in_child=_in_child)
 
 
 @contextmanager
@@ -78,12 +79,16 @@ def one_thread_everywhere() -> Iterator[None]:
 def plain_torch(device_type: str) -> Iterator[None]:
     """Without autocast, inference mode, or a default device or dtype of the user's.
 
+    In a forked process with one thread, as those of its parent are gone.
+
     Parameters
     ----------
     device_type : str
         Of the device on which the block computes.
     """
     with ExitStack() as stack:
+        if _is_forked:
+            stack.enter_context(one_thread())
         if torch.is_inference_mode_enabled():
             stack.enter_context(torch.inference_mode(False))
         for kind in {device_type, "cpu"}:

@@ -140,7 +140,8 @@ class DRAlignClassifier(NeuralClassifier):
         return any(weight > 0 for weight in self._weights())
 
     def _targets(self) -> Targets:
-        several = self.criterion in AUGMENTED and self.lambda_fairness == 0
+        known = isinstance(self.criterion, str) and self.criterion in AUGMENTED
+        several = known and np.isscalar(self.lambda_fairness) and self.lambda_fairness == 0
         hint = (
             "lambda_fairness=0 with criterion 'demographic_parity' or 'equalized_odds' takes more."
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from .labels import unfavorable_codes
 from .objectives import Comparison, Objective, fairn
@@ -132,6 +133,7 @@ class FaiRNClassifier(NeuralClassifier):
         return [code for code in range(len(self.classes_)) if code not in refusing]
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
+        self._distance = self.distance  # what was trained, whatever the parameter becomes
         memory = self.group_memory
         if comparison is not None and comparison.counts is not None:
             memory *= (comparison.n_groups / len(comparison.members) / 2) ** 0.5
@@ -166,7 +168,8 @@ class FaiRNClassifier(NeuralClassifier):
             the input space (Eq. 6): infinite where the decision is flat, for example where all
             units of a layer are inactive.
         """
-        if self.distance == "logit":
+        check_is_fitted(self)
+        if self._distance == "logit":
             return super().boundary_distance(X)
 
         def first_order(module: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:

@@ -23,7 +23,7 @@ from .labels import flip_labels
 from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms
 from .training import NeuralClassifier
-from .training.base import all_or_nothing
+from .training.base import all_or_nothing, inner_tags
 from .training.flipping import FlipLabels
 from .training.outcome import FitInterruptedWarning, warn_of_groups_left_out
 from .training.prepare import Targets, TrainingData, check_table, kept, prepare, take
@@ -183,7 +183,8 @@ class LabelFlipClassifier(NeuralClassifier):
     def _targets(self) -> Targets:
         if self.estimator is None:
             return Targets()
-        several = getattr(get_tags(self.estimator).classifier_tags, "multi_class", True)
+        tags = get_tags(self.estimator) if hasattr(self.estimator, "__sklearn_tags__") else None
+        several = getattr(getattr(tags, "classifier_tags", None), "multi_class", True)
         return Targets(multi_class=several, hint=f"So it is for {self.estimator!r}.")
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
@@ -315,6 +316,7 @@ class LabelFlipClassifier(NeuralClassifier):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        if self.estimator is not None:
-            tags.input_tags = get_tags(self.estimator).input_tags
+        inner = None if _own_network(self) else inner_tags(self)
+        if inner is not None:
+            tags.input_tags = inner.input_tags
         return tags

@@ -8,10 +8,11 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
+import torch
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils import _safe_indexing, check_array, get_tags
+from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -30,6 +31,7 @@ from sklearn.utils.validation import (
 
 from ._random import own_generator
 from ._tables import as_pandas
+from ._torch_state import plain_torch
 from .sensitive import column_positions
 from .smoothing import WeightedMetric
 from .smoothing._tables import numeric_columns
@@ -52,9 +54,8 @@ from .smoothing.votes import (
 )
 from .smoothing.weights import make_weights
 from .training import NeuralClassifier
-from .training.base import all_or_nothing
+from .training.base import all_or_nothing, inner_tags
 from .training.device import resolve_device
-from .training.modules import double_precision
 from .training.prepare import check_table, kept_columns, prepare_X
 
 __all__ = ["SmoothedClassifier"]
@@ -281,7 +282,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                     "classes_."
                 )
             self.classes_ = np.asarray(self.estimator_.classes_)
-            self._shared = self.shared_noise
+            # what is answered and proved, whatever the parameters become
+            self._shared, self._adaptive = bool(self.shared_noise), bool(self.adaptive)
+            self._delta, self._batch_size = float(self.delta), self.batch_size
             self._check_device()
             self.n_samples_ = self._number_of_draws()
             if len(self.classes_) > 2 and self.noise == "gaussian":
@@ -442,8 +445,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             Labels.
         """
         check_is_fitted(self)
-        if self.adaptive and self.n_samples_:
-            shares, _ = self._votes(self._table(X, reset=False), certain=self.delta)
+        if self._adaptive and self.n_samples_:
+            shares, _ = self._votes(self._table(X, reset=False), certain=self._delta)
         else:
             shares = self.predict_proba(X)
         return self.classes_[shares.argmax(axis=1)]
@@ -461,28 +464,36 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _votes(self, raw: Any, certain: float | None = None) -> tuple[np.ndarray, np.ndarray]:
         numbers = self._numbers(raw, self._columns)
-        scale, rows, own = self._noise.scale, self.batch_size, not self._shared
-        if self._is_network():
-            network = self.estimator_
-            people = prepare_X(
-                network, check_table(network, raw, reset=False), [np.float64, np.float32]
-            )
-            module = network.net_.module_.eval()
-            far = (np.abs(numbers) / scale).max() > FAR
-            if far and network._runs_in_float64:
-                module = double_precision(module)
-            if self.device is not None:
-                module = copy.deepcopy(module).to(resolve_device(self.device))
-            columns = self._seen(network, raw)
-            voter = NetworkVoter(module, people, columns, scale, len(self.classes_), own)
-            rows = NETWORK_ROWS if rows == "auto" else rows
-        else:
-            voter = EstimatorVoter(
-                self.estimator_, raw, numbers, self._columns, scale, self.classes_, own
-            )
-            rows = ESTIMATOR_ROWS if rows == "auto" else rows
-        draws = Draws(self._noise, self._seed, self.n_samples_, raw if own else None)
-        return count_votes(voter, draws, len(raw), rows, certain, bool(self.verbose))
+        draws = Draws(self._noise, self._seed, self.n_samples_, None if self._shared else raw)
+        device = None if self.device is None else resolve_device(self.device)
+        if self._is_network() and device is None:
+            device = torch.device(self.estimator_.net_.device)
+        with plain_torch("cpu" if device is None else device.type):
+            if self._is_network():
+                voter, rows = self._network_voter(raw, numbers, device), NETWORK_ROWS
+            else:
+                voter, rows = self._estimator_voter(raw, numbers), ESTIMATOR_ROWS
+            rows = rows if self._batch_size == "auto" else int(self._batch_size)
+            return count_votes(voter, draws, len(raw), rows, certain, bool(self.verbose))
+
+    def _network_voter(self, raw: Any, numbers: np.ndarray, device: torch.device) -> NetworkVoter:
+        network, scale = self.estimator_, self._noise.scale
+        people = prepare_X(
+            network, check_table(network, raw, reset=False), [np.float64, np.float32]
+        )
+        module = network.net_.module_.eval()
+        if (np.abs(numbers) / scale).max() > FAR and network._runs_in_float64:
+            module = network.net_.double_precision.of(module)
+        if device != torch.device(network.net_.device):
+            module = copy.deepcopy(module).to(device)
+        columns = self._seen(network, raw)
+        return NetworkVoter(module, people, columns, scale, len(self.classes_), not self._shared)
+
+    def _estimator_voter(self, raw: Any, numbers: np.ndarray) -> EstimatorVoter:
+        scale, own = self._noise.scale, not self._shared
+        return EstimatorVoter(
+            self.estimator_, raw, numbers, self._columns, scale, self.classes_, own
+        )
 
     # -- certificates -------------------------------------------------------------------------
 
@@ -571,7 +582,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             return ndtr(score), ndtr(score), score
         counts, used = self._votes(raw)
         n_shares = 1 if counts.shape[1] == 2 else counts.shape[1]  # the other one of two follows
-        level = self.delta / (2 * n_shares)
+        level = self._delta / (2 * n_shares)
         return *confidence_limits(counts, used[:, np.newaxis], level), None
 
     # -- scikit-learn's protocols -------------------------------------------------------------
@@ -593,8 +604,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        if inner.classifier_tags is not None:
+        inner = inner_tags(self)
+        if inner is not None and inner.classifier_tags is not None:
             tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
         return tags
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from skorch.callbacks import Callback
 from skorch.helper import predefined_split
@@ -359,7 +360,8 @@ default=None
         net_state = state.pop("net_", None)
         super().__setstate__(state)
         if net_state is not None:
-            device = resolve_device(self.device if self.device in available_devices() else "auto")
+            known = isinstance(self.device, str) and self.device in available_devices()
+            device = resolve_device(self.device if known else "auto")
             with reproducible(device, seed=0):
                 self.net_ = load_net(self, net_state, device)
 
@@ -386,3 +388,12 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
             error.add_note("fit was interrupted; the estimator is as it was before.")
             warnings.warn(error.__notes__[0], FitInterruptedWarning, stacklevel=4)
         raise
+
+
+def inner_tags(estimator: Any) -> Tags | None:
+    """Tags of the estimator inside another: of the fitted one, else of the one that is given.
+
+    ``None`` if that is no estimator, which ``fit`` will say.
+    """
+    inner = getattr(estimator, "estimator_", estimator.estimator)
+    return get_tags(inner) if hasattr(inner, "__sklearn_tags__") else None
