@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from ..sensitive import GroupEncoder, as_frame, column_positions, select_sensitive
+
+FEW_ROWS = 10  # of a group, of which something can be learnt
+NAMED = 5  # groups in a warning
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,9 @@ def prepare(
         raise ValueError(f"X and y must have the same length, got {n_samples} and {len(y)}.")
 
     if sensitive_features is not None:
+        _warn_of_order(raw, sensitive_features)
         sensitive_features = as_frame(sensitive_features, n_samples)
+        _warn_of_numbers(sensitive_features)
 
     weights = None
     if sample_weight is not None:
@@ -148,6 +154,7 @@ def prepare(
         data.weights = data.weights / data.weights.max()
         data.weights /= data.weights.mean()
     data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
+    _warn_of_few(estimator, data.groups)
     _count_groups(estimator, data, keep_groups)
     return data
 
@@ -308,6 +315,58 @@ def _encode_groups(
         estimator._kind_of_groups = kind
     estimator.groups_, estimator._attribute_of = encoder.labels, encoder.attribute_of
     return groups
+
+
+def _warn_of_order(raw: Any, sensitive_features: Any) -> None:
+    """Say that rows are matched by position, where an index suggests otherwise."""
+    ours, theirs = (getattr(table, "index", None) for table in (raw, sensitive_features))
+    if not isinstance(ours, pd.Index) or not isinstance(theirs, pd.Index):
+        return
+    if (
+        len(ours) == len(theirs)
+        and not ours.equals(theirs)
+        and ours.sort_values().equals(theirs.sort_values())
+    ):
+        warnings.warn(
+            "sensitive_features has the index of X in another order; rows are matched by their "
+            "position. If the index says who is who, pass sensitive_features.loc[X.index].",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _warn_of_numbers(sensitive_features: pd.DataFrame) -> None:
+    """Say that fractions make groups, which are more likely what an encoder has made of them."""
+    for name, column in sensitive_features.items():
+        if not pd.api.types.is_float_dtype(column.dtype):
+            continue
+        values = pd.unique(column.dropna())
+        if (values % 1 != 0).any():
+            warnings.warn(
+                f"The sensitive feature {name!r} holds {len(values)} numbers that are not whole, "
+                "and each is taken for a group. If an encoder or a scaler made them, pass "
+                "sensitive_features= as they were before it; if they are amounts, bin them.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def _warn_of_few(estimator: Any, groups: np.ndarray | None) -> None:
+    """Name groups of so few rows that what is learnt of them is chance."""
+    if groups is None:
+        return
+    counts = np.bincount(groups[groups >= 0], minlength=len(estimator.groups_))
+    few = np.flatnonzero((counts > 0) & (counts < FEW_ROWS))
+    if len(few):
+        named = ", ".join(f"{estimator.groups_[g]!r} ({counts[g]})" for g in few[:NAMED])
+        more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
+        warnings.warn(
+            f"Groups with fewer than {FEW_ROWS} rows: {named}{more}. Their means are chance; merge "
+            "them with others, or leave them missing. If there should be no such groups, look at "
+            "what an encoder or oversampling before this step has made of the sensitive features.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _count_groups(estimator: Any, data: TrainingData, keep: bool) -> None:
