@@ -884,6 +884,15 @@ class TestGroupsInEveryForm:
         expected = pd.Series(model.predict(X.to_numpy()) == "yes").groupby(sex.to_numpy()).mean()
         assert scorer(model, X.to_numpy(), y) == pytest.approx(-np.ptp(expected))
 
+    def test_an_own_metric_keeps_its_own_arguments(self, numbers, fitted):
+        X, y, sex = numbers
+
+        def some_score(y_true, y_pred, *, sensitive_features, unfavorable):
+            return float(unfavorable)
+
+        scorer = make_fairness_scorer(some_score, unfavorable=3)
+        assert scorer(fitted["predict_proba"], X, y, sensitive_features=sex) == 3
+
     def test_an_own_metric_gets_one_column_or_a_frame_without_missing_rows(self, numbers, fitted):
         X, y, sex = numbers
         seen = []
