@@ -268,6 +268,40 @@ def group_name(label: Hashable) -> str:
     return " & ".join(map(str, label)) if isinstance(label, tuple) else str(label)
 
 
+def warn_of_order(X: Any, sensitive_features: Any) -> None:
+    """Say that rows are matched by position, where an index suggests otherwise."""
+    ours, theirs = (getattr(table, "index", None) for table in (X, sensitive_features))
+    if not isinstance(ours, pd.Index) or not isinstance(theirs, pd.Index):
+        return
+    if (
+        len(ours) == len(theirs)
+        and not ours.equals(theirs)
+        and ours.sort_values().equals(theirs.sort_values())
+    ):
+        warnings.warn(
+            "sensitive_features has the index of X in another order; rows are matched by their "
+            "position. If the index says who is who, pass sensitive_features.loc[X.index].",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def warn_of_fractions(sensitive_features: pd.DataFrame) -> None:
+    """Say that fractions make groups, which are more likely what an encoder has made of them."""
+    for name, column in sensitive_features.items():
+        if not pd.api.types.is_float_dtype(column.dtype):
+            continue
+        values = pd.unique(column.dropna())
+        if (values % 1 != 0).any():
+            warnings.warn(
+                f"The sensitive feature {name!r} holds {len(values)} numbers that are not whole, "
+                "and each is taken for a group. If an encoder or a scaler made them, pass "
+                "sensitive_features= as they were before it; if they are amounts, bin them.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
 def _factorize(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list]:
     try:
         codes, values = pd.factorize(column)

@@ -15,7 +15,14 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
-from ..sensitive import GroupEncoder, as_frame, column_positions, select_sensitive
+from ..sensitive import (
+    GroupEncoder,
+    as_frame,
+    column_positions,
+    select_sensitive,
+    warn_of_fractions,
+    warn_of_order,
+)
 
 FEW_ROWS = 10  # of a group, of which something can be learnt
 NAMED = 5  # groups in a warning
@@ -129,9 +136,9 @@ def prepare(
         raise ValueError(f"X and y must have the same length, got {n_samples} and {len(y)}.")
 
     if sensitive_features is not None:
-        _warn_of_order(raw, sensitive_features)
+        warn_of_order(raw, sensitive_features)
         sensitive_features = as_frame(sensitive_features, n_samples)
-        _warn_of_numbers(sensitive_features)
+        warn_of_fractions(sensitive_features)
 
     weights = None
     if sample_weight is not None:
@@ -315,40 +322,6 @@ def _encode_groups(
         estimator._kind_of_groups = kind
     estimator.groups_, estimator._attribute_of = encoder.labels, encoder.attribute_of
     return groups
-
-
-def _warn_of_order(raw: Any, sensitive_features: Any) -> None:
-    """Say that rows are matched by position, where an index suggests otherwise."""
-    ours, theirs = (getattr(table, "index", None) for table in (raw, sensitive_features))
-    if not isinstance(ours, pd.Index) or not isinstance(theirs, pd.Index):
-        return
-    if (
-        len(ours) == len(theirs)
-        and not ours.equals(theirs)
-        and ours.sort_values().equals(theirs.sort_values())
-    ):
-        warnings.warn(
-            "sensitive_features has the index of X in another order; rows are matched by their "
-            "position. If the index says who is who, pass sensitive_features.loc[X.index].",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-def _warn_of_numbers(sensitive_features: pd.DataFrame) -> None:
-    """Say that fractions make groups, which are more likely what an encoder has made of them."""
-    for name, column in sensitive_features.items():
-        if not pd.api.types.is_float_dtype(column.dtype):
-            continue
-        values = pd.unique(column.dropna())
-        if (values % 1 != 0).any():
-            warnings.warn(
-                f"The sensitive feature {name!r} holds {len(values)} numbers that are not whole, "
-                "and each is taken for a group. If an encoder or a scaler made them, pass "
-                "sensitive_features= as they were before it; if they are amounts, bin them.",
-                UserWarning,
-                stacklevel=4,
-            )
 
 
 def _warn_of_few(estimator: Any, groups: np.ndarray | None) -> None:
