@@ -54,7 +54,8 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
             f"A callback ended training in the warm-up, after {len(rows)} of "
             f"{estimator.max_epochs} epochs, when the fairness weights had come to "
             f"{100 * net.steps_ / net.warmup_steps:.0f} % of their value. early_stopping=True "
-            f"begins to count when the warm-up has ended; or set warmup=0 (now {estimator.warmup}).",
+            "begins to count when the warm-up has ended; or set warmup=0 (now "
+            f"{estimator.warmup}).",
             UserWarning,
             stacklevel=4,
         )
