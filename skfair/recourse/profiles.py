@@ -256,7 +256,8 @@ class Profiles:
                 elif any(column in block for block in self.categories):
                     raise ValueError(
                         f"monotone[{name!r}]: the column holds categories without an order; make "
-                        "it an ordered pandas.Categorical, or leave it out."
+                        "it an ordered pandas.Categorical, or leave it out, or say in categorical "
+                        "which columns are categories."
                     )
 
     # -- what columns are ---------------------------------------------------------------------
@@ -332,7 +333,10 @@ class Profiles:
     def _numbers_named(self, name: Any, parameter: str) -> list[int]:
         positions = self._positions([name], parameter)
         if any(p in block for block in self.categories for p in positions):
-            raise ValueError(f"{parameter}[{name!r}]: the column holds categories, not numbers.")
+            raise ValueError(
+                f"{parameter}[{name!r}]: the column holds categories, not numbers; leave it out, "
+                "or say in categorical which columns are categories."
+            )
         return [self.numbers.index(p) for p in positions if p in self.numbers]
 
 
