@@ -60,6 +60,8 @@ from .training.prepare import check_table, kept_columns, prepare_X
 
 __all__ = ["SmoothedClassifier"]
 
+MAX_ROWS = 2**22  # evaluated together: a gigabyte with 64 units
+MAX_DRAWS = 10**9  # of a person: days
 FAR = 1e4  # widths of the noise from zero, beyond which single precision cannot resolve it
 
 
@@ -116,7 +118,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     device : str, default=None
         Where a network of skfair is evaluated: a torch device or "auto"; ``None`` leaves it where
         it is. Noise differs from device to device.
-    batch_size : "auto" or int >= 1, default="auto"
+    batch_size : "auto" or int in [1, 4194304], default="auto"
         Rows that are evaluated together; bounds the memory. Draws come in blocks of so many, so
         that shares change within their error with it.
     prefit : bool, default=False
@@ -187,7 +189,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         "adaptive": ["boolean"],
         "random_state": ["random_state"],
         "device": [str, None],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, MAX_ROWS, closed="both")],
         "prefit": ["boolean"],
         "verbose": ["verbose"],
     }
@@ -389,8 +391,13 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if self._is_linear():
             return 0
         if self.n_samples is not None:
-            return int(self.n_samples)
-        return draws_needed(self.epsilon, self.delta, len(self.classes_), self.shared_noise)
+            asked, n_draws = f"n_samples={self.n_samples}", int(self.n_samples)
+        else:
+            asked = f"epsilon={self.epsilon} with delta={self.delta}"
+            n_draws = draws_needed(self.epsilon, self.delta, len(self.classes_), self.shared_noise)
+        if n_draws > MAX_DRAWS:
+            raise ValueError(f"{asked} asks for {n_draws} draws, more than {MAX_DRAWS}.")
+        return n_draws
 
     # -- answers ------------------------------------------------------------------------------
 
@@ -458,6 +465,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         decision = self.estimator_.decision_function(rows)
         coef = np.ravel(coefficients(self.estimator_))[self._columns]
         spread = np.linalg.norm(coef * self._noise.scale)
+        if not np.isfinite(decision).all():
+            raise ValueError(
+                f"{(~np.isfinite(decision)).sum()} of the {len(decision)} rows of X have no finite "
+                "decision: their numbers are too large. Standardise X, in fit and here alike."
+            )
         if spread == 0:  # the noise changes nothing
             return np.where(decision > 0, np.inf, -np.inf)
         return decision / spread
@@ -478,6 +490,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _network_voter(self, raw: Any, numbers: np.ndarray, device: torch.device) -> NetworkVoter:
         network, scale = self.estimator_, self._noise.scale
+        network.predict(raw)  # raises where the numbers are too large
         people = prepare_X(
             network, check_table(network, raw, reset=False), [np.float64, np.float32]
         )

@@ -24,7 +24,8 @@ def draws_needed(epsilon: float, delta: float, n_classes: int, shared: bool) -> 
     If all people share the draws, the two samples are paired, and it takes twice as many.
     """
     rate = (2 if shared else 4) * (epsilon / n_classes) ** 2
-    return int(np.ceil(np.log(2 * n_classes / delta) / rate))
+    with np.errstate(divide="ignore", over="ignore"):
+        return int(min(np.ceil(np.log(2 * n_classes / delta) / rate), 2.0**62))
 
 
 def epsilon_reached(n_draws: int, delta: float, n_classes: int, shared: bool) -> float:

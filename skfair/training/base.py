@@ -31,6 +31,8 @@ from .predictions import NetworkPredictions
 from .prepare import Targets, TrainingData, prepare, split_off
 from .sampling import SAMPLINGS
 
+LARGEST = 2**53  # whole number that a float tells from the next
+
 
 class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
     """Base of the neural classifiers.
@@ -371,14 +373,22 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
     """Check the parameters, and leave the estimator as it was if the block fails.
 
     That includes a generator given as ``random_state``. An interruption is told in a warning, too,
-    as those who catch it may not know what it leaves behind.
+    as those who catch it may not know what it leaves behind. In the block parameters that are
+    NumPy's numbers are Python's, which know no overflow.
     """
     before = vars(estimator).copy()
     generator = getattr(estimator, "random_state", None)
     position = generator.get_state() if isinstance(generator, np.random.RandomState) else None
+    params = estimator.get_params(deep=False)
+    scalars = {name: value for name, value in params.items() if isinstance(value, np.number)}
     try:
         estimator._validate_params()
+        for name, value in params.items():
+            if isinstance(value, int) and abs(value) > LARGEST:
+                raise ValueError(f"{name} must be at most {LARGEST}, got a larger number.")
+        vars(estimator).update({name: value.item() for name, value in scalars.items()})
         yield
+        vars(estimator).update(scalars)
     except BaseException as error:
         vars(estimator).clear()
         vars(estimator).update(before)

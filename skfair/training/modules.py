@@ -12,6 +12,9 @@ from torch.nn import functional
 
 from ..objectives.fairn import boundary_distance
 
+MAX_WEIGHTS = 2**28  # with their gradients and Adam's two means 4 GB
+MAX_LAYERS = 1000
+
 # name -> (activation, its derivative from the pre-activation z and the output h)
 ACTIVATIONS: dict[str, tuple[type[nn.Module], Callable]] = {
     "identity": (nn.Identity, lambda z, h: torch.ones_like(z)),
@@ -143,7 +146,7 @@ def build_module(
     TypeError
         If ``module`` is an instance, or does not return a module.
     ValueError
-        If a hidden layer is not a positive int.
+        If a hidden layer is not a positive int, or the network is too large.
     """
     if isinstance(module, nn.Module):
         raise TypeError(
@@ -168,7 +171,15 @@ def build_module(
             f"hidden_layer_sizes must be positive ints, got {hidden_layer_sizes!r}; an empty "
             "sequence makes a linear model."
         )
-    return MLP(n_features, n_outputs, [int(size) for size in sizes], activation, dropout)
+    widths = [int(n) for n in (n_features, *sizes, n_outputs)]
+    n_weights = sum(a * b + b for a, b in zip(widths[:-1], widths[1:], strict=True))
+    if n_weights > MAX_WEIGHTS or len(widths) > MAX_LAYERS:
+        raise ValueError(
+            f"hidden_layer_sizes makes a network of {len(widths) - 1} layers and {n_weights} "
+            f"weights for {n_features} features; at most {MAX_LAYERS} and {MAX_WEIGHTS} fit in the "
+            "memory of ordinary machines. A module of your own may have more."
+        )
+    return MLP(n_features, n_outputs, widths[1:-1], activation, dropout)
 
 
 def check_module(module: nn.Module, X: Tensor, n_outputs: int) -> bool:

@@ -6,6 +6,7 @@ import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
 from .._estimators import decision_arguments
+from .._tables import brief
 from ..metrics import get_scorer, probability_gap
 from ..metrics.probability_gap import CRITERIA
 from .prepare import TrainingData, take
@@ -68,16 +70,31 @@ class Monitor(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the value of this epoch."""
-        net.history.record("monitor", float(self._value(net.history[-1])))
+        monitor = _find(self.monitor) if isinstance(self.monitor, str) else self.monitor
+        of_row = _takes_row(monitor)
+        value = self._of_row(monitor, net.history[-1]) if of_row else self._score(monitor)
+        if hasattr(value, "item") and np.ndim(value) == 0:  # an array or a tensor of one number
+            value = value.item()
+        if not isinstance(value, Real):
+            raise ValueError(f"monitor={self.monitor!r} must return a number, got {brief(value)}.")
+        if np.isnan(value):
+            raise self._failed("it is NaN, which no epoch can be better than.")
+        net.history.record("monitor", float(value))
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Let go of the data."""
         self.estimator = self.held_out = None
 
-    def _value(self, row: dict) -> float:
-        monitor = get_scorer(self.monitor) if isinstance(self.monitor, str) else self.monitor
-        if _takes_row(monitor):
-            return monitor({name: value for name, value in row.items() if name != "batches"})
+    def _of_row(self, monitor: Callable, row: dict) -> Any:
+        row = {name: value for name, value in row.items() if name != "batches"}
+        try:
+            return monitor(row)
+        except KeyError as error:
+            raise ValueError(
+                f"monitor={self.monitor!r} asks for {error}; an epoch's row has {sorted(row)}."
+            ) from error
+
+    def _score(self, monitor: Callable) -> Any:
         part, metadata = self.held_out, {}
         if part.sensitive_features is not None and _requests_sensitive_features(monitor):
             metadata["sensitive_features"] = part.sensitive_features
@@ -86,17 +103,14 @@ class Monitor(Callback):
                 for told in SAID_BEFORE + (SAID_ONCE if self.has_warned else ()):
                     warnings.filterwarnings("ignore", message=told)
                 self.has_warned = True
-                value = monitor(self.estimator, part.X, part.y, **metadata)
+                return monitor(self.estimator, part.X, part.y, **metadata)
         except ValueError as error:
-            raise self._failed(str(error), len(part.y)) from error
-        if np.isnan(value):
-            raise self._failed("it is NaN, which no epoch can be better than.", len(part.y))
-        return value
+            raise self._failed(str(error)) from error
 
-    def _failed(self, why: str, n_rows: int) -> ValueError:
+    def _failed(self, why: str) -> ValueError:
         return ValueError(
-            f"monitor={self.monitor!r} failed on the {n_rows} held-out rows: {why} A larger "
-            "validation_fraction may help where a rare group or class is not among them."
+            f"monitor={self.monitor!r} failed on the {len(self.held_out.y)} held-out rows: {why} A "
+            "larger validation_fraction may help where a rare group or class is not among them."
         )
 
 
@@ -169,11 +183,27 @@ def constrained_monitor(
     return ConstrainedMonitor(get_scorer(metric), float(floor), fairness)
 
 
+def _find(name: str) -> Callable:
+    try:
+        return get_scorer(name)
+    except ValueError as error:
+        raise ValueError(
+            f"monitor={name!r} is no scorer ({error}) The loss of the held-out part is watched "
+            "with monitor=None; a column of the history by a function of its row, such as "
+            "lambda row: -row['valid_loss']."
+        ) from error
+
+
 def _takes_row(monitor: Callable) -> bool:
     try:
         inspect.signature(monitor).bind(None)
     except TypeError:
         return False
+    except ValueError as error:  # of some functions in C
+        raise ValueError(
+            f"monitor={monitor!r} must be a scorer (estimator, X, y) or a function of an epoch's "
+            "row; its signature is not known."
+        ) from error
     return True
 
 

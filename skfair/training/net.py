@@ -155,6 +155,7 @@ class ObjectiveNet(NeuralNetClassifier):
             self.interrupted_ = False
         except KeyboardInterrupt as interruption:
             self.interrupted_ = not _is_early_stopping(interruption)
+            self.stopped_in_warmup_ = self.steps_ < self.warmup_steps
             raise
         return self
 
@@ -163,6 +164,7 @@ class ObjectiveNet(NeuralNetClassifier):
         self._means, self._n_averaged = None, 0
         self._epochs_before = len(self.history)
         self.interrupted_ = True  # until it is known how training ended
+        self.stopped_in_warmup_ = False
 
     def _average(self) -> None:
         state = [

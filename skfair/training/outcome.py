@@ -40,8 +40,8 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     ValueError
         If a weight is not finite.
     """
-    rows = estimator.net_.history
-    if estimator.net_.interrupted_:
+    net, rows = estimator.net_, estimator.net_.history
+    if net.interrupted_:
         if "train_loss" not in rows[-1]:
             rows.pop()
         warnings.warn(
@@ -49,7 +49,17 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
             FitInterruptedWarning,
             stacklevel=4,
         )
-    module = estimator.net_.module_.eval()
+    elif net.stopped_in_warmup_:
+        warnings.warn(
+            f"A callback ended training in the warm-up, after {len(rows)} of "
+            f"{estimator.max_epochs} epochs, when the fairness weights had come to "
+            f"{100 * net.steps_ / net.warmup_steps:.0f} % of their value. early_stopping=True "
+            "begins to count when the warm-up has ended; or set warmup=0 (now "
+            f"{estimator.warmup}).",
+            UserWarning,
+            stacklevel=4,
+        )
+    module = net.module_.eval()
     if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
         raise ValueError(
             f"Training ended with weights that are not finite. A lower lr (now {estimator.lr}), "

@@ -25,15 +25,24 @@ class NetworkPredictions(ClassifierMixin):
         check_is_fitted(self)
         raw = check_table(self, X, reset=False)
         X = prepare_X(self, raw, [np.float64, np.float32])
-        function = function or (lambda module, rows: module(rows))
+        forward = function or (lambda module, rows: module(rows))
         device, parts = self.net_.device, []
         with plain_torch(torch.device(device).type), torch.no_grad():
             module = self._predicting_module()
             dtype = next(module.parameters()).dtype
             for chunk in iterate_rows(X):
                 rows = torch.tensor(chunk, dtype=dtype, device=device)
-                parts.append(function(module, rows).double().cpu().numpy())
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+                parts.append(forward(module, rows).double().cpu().numpy())
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        # a distance may be infinite, of logits all but the largest
+        with np.errstate(invalid="ignore"):
+            wrong = ~np.isfinite(values.max(axis=1)) if function is None else np.isnan(values)
+        if wrong.any():
+            raise ValueError(
+                f"The network's output is not finite for {wrong.sum()} of the {len(values)} rows "
+                "of X: their numbers are too large for it. Standardise X, in fit and here alike."
+            )
+        return values
 
     def _predicting_module(self) -> torch.nn.Module:
         """The network in evaluation mode, in double precision if it can."""

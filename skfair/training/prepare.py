@@ -154,16 +154,30 @@ def prepare(
                 "class_weight must hold non-negative finite numbers, got "
                 f"{estimator.class_weight!r}."
             )
-        data.weights = factors if data.weights is None else data.weights * factors
+        data.weights = factors if data.weights is None else _multiply(data.weights, factors)
         data = data.without_zero_weights()
     if data.weights is not None and trains_network:
         # only ratios matter; large or tiny ones must fit a float32
         data.weights = data.weights / data.weights.max()
         data.weights /= data.weights.mean()
+        if data.weights.min() < np.finfo(data.X.dtype).tiny:
+            raise ValueError(
+                f"sample_weight and class_weight together span more than {data.X.dtype} can hold: "
+                f"the least is {data.weights.min() / data.weights.max():.0e} of the greatest. Give "
+                "what hardly counts a weight of 0, which leaves it out."
+            )
     data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
     _warn_of_few(estimator, data.groups)
     _count_groups(estimator, data, keep_groups)
     return data
+
+
+def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        product = weights * factors
+    if np.isfinite(product).all():
+        return product
+    return (weights / weights.max()) * (factors / factors.max())
 
 
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
@@ -210,7 +224,7 @@ def prepare_X(estimator: Any, raw: Any, dtypes: list, fitted: bool = True) -> np
         return raw
     module = estimator._architecture["module"] if fitted else estimator.module
     try:
-        with np.errstate(over="ignore"):  # what does not fit is reported as infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # of sums; what is wrong is told
             X = check_array(
                 raw,
                 accept_sparse="csr",
