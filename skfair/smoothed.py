@@ -30,7 +30,7 @@ from sklearn.utils.validation import (
 )
 
 from ._random import own_generator
-from ._tables import as_pandas
+from ._tables import SHOWN_DATA, as_pandas, naming
 from ._torch_state import plain_torch
 from .sensitive import column_positions
 from .smoothing import WeightedMetric
@@ -264,8 +264,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         with all_or_nothing(self):
             raw = self._table(X, reset=True)
             check_consistent_length(raw, y)
-            check_classification_targets(y)
-            y = column_or_1d(y, warn=True)
+            with naming("y"):
+                check_classification_targets(y)
+                y = column_or_1d(y, warn=True)
             for_estimator = self._route(fit_params)
             _check_classes(raw, y, for_estimator.get("sample_weight"))
             numbers = self._numbers(raw, self._noisy_columns(raw))
@@ -305,7 +306,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X = as_pandas(X)
         if hasattr(X, "iloc"):
             return check_table(self, X, reset=reset)
-        return validate_data(self, X, reset=reset, dtype="numeric")
+        with naming("X"):
+            return validate_data(self, X, reset=reset, dtype="numeric")
 
     def _noisy_columns(self, raw: Any) -> list[int]:
         if self.numeric_columns is not None:
@@ -331,9 +333,10 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             if "could not convert" not in str(error):
                 raise
             raise ValueError(
-                f"Columns that receive noise must hold numbers ({error}); leave them out of "
+                "Columns of X that receive noise must hold numbers "
+                f"({SHOWN_DATA.sub('', str(error))}); leave them out of "
                 f"numeric_columns={self.numeric_columns!r}."
-            ) from error
+            ) from None
 
     def _route(self, fit_params: dict) -> dict:
         if _routing_enabled():

@@ -15,6 +15,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
+from .._tables import SHOWN_DATA, naming
 from ..sensitive import (
     GroupEncoder,
     as_frame,
@@ -116,7 +117,8 @@ def prepare(
     are added to those known before.
     """
     raw, y = check_table(estimator, X, y, reset=not resume)
-    y, multi_label = _check_target(estimator, y)
+    with naming("y"):
+        y, multi_label = _check_target(estimator, y)
     if not resume:
         estimator._multi_label = multi_label
     elif multi_label != estimator._multi_label:
@@ -142,7 +144,10 @@ def prepare(
 
     weights = None
     if sample_weight is not None:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        with naming("sample_weight"):
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
     data = TrainingData(raw, X, y, weights, None, sensitive_features).without_zero_weights()
     encode = _encode_several if multi_label else _encode_labels
     data.y = encode(estimator, data.y, classes, resume)
@@ -182,13 +187,14 @@ def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
     """Check shape and column names of X as passed; its values are checked in :func:`prepare_X`."""
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
-    elif issparse(X):
-        X = X.tocsr()  # other formats have no rows to take
-    if len(X.shape) < 2:
-        check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
-    return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+    with naming("X"):
+        if not hasattr(X, "shape"):
+            X = np.asarray(X)
+        elif issparse(X):
+            X = X.tocsr()  # other formats have no rows to take
+        if len(X.shape) < 2:
+            check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
+        return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
 
 
 def kept_columns(estimator: Any, raw: Any) -> list[int] | None:
@@ -236,12 +242,13 @@ def prepare_X(estimator: Any, raw: Any, dtypes: list, fitted: bool = True) -> np
             )
     except ValueError as error:
         if "could not convert string" not in str(error):
-            raise
+            with naming("X"):
+                raise
         raise ValueError(
-            f"X must hold numbers ({error}). Encode text with a OneHotEncoder in a "
-            "ColumnTransformer; a sensitive column of text may stay in X if it is named in "
-            "sensitive_columns and drop_sensitive_columns=True."
-        ) from error
+            f"X must hold numbers ({SHOWN_DATA.sub('', str(error))}). Encode text with a "
+            "OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in X if it "
+            "is named in sensitive_columns and drop_sensitive_columns=True."
+        ) from None
     return X.toarray() if issparse(X) else X
 
 
