@@ -15,6 +15,7 @@ from sklearn.utils._indexing import _get_column_indices
 from ._tables import SHOWN, as_pandas, brief, column_names
 
 MAX_GROUPS = 50
+FEW = 10  # rows; the figures of a group with fewer are chance
 
 
 def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFrame:
@@ -157,6 +158,81 @@ def select_sensitive(X: Any, columns: Any) -> pd.DataFrame:
     positions = column_positions(X, columns)
     selected = _safe_indexing(X, positions, axis=1)
     return as_frame(selected.toarray() if hasattr(selected, "toarray") else selected)
+
+
+def warn_of_order(X: Any, stacklevel: int, **others: Any) -> None:
+    """Warn where rows are matched by position although an index says otherwise.
+
+    Parameters
+    ----------
+    X : array-like or DataFrame
+        The rows.
+    stacklevel : int
+        Of the warning.
+    **others : array-like, Series or DataFrame
+        What belongs to the rows, by the name of the argument.
+    """
+    index = getattr(X, "index", None)
+    if not isinstance(index, pd.Index):
+        return
+    permuted = [name for name, values in others.items() if _is_permuted(index, values)]
+    if permuted:
+        have = "have" if len(permuted) > 1 else "has"
+        warnings.warn(
+            f"{' and '.join(permuted)} {have} the index of X in another order: rows are matched by "
+            "position, not by index; .loc[X.index] is in the order of X.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _is_permuted(index: pd.Index, values: Any) -> bool:
+    other = getattr(values, "index", None)
+    if not isinstance(other, pd.Index) or len(other) != len(index) or other.equals(index):
+        return False
+    return len(other.symmetric_difference(index, sort=False)) == 0
+
+
+def warn_of_few(groups: np.ndarray, labels: Sequence[Hashable], stacklevel: int) -> None:
+    """Warn of groups with hardly any rows.
+
+    Parameters
+    ----------
+    groups : int64 ndarray of shape (n, n_attributes)
+        Codes of the groups.
+    labels : sequence
+        What they stand for.
+    stacklevel : int
+        Of the warning.
+    """
+    counts = np.bincount(groups[groups >= 0], minlength=len(labels))
+    few = np.flatnonzero((counts > 0) & (counts < FEW))
+    if len(few):
+        named = ", ".join(f"{labels[code]!r} ({counts[code]})" for code in few[:SHOWN])
+        more = f" and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
+        warnings.warn(
+            f"{len(few)} of {np.count_nonzero(counts)} groups of sensitive_features have fewer "
+            f"than {FEW} rows: {named}{more}. Differences between such groups are chance: merge "
+            "them, or make them missing; and look whether an encoder or a sampler before the "
+            "estimator made them.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def warn_of_fractions(frame: pd.DataFrame, stacklevel: int) -> None:
+    """Warn of columns with numbers that are not whole: an encoder or a scaler has made them."""
+    for position, name in enumerate(frame.columns):
+        values = pd.unique(frame.iloc[:, position].dropna())
+        broken = [v for v in values if isinstance(v, (float, np.floating)) and v % 1 != 0]
+        if broken:
+            warnings.warn(
+                f"sensitive_features: {_plain(name)!r} holds numbers that are not whole "
+                f"({len(broken)} of its {len(values)} values). Each is a group; pass the groups "
+                "as they were before a step encoded or scaled them, or bin numbers (pandas.cut).",
+                UserWarning,
+                stacklevel=stacklevel,
+            )
 
 
 @dataclass

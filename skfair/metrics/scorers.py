@@ -28,7 +28,15 @@ from .._estimators import (
 )
 from .._tables import as_pandas, label_array
 from ..labels import unfavorable_codes
-from ..sensitive import GroupEncoder, as_frame, group_name, select_sensitive
+from ..sensitive import (
+    FEW,
+    GroupEncoder,
+    as_frame,
+    group_name,
+    select_sensitive,
+    warn_of_fractions,
+    warn_of_order,
+)
 from ._directions import EXISTS, Peer, catalogue, unwrap
 from ._sklearn import Unscored, caller_locals
 from .burden import burden_gap
@@ -53,7 +61,6 @@ __all__ = [
 
 
 OF_LABELS = ("predict", "codes", "scores", "probabilities")
-FEW = 10  # members, below which the figure of a group is chance
 
 
 class FairnessScorer:
@@ -242,9 +249,9 @@ class FairnessScorer:
         n_samples = _num_samples(rows)
         if n_samples == 0:
             raise ValueError(f"The scorer {self.name!r} was given X without rows.")
-        _compare_index(rows, features)
+        warn_of_order(rows, 4, sensitive_features=features)
         frame = as_frame(features, n_samples)
-        _warn_of_fractions(frame)
+        warn_of_fractions(frame, 4)
         known = frame.notna().all(axis=1).to_numpy(copy=True)
         if sample_weight is not None:
             known &= as_weights(sample_weight, np.zeros(n_samples)).numpy() > 0
@@ -459,39 +466,6 @@ def _unpack(X: Any) -> tuple[Any, pd.DataFrame | None]:
             groups = groups.where(groups >= 0)
             return X, groups.astype("Int64")
     return X, None
-
-
-def _compare_index(rows: Any, features: Any) -> None:
-    """Warn where the groups' index has the labels of X's in another order."""
-    ours, theirs = getattr(rows, "index", None), getattr(features, "index", None)
-    if not (isinstance(ours, pd.Index) and isinstance(theirs, pd.Index)):
-        return
-    if (
-        len(ours) == len(theirs)
-        and not ours.equals(theirs)
-        and ours.sort_values().equals(theirs.sort_values())
-    ):
-        warnings.warn(
-            "sensitive_features has the index of X in another order: rows are matched by position, "
-            "not by index. sensitive_features.loc[X.index] is in the order of X.",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-def _warn_of_fractions(frame: pd.DataFrame) -> None:
-    """Warn of columns that an encoder has turned into numbers."""
-    for name, column in frame.items():
-        if not pd.api.types.is_float_dtype(column.dtype):
-            continue
-        values = column.dropna().to_numpy(dtype=float)
-        if (values % 1 != 0).any():
-            warnings.warn(
-                f"sensitive_features: {name!r} holds numbers that are not whole. Every number is a "
-                "group; pass the groups as they were before a step encoded or scaled them.",
-                UserWarning,
-                stacklevel=4,
-            )
 
 
 # name of the metric -> (function, sign, response, needs groups)

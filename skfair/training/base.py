@@ -254,7 +254,7 @@ default=None
         """
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
-            data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume, resume)
+            data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume, True)
             self._train(data, 1, resume, averaging=0.0, keep_state=True, by_group=False)
         return self
 

@@ -14,7 +14,15 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
-from ..sensitive import GroupEncoder, as_frame, column_positions, select_sensitive
+from ..sensitive import (
+    GroupEncoder,
+    as_frame,
+    column_positions,
+    select_sensitive,
+    warn_of_few,
+    warn_of_fractions,
+    warn_of_order,
+)
 
 
 @dataclass(frozen=True)
@@ -96,14 +104,16 @@ def prepare(
     sample_weight: Any,
     classes: Any,
     resume: bool,
-    keep_groups: bool,
+    partial: bool,
 ) -> TrainingData:
     """Check training data and set what ``estimator`` learns from them alone.
 
     That is ``n_features_in_``, ``feature_names_in_``, ``classes_`` and ``groups_``; with
-    ``resume`` they are kept, and the data must agree with them. With ``keep_groups`` new groups
-    are added to those known before.
+    ``resume`` they are kept, and the data must agree with them. Are the rows only ``partial``, new
+    groups are added to those known before.
     """
+    keep_groups = partial and resume
+    warn_of_order(X, 4, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
     raw, y = check_table(estimator, X, y, reset=not resume)
     y, multi_label = _check_target(estimator, y)
     if not resume:
@@ -154,6 +164,9 @@ def prepare(
                 "what hardly counts a weight of 0, which leaves it out."
             )
     data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
+    if data.groups is not None and not partial:
+        warn_of_few(data.groups, estimator.groups_, stacklevel=4)
+        warn_of_fractions(data.sensitive_features, stacklevel=4)
     _count_groups(estimator, data, keep_groups)
     return data
 
