@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch.callbacks import Callback
 
 from ._random import own_generator
+from ._tensors import takes_tensors
 from .labels import flip_labels
 from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms
@@ -63,6 +64,7 @@ def _delegated(method: str) -> Callable:
             return True
         return hasattr(getattr(classifier, "estimator_", classifier.estimator), method)
 
+    @takes_tensors
     @wraps(of_network)
     def answer(self: LabelFlipClassifier, X: Any) -> np.ndarray:
         if _own_network(self):
@@ -267,6 +269,7 @@ class LabelFlipClassifier(NeuralClassifier):
 
     # -- any estimator ------------------------------------------------------------------------
 
+    @takes_tensors
     @wraps(NeuralClassifier.fit)
     def fit(
         self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None

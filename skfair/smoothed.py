@@ -31,6 +31,7 @@ from sklearn.utils.validation import (
 
 from ._random import own_generator
 from ._tables import as_pandas
+from ._tensors import takes_tensors
 from ._torch_state import plain_torch
 from .sensitive import column_positions
 from .smoothing import WeightedMetric
@@ -235,6 +236,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # -- fitting ------------------------------------------------------------------------------
 
+    @takes_tensors
     def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
         """Fit the estimator, and fix metric and noise.
 
@@ -401,6 +403,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # -- answers ------------------------------------------------------------------------------
 
+    @takes_tensors
     def predict_proba(self, X: Any) -> np.ndarray:
         """Share of each class among the decisions on noisy copies of a person.
 
@@ -422,6 +425,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         counts, used = self._votes(raw)
         return counts / used[:, np.newaxis]
 
+    @takes_tensors
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of :meth:`predict_proba`.
 
@@ -438,6 +442,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
+    @takes_tensors
     def predict(self, X: Any) -> np.ndarray:
         """Class with the most votes.
 
@@ -510,6 +515,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # -- certificates -------------------------------------------------------------------------
 
+    @takes_tensors
     def fairness_bound(self, X1: Any, X2: Any) -> np.ndarray:
         """Largest possible difference between the outcomes of each pair of people.
 
@@ -534,6 +540,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         shift = self.metric_.shift(first, second) / self._noise.scale
         return largest_difference(self._noise.noise, distance, shift)
 
+    @takes_tensors
     def certified_interval(self, X: Any, distance: Any) -> tuple[np.ndarray, np.ndarray]:
         """Least and greatest share of a class among all people within a distance.
 
@@ -564,6 +571,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         high = reachable(self._noise.noise, high, distance[:, np.newaxis], score)[1]
         return (low[:, 1], high[:, 1]) if low.shape[1] == 2 else (low, high)
 
+    @takes_tensors
     def certified_radius(self, X: Any) -> np.ndarray:
         """Distance within which nobody gets another decision than this person.
 

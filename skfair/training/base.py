@@ -19,6 +19,7 @@ from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
 from .._random import own_generator
+from .._tensors import takes_tensors
 from ..objectives import Comparison, Objective
 from ._docs import fill_docstring, merge_signatures
 from .assemble import DTYPES, OPTIMIZERS, describe_architecture, load_net, make_net, sources
@@ -31,6 +32,7 @@ from .predictions import NetworkPredictions
 from .prepare import Targets, TrainingData, prepare, split_off
 from .sampling import SAMPLINGS
 
+IN_NET = "net_params__"
 LARGEST = 2**53  # whole number that a float tells from the next
 
 
@@ -191,6 +193,7 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
 
     # -- fitting ------------------------------------------------------------------------------
 
+    @takes_tensors
     def fit(
         self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None
     ) -> Self:
@@ -229,6 +232,7 @@ default=None
             self._train(data, self.max_epochs, resume, self.averaging, keep_state, by_group=True)
         return self
 
+    @takes_tensors
     def partial_fit(
         self,
         X: Any,
@@ -341,6 +345,47 @@ default=None
         )
 
     # -- scikit-learn's protocols -------------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters of the estimator.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the entries of ``net_params`` too, as ``net_params__<entry>``.
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
+        params = super().get_params(deep=deep)
+        if deep and isinstance(self.net_params, dict):
+            params |= {f"{IN_NET}{name}": value for name, value in self.net_params.items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, and entries of ``net_params``.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; ``net_params__optimizer__betas=(0.5, 0.9)`` sets one entry of
+            ``net_params`` and leaves the others, so that a search can go through its values.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        entries = {name: params.pop(name) for name in list(params) if name.startswith(IN_NET)}
+        super().set_params(**params)
+        if entries:
+            if not isinstance(self.net_params, (dict, type(None))):
+                raise TypeError(f"net_params must be a dict or None, got {self.net_params!r}.")
+            added = {name.removeprefix(IN_NET): value for name, value in entries.items()}
+            self.net_params = (self.net_params or {}) | added  # the user's dict stays as it is
+        return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
