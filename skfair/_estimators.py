@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
@@ -19,6 +20,7 @@ from .labels import codes_of, unfavorable_codes
 TIE = 1e-6  # what rounding does to a decision value on the boundary
 EPS = np.finfo(np.float64).eps
 RESPONSES = ("decision_function", "predict_proba")
+THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
 NETS = (NeuralNetClassifier.predict, NeuralNetBinaryClassifier.predict)
 
 
@@ -161,7 +163,7 @@ def _known_threshold(estimator: Any) -> Threshold | None:
         estimator = inside
     if isinstance(estimator, NeuralNetBinaryClassifier):
         return Threshold("predict_proba", estimator.threshold, None)
-    if not isinstance(estimator, (FixedThresholdClassifier, TunedThresholdClassifierCV)):
+    if not isinstance(estimator, THRESHOLDS):
         return None
     response = estimator.response_method
     if response == "auto":
@@ -177,6 +179,8 @@ def _known_threshold(estimator: Any) -> Threshold | None:
 
 def _last(estimator: Any) -> Any:
     """What decides inside a search or pipeline."""
+    if isinstance(estimator, FrozenEstimator):
+        return estimator.estimator
     if hasattr(estimator, "best_estimator_"):
         return estimator.best_estimator_
     return estimator.steps[-1][1] if hasattr(estimator, "steps") else None

@@ -161,7 +161,9 @@ class DRAlignClassifier(NeuralClassifier):
             absent = np.flatnonzero(np.bincount(cells, minlength=n_cells) == 0)
             if len(absent):
                 group, label = divmod(int(absent[0]), n_labels)
-                of_label = f" with label {self.classes_[label]!r}" if self._by_label() else ""
+                of_label = (
+                    f" with label {self.classes_.tolist()[label]!r}" if self._by_label() else ""
+                )
                 raise ValueError(
                     f"The training data have no rows of group {self.groups_[group]!r}{of_label}, "
                     f"which criterion={self.criterion!r} needs in every batch."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 
 from ._tables import SHOWN, as_pandas, brief, column_names
+from ._warnings import warn
 
 MAX_GROUPS = 50
 FEW = 10  # rows; the figures of a group with fewer are chance
@@ -160,15 +160,13 @@ def select_sensitive(X: Any, columns: Any) -> pd.DataFrame:
     return as_frame(selected.toarray() if hasattr(selected, "toarray") else selected)
 
 
-def warn_of_order(X: Any, stacklevel: int, **others: Any) -> None:
+def warn_of_order(X: Any, **others: Any) -> None:
     """Warn where rows are matched by position although an index says otherwise.
 
     Parameters
     ----------
     X : array-like or DataFrame
         The rows.
-    stacklevel : int
-        Of the warning.
     **others : array-like, Series or DataFrame
         What belongs to the rows, by the name of the argument.
     """
@@ -178,11 +176,9 @@ def warn_of_order(X: Any, stacklevel: int, **others: Any) -> None:
     permuted = [name for name, values in others.items() if _is_permuted(index, values)]
     if permuted:
         have = "have" if len(permuted) > 1 else "has"
-        warnings.warn(
+        warn(
             f"{' and '.join(permuted)} {have} the index of X in another order: rows are matched by "
             "position, not by index; .loc[X.index] is in the order of X.",
-            UserWarning,
-            stacklevel=stacklevel,
         )
 
 
@@ -193,7 +189,7 @@ def _is_permuted(index: pd.Index, values: Any) -> bool:
     return len(other.symmetric_difference(index, sort=False)) == 0
 
 
-def warn_of_few(groups: np.ndarray, labels: Sequence[Hashable], stacklevel: int) -> None:
+def warn_of_few(groups: np.ndarray, labels: Sequence[Hashable]) -> None:
     """Warn of groups with hardly any rows.
 
     Parameters
@@ -202,36 +198,30 @@ def warn_of_few(groups: np.ndarray, labels: Sequence[Hashable], stacklevel: int)
         Codes of the groups.
     labels : sequence
         What they stand for.
-    stacklevel : int
-        Of the warning.
     """
     counts = np.bincount(groups[groups >= 0], minlength=len(labels))
     few = np.flatnonzero((counts > 0) & (counts < FEW))
     if len(few):
         named = ", ".join(f"{labels[code]!r} ({counts[code]})" for code in few[:SHOWN])
         more = f" and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
-        warnings.warn(
+        warn(
             f"{len(few)} of {np.count_nonzero(counts)} groups of sensitive_features have fewer "
             f"than {FEW} rows: {named}{more}. Differences between such groups are chance: merge "
             "them, or make them missing; and look whether an encoder or a sampler before the "
             "estimator made them.",
-            UserWarning,
-            stacklevel=stacklevel,
         )
 
 
-def warn_of_fractions(frame: pd.DataFrame, stacklevel: int) -> None:
+def warn_of_fractions(frame: pd.DataFrame) -> None:
     """Warn of columns with numbers that are not whole: an encoder or a scaler has made them."""
     for position, name in enumerate(frame.columns):
         values = pd.unique(frame.iloc[:, position].dropna())
         broken = [v for v in values if isinstance(v, (float, np.floating)) and v % 1 != 0]
         if broken:
-            warnings.warn(
-                f"sensitive_features: {_plain(name)!r} holds numbers that are not whole "
-                f"({len(broken)} of its {len(values)} values). Each is a group; pass the groups "
-                "as they were before a step encoded or scaled them, or bin numbers (pandas.cut).",
-                UserWarning,
-                stacklevel=stacklevel,
+            warn(
+                f"sensitive_features: {_plain(name)!r} holds {len(broken)} numbers that are not "
+                "whole, and each is a group. Pass the groups as they were before a step encoded or "
+                "scaled them, or bin numbers (pandas.cut).",
             )
 
 
@@ -291,11 +281,9 @@ class GroupEncoder:
             what = (
                 "the terms of what they lack" if self.attributes == "sum" else "the fairness term"
             )
-            warnings.warn(
+            warn(
                 f"sensitive_features is missing in {missing.sum()} of {len(frame)} rows: they are "
                 f"left out of {what}.",
-                UserWarning,
-                stacklevel=2,
             )
         if self.attributes == "sum":
             if not frame.columns.is_unique:

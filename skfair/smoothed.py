@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -33,6 +32,7 @@ from ._random import own_generator
 from ._tables import as_pandas
 from ._tensors import takes_tensors
 from ._torch_state import plain_torch
+from ._warnings import warn
 from .sensitive import column_positions
 from .smoothing import WeightedMetric
 from .smoothing._tables import numeric_columns
@@ -292,13 +292,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             self._check_device()
             self.n_samples_ = self._number_of_draws()
             if len(self.classes_) > 2 and self.noise == "gaussian":
-                warnings.warn(
+                warn(
                     f"The paper proves Gaussian smoothing for two classes; here are "
                     f"{len(self.classes_)}. What holds all the same: fairness_bound, the certified "
                     "interval of each class, and the certified radius (of the class against all "
                     "others together). Not proved: that no smaller metric would do.",
-                    UserWarning,
-                    stacklevel=2,
                 )
         return self
 

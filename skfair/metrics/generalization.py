@@ -204,8 +204,8 @@ def read_split(name: Hashable, data: Any, sensitive_columns: Any) -> _Split:
     X = X if hasattr(X, "shape") else np.asarray(X)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     split = _Split(X, y, as_frame(sensitive), weight)
-    if pd.isna(y).any():
-        raise ValueError(f"y of splits[{name!r}] has missing labels.")
+    if pd.isna(y).any() or not all(isinstance(label, Hashable) for label in y.ravel().tolist()):
+        raise ValueError(f"y of splits[{name!r}] has missing labels, or objects that are none.")
     if any(np.ndim(value) == 0 for value in (X, y)):
         raise ValueError(f"splits[{name!r}] must have a row for every sample, in X and in y.")
     n_samples = _num_samples(X)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from inspect import isclass
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -104,7 +105,8 @@ def individual_fairness_violation(
     >>> bool(0.95 * slope < found.largest <= slope)
     True
     """
-    check_classifier(estimator)
+    if isclass(estimator) or not hasattr(estimator, "predict_proba"):
+        check_classifier(estimator)
     X = as_table(X)
     if not isinstance(X, pd.DataFrame):
         X = numbers(X, dtype="numeric")

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from .._estimators import take_apart
+from .._estimators import THRESHOLDS, take_apart
 from .._random import own_generator
 from .._tables import check_weights, label_array, numbers
 from ..labels import codes_of
@@ -279,8 +279,11 @@ def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
     """The network's estimator inside searches and pipelines, and the data that arrive there."""
     if hasattr(estimator, "fit") and hasattr(estimator, "predict"):
         estimator, before = take_apart(estimator)
+        X = X if before is None else before.transform(X)
+        if isinstance(estimator, THRESHOLDS):
+            return _unwrap(estimator.estimator_, X)
         if hasattr(estimator, "module_"):
-            return estimator, X if before is None else before.transform(X)
+            return estimator, X
     raise TypeError(
         f"A {type(estimator).__name__} has no parameters to score; that takes a neural network: a "
         "classifier of skfair or skorch, or a pipeline or search that ends in one."

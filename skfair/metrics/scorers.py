@@ -172,8 +172,7 @@ class FairnessScorer:
                 return float("nan")
         weights = {} if sample_weight is None else {"sample_weight": as_pandas(sample_weight)}
         if self.response in OF_LABELS:
-            told = unfavorable_of(estimator, self.kwargs.get("unfavorable"))
-            classes = np.asarray(estimator.classes_)
+            told, classes = self._told(estimator), np.asarray(estimator.classes_)
             values = self._predicted(estimator, X, classes, told)
             return self._of_labels(y, values, classes, told, groups, **weights)
         kwargs = self.kwargs | weights | ({} if groups is None else {"sensitive_features": groups})
@@ -249,9 +248,9 @@ class FairnessScorer:
         n_samples = _num_samples(rows)
         if n_samples == 0:
             raise ValueError(f"The scorer {self.name!r} was given X without rows.")
-        warn_of_order(rows, 4, sensitive_features=features)
+        warn_of_order(rows, sensitive_features=features)
         frame = as_frame(features, n_samples)
-        warn_of_fractions(frame, 4)
+        warn_of_fractions(frame)
         known = frame.notna().all(axis=1).to_numpy(copy=True)
         if sample_weight is not None:
             known &= as_weights(sample_weight, np.zeros(n_samples)).numpy() > 0
@@ -277,6 +276,12 @@ class FairnessScorer:
                 stacklevel=3,
             )
         return frame
+
+    def _told(self, estimator: Any) -> Any:
+        """The unfavorable classes; a metric that is given labels as they are has its own names."""
+        if self.response == "predict":
+            return None
+        return unfavorable_of(estimator, self.kwargs.get("unfavorable"))
 
     def _predicted(self, estimator: Any, X: Any, classes: np.ndarray, told: Any) -> np.ndarray:
         """What a metric of labels is given as predictions."""
@@ -311,7 +316,9 @@ class FairnessScorer:
             raise ValueError(
                 f"y must have one label per row of X: got {len(y)} for {len(y_pred)} rows."
             )
-        kwargs = {name: value for name, value in self.kwargs.items() if name != "unfavorable"}
+        kwargs = dict(self.kwargs)
+        if self.response != "predict":
+            kwargs.pop("unfavorable", None)
         rows = frame.notna().all(axis=1).to_numpy(copy=True)
         if sample_weight is not None:
             weights = as_weights(sample_weight, y).numpy()
@@ -387,8 +394,7 @@ class FairnessScorer:
         asking = caller_locals("_score", "sklearn.metrics._scorer") or {}
         X, estimator = asking.get("X", y_true), asking.get("estimator")
         classes = np.unique(np.asarray(y_true) if estimator is None else estimator.classes_)
-        told = self.kwargs.get("unfavorable")
-        told = told if estimator is None else unfavorable_of(estimator, told)
+        told = self.kwargs.get("unfavorable") if estimator is None else self._told(estimator)
         if sensitive_features is None:
             sensitive_features = self._groups_of(X, None)
         if sensitive_features is None:

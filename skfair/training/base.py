@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from skorch.helper import predefined_split
 
 from .._random import own_generator
 from .._tensors import takes_tensors
+from .._warnings import warn
 from ..objectives import Comparison, Objective
 from ._docs import fill_docstring, merge_signatures
 from .assemble import DTYPES, OPTIMIZERS, describe_architecture, load_net, make_net, sources
@@ -274,11 +274,9 @@ default=None
         if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
             left = "labels alone are balanced" if by_label else "a plain network is trained"
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} got neither sensitive_features nor sensitive_columns: no "
                 f"fairness term applies, and {left}.",
-                UserWarning,
-                stacklevel=3,
             )
         device = resolve_device(self.device)
         rng = own_generator(self.random_state)
@@ -441,7 +439,7 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
             generator.set_state(position)
         if isinstance(error, KeyboardInterrupt) and not hasattr(error, "__notes__"):
             error.add_note("fit was interrupted; the estimator is as it was before.")
-            warnings.warn(error.__notes__[0], FitInterruptedWarning, stacklevel=4)
+            warn(error.__notes__[0], FitInterruptedWarning)
         raise
 
 

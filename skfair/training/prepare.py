@@ -113,7 +113,7 @@ def prepare(
     groups are added to those known before.
     """
     keep_groups = partial and resume
-    warn_of_order(X, 4, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
+    warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
     raw, y = check_table(estimator, X, y, reset=not resume)
     y, multi_label = _check_target(estimator, y)
     if not resume:
@@ -165,8 +165,8 @@ def prepare(
             )
     data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
     if data.groups is not None and not partial:
-        warn_of_few(data.groups, estimator.groups_, stacklevel=4)
-        warn_of_fractions(data.sensitive_features, stacklevel=4)
+        warn_of_few(data.groups, estimator.groups_)
+        warn_of_fractions(data.sensitive_features)
     _count_groups(estimator, data, keep_groups)
     return data
 

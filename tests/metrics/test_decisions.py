@@ -11,6 +11,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     FixedThresholdClassifier,
@@ -32,6 +33,7 @@ from skfair.metrics import (
     get_scorer,
     make_fairness_scorer,
     neg_recourse_gap_scorer,
+    parity_score,
     recourse_gap,
     robustness_index,
 )
@@ -86,6 +88,18 @@ class TestThresholds:
         off_boundary = np.abs(ours) > 1e-9
         assert np.array_equal((ours > 0)[off_boundary], (model.predict(X) == 1)[off_boundary])
         assert (ours > plain + 1).all()
+
+    def test_frozen_classifiers_and_networks_behind_thresholds_are_looked_into(self, data):
+        X, y, group = data
+        net = PenaltyClassifier(hidden_layer_sizes=(3,), max_epochs=2, random_state=0)
+        net.fit(X, y, sensitive_features=group)
+        model = FixedThresholdClassifier(FrozenEstimator(net), threshold=0.7).fit(X, y)
+        expected = net.decision_function(X) - log_odds(0.7)
+        np.testing.assert_allclose(decision_values(FrozenEstimator(model), X), expected, atol=1e-9)
+        scores = [
+            parity_score(m, X, y, sensitive_features=group, method="taylor") for m in (net, model)
+        ]
+        assert scores[0] == scores[1] > 0
 
     def test_where_everybody_is_accepted_nobody_has_a_distance(self, data):
         X, y, group = data

@@ -112,7 +112,7 @@ def test_what_a_target_encoder_leaves_is_noticed(biased):
     n_values = len(np.unique(encoded))
     assert n_values > 2
     (message,) = fit(np.column_stack([X, encoded]), y, None, sensitive_columns=[6])
-    assert f"numbers that are not whole ({n_values} of its {n_values} values)" in message
+    assert f"holds {n_values} numbers that are not whole" in message
     frame = pd.DataFrame(X).add_prefix("x").assign(sex=encoded)
     (message,) = fit(frame, y, None, sensitive_columns="sex")
     assert message.startswith("sensitive_features: 'sex' holds")
@@ -165,3 +165,21 @@ def test_labels_that_occur_twice_are_compared_too(biased):
     frame = pd.DataFrame(X, index=index)
     assert fit(frame, y, pd.Series(group, index=index)) == []
     assert len(fit(frame, y, pd.Series(group, index=index[::-1]))) == 1
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        FaiRNClassifier(**QUICK),
+        LabelFlipClassifier(**QUICK),
+        LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
+        SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=5, random_state=0),
+    ],
+    ids=str,
+)
+def test_warnings_point_at_the_line_that_called(rare, estimator):
+    X, y, group = rare
+    with pytest.warns(UserWarning) as caught:
+        estimator.fit(X, y, sensitive_features=group)
+        estimator.fit(X, y)
+    assert {warning.filename for warning in caught} == {__file__}
