@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +20,10 @@ from ..sensitive import (
     as_frame,
     column_positions,
     select_sensitive,
+    warn_of_few,
     warn_of_fractions,
     warn_of_order,
 )
-
-FEW_ROWS = 10  # of a group, of which something can be learnt
-NAMED = 5  # groups in a warning
 
 
 @dataclass(frozen=True)
@@ -108,14 +105,16 @@ def prepare(
     sample_weight: Any,
     classes: Any,
     resume: bool,
-    keep_groups: bool,
+    partial: bool,
 ) -> TrainingData:
     """Check training data and set what ``estimator`` learns from them alone.
 
     That is ``n_features_in_``, ``feature_names_in_``, ``classes_`` and ``groups_``; with
-    ``resume`` they are kept, and the data must agree with them. With ``keep_groups`` new groups
-    are added to those known before.
+    ``resume`` they are kept, and the data must agree with them. Are the rows only ``partial``, new
+    groups are added to those known before.
     """
+    keep_groups = partial and resume
+    warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
     raw, y = check_table(estimator, X, y, reset=not resume)
     with naming("y"):
         y, multi_label = _check_target(estimator, y)
@@ -138,9 +137,7 @@ def prepare(
         raise ValueError(f"X and y must have the same length, got {n_samples} and {len(y)}.")
 
     if sensitive_features is not None:
-        warn_of_order(raw, sensitive_features)
         sensitive_features = as_frame(sensitive_features, n_samples)
-        warn_of_fractions(sensitive_features)
 
     weights = None
     if sample_weight is not None:
@@ -172,7 +169,9 @@ def prepare(
                 "what hardly counts a weight of 0, which leaves it out."
             )
     data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
-    _warn_of_few(estimator, data.groups)
+    if data.groups is not None and not partial:
+        warn_of_few(data.groups, estimator.groups_)
+        warn_of_fractions(data.sensitive_features)
     _count_groups(estimator, data, keep_groups)
     return data
 
@@ -343,24 +342,6 @@ def _encode_groups(
         estimator._kind_of_groups = kind
     estimator.groups_, estimator._attribute_of = encoder.labels, encoder.attribute_of
     return groups
-
-
-def _warn_of_few(estimator: Any, groups: np.ndarray | None) -> None:
-    """Name groups of so few rows that what is learnt of them is chance."""
-    if groups is None:
-        return
-    counts = np.bincount(groups[groups >= 0], minlength=len(estimator.groups_))
-    few = np.flatnonzero((counts > 0) & (counts < FEW_ROWS))
-    if len(few):
-        named = ", ".join(f"{estimator.groups_[g]!r} ({counts[g]})" for g in few[:NAMED])
-        more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
-        warnings.warn(
-            f"Groups with fewer than {FEW_ROWS} rows: {named}{more}. Their means are chance; merge "
-            "them with others, or leave them missing. If there should be no such groups, look at "
-            "what an encoder or oversampling before this step has made of the sensitive features.",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def _count_groups(estimator: Any, data: TrainingData, keep: bool) -> None:
