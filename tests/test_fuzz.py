@@ -145,7 +145,10 @@ def settle(n, slow):
     )
 
 
-SPEED = [pytest.param(False, id="quick"), pytest.param(True, id="many", marks=pytest.mark.slow)]
+SPEED = [
+    pytest.param(False, id="quick"),
+    pytest.param(True, id="many", marks=[pytest.mark.slow, pytest.mark.many]),
+]
 
 
 def fitted(name):
