@@ -17,6 +17,7 @@ from .columns import (
     column_of,
     holds_integers,
     holds_numbers,
+    is_hashable,
     is_zero_one,
     kind_of,
     levels_of,
@@ -72,6 +73,7 @@ class Profiles:
         self.numbers = [column for column in actionable if column not in in_blocks]
         self.categories = [block for block in blocks if set(block) <= set(actionable)]
         self._check_numbers()
+        self._check_categories()
         self.levels = [levels_of(X, reference, block) for block in self.categories]
         self.sizes = [len(level) for level in self.levels]
         self.starts = len(self.numbers) + np.cumsum([0, *self.sizes])[:-1].astype(int)
@@ -84,7 +86,10 @@ class Profiles:
         if integer is not None:
             named = self._positions(integer, "integer")
             if unsuited := sorted(set(named) & in_blocks):
-                raise ValueError(f"integer: columns {self._names(unsuited)} hold categories.")
+                raise ValueError(
+                    f"integer: columns {self._names(unsuited)} hold categories; leave them out, or "
+                    "say in categorical which columns are categories."
+                )
             whole = [column in named for column in self.numbers]
         self.whole = np.array(whole, dtype=bool)
         self.scale = scales_of(self.reference[:, : len(self.numbers)])
@@ -139,7 +144,11 @@ class Profiles:
             array[where] = entries[where]
         else:
             array = table.iloc[:, column].array.copy()
-            array[where] = pd.array(entries[where], dtype=kind)
+            if isinstance(kind, pd.SparseDtype):  # entries cannot be set
+                array = array.to_dense()
+                array[where] = entries[where]
+            else:
+                array[where] = pd.array(entries[where], dtype=kind)
         table.isetitem(column, pd.Series(array, index=table.index, dtype=kind, copy=False))
 
     def features(self, values: np.ndarray) -> np.ndarray:
@@ -272,6 +281,15 @@ class Profiles:
                         f"Column {self._names([column])[0]!r} of {name} does not hold numbers "
                         f"({type(error).__name__}): name it in categorical."
                     ) from error
+
+    def _check_categories(self) -> None:
+        for block in self.categories:
+            for column in block:
+                if not is_hashable(self.tables, column):
+                    raise ValueError(
+                        f"Column {self._names([column])[0]!r} holds neither numbers nor "
+                        "categories: leave it out of actionable."
+                    )
 
     def _kind_of_array(self) -> np.dtype:
         """The dtype of answers to an array: its own, where that can hold them."""

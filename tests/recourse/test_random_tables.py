@@ -12,7 +12,7 @@ from skfair.recourse import counterfactuals
 NUMBERS = ["float64", "float32", "float16", "int64", "uint8", "int8", "Int16", "UInt8", "holes"]
 NUMBERS += ["Float64", "objects"]
 WORDS = ["text", "objects of text", "ordered", "category", "bool", "boolean", "truth objects"]
-DUMMIES = ["bool", "int64", "uint8", "boolean", "float32", "object"]
+DUMMIES = ["bool", "int64", "uint8", "boolean", "float32", "object", "Sparse[int64]"]
 
 
 def worth(value):
@@ -192,7 +192,7 @@ BAD = {
     "sensitive_columns": [["nobody"], 3.5],
     "reference": [np.zeros((3, 2)), np.zeros(3), pd.DataFrame(), "people", 5],
     "unfavorable": ["nobody", [0, 1], []],
-    "distance": ["l3", 5],
+    "distance": ["l3", 5, lambda before, after: ["far"] * len(before)],
     "method": ["exact", None],
     "max_iter": [0, 1.5, "many"],
     "random_state": ["seed", -1],
