@@ -74,9 +74,10 @@ def counterfactuals(
     actionable : str, int, list, slice or callable, default=None
         Columns of X that may change; ``None`` are all but the sensitive ones.
     bounds : dict, "observed" or None, default=None
-        ``{column: (lowest, highest)}``, ``None`` for an open end; or the range in `reference`. Who
-        is outside already may stay there, or come nearer. Numbers without bounds may go anywhere
-        within what the type of their column can hold.
+        ``{column: (lowest, highest)}`` of numbers and ordered pandas categories, ``None`` for an
+        open end; or the range of numbers in `reference`. Who is outside already may stay there, or
+        come nearer. Numbers without bounds may go anywhere within what the type of their column can
+        hold.
     categorical : list, default=None
         Columns that hold categories; a list within the list stands for the 0/1 columns of one
         category (one-hot), of which at most one is 1 in every row. Where somebody in X or

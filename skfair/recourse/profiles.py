@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_integer_dtype, is_object_dtype
 
+from .._tables import brief
 from ..sensitive import column_positions
 from .columns import (
     category_blocks,
@@ -102,6 +103,7 @@ class Profiles:
         )
         self.lower, self.upper = self._limits(bounds)
         self.allowed = self._allowed()
+        self._keep_between(bounds)
         self._apply(monotone)
 
     # -- tables and arrays --------------------------------------------------------------------
@@ -225,8 +227,10 @@ class Profiles:
             high = np.array([np.nanmax(c, initial=-np.inf) for c in known.T])
         elif bounds is not None:
             for name, limits in _items(bounds, "bounds"):
-                for column in self._numbers_named(name, "bounds"):
-                    low[column], high[column] = _pair(name, limits)
+                for column in self._bounded(name):
+                    if column in self.numbers:
+                        j = self.numbers.index(column)
+                        low[j], high[j] = _pair(name, limits)
         low, high = np.maximum(low, self.held[0]), np.minimum(high, self.held[1])
         for j in range(p):
             low[j], high[j] = within(low[j], high[j], self._kind_of_number(j))
@@ -244,6 +248,24 @@ class Profiles:
             allowed.append(may)
         return np.concatenate(allowed, axis=1)
 
+    def _keep_between(self, bounds: Any) -> None:
+        """Bounds of ordered categories; who is outside may stay there, or come nearer."""
+        for name, limits in bounds.items() if isinstance(bounds, Mapping) else ():
+            for column in self._bounded(name):
+                if [column] not in self.categories:
+                    continue
+                j, kind = self.categories.index([column]), kind_of(self.X, column)
+                low, high = _ranks(name, limits, kind.categories)
+                rank = kind.categories.get_indexer(self.levels[j][:, 0])  # -1: missing
+                own = rank[self.own[:, [len(self.numbers) + j]].astype(int)]
+                lower = np.where(own < 0, low, np.minimum(low, own))
+                within_ = (rank >= lower) & (rank <= np.maximum(high, own)) | (rank == own)
+                self._part_of_allowed(j)[:] &= within_
+
+    def _part_of_allowed(self, category: int) -> np.ndarray:
+        start = self.starts[category] - len(self.numbers)
+        return self.allowed[:, start : start + self.sizes[category]]
+
     def _apply(self, monotone: Any) -> None:
         p = len(self.numbers)
         for name, direction in _items({} if monotone is None else monotone, "monotone"):
@@ -259,9 +281,8 @@ class Profiles:
                     limit[:, j] = self.own[:, j]
                 elif [column] in self.categories and self._is_ordered(column):
                     j = self.categories.index([column])
-                    start = self.starts[j] - p
                     codes, own = np.arange(self.sizes[j]), self.own[:, [p + j]]
-                    self.allowed[:, start : start + self.sizes[j]] &= (codes - own) * sign >= 0
+                    self._part_of_allowed(j)[:] &= (codes - own) * sign >= 0
                 elif any(column in block for block in self.categories):
                     raise ValueError(
                         f"monotone[{name!r}]: the column holds categories without an order; make "
@@ -348,14 +369,18 @@ class Profiles:
         empty = isinstance(columns, (list, tuple, np.ndarray, pd.Index)) and not len(columns)
         return [] if empty else column_positions(self.X, columns, parameter)
 
-    def _numbers_named(self, name: Any, parameter: str) -> list[int]:
-        positions = self._positions([name], parameter)
-        if any(p in block for block in self.categories for p in positions):
-            raise ValueError(
-                f"{parameter}[{name!r}]: the column holds categories, not numbers; leave it out, "
-                "or say in categorical which columns are categories."
-            )
-        return [self.numbers.index(p) for p in positions if p in self.numbers]
+    def _bounded(self, name: Any) -> list[int]:
+        """Columns of numbers, or of ordered pandas categories, that have bounds."""
+        positions = self._positions([name], "bounds")
+        for column in positions:
+            ordered = getattr(kind_of(self.X, column), "ordered", False)
+            if not ordered and any(column in block for block in self.categories):
+                raise ValueError(
+                    f"bounds[{name!r}]: the column holds categories without an order, not numbers; "
+                    "leave it out, make it an ordered pandas.Categorical, or say in categorical "
+                    "which columns are categories."
+                )
+        return positions
 
 
 def _items(mapping: Any, parameter: str) -> Any:
@@ -374,6 +399,27 @@ def _pair(name: Hashable, limits: Any) -> tuple[float, float]:
     if not low <= high:
         raise ValueError(f"bounds[{name!r}] must be (lowest, highest), got {limits!r}.")
     return low, high
+
+
+def _ranks(name: Hashable, limits: Any, categories: pd.Index) -> tuple[int, int]:
+    """Positions among ordered categories of the lowest and the highest."""
+    try:
+        low, high = limits
+        ranks = (
+            0 if low is None else categories.get_loc(low),
+            len(categories) - 1 if high is None else categories.get_loc(high),
+        )
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"bounds[{name!r}] must be (lowest, highest) of the column's ordered categories, got "
+            f"{brief(limits)}."
+        ) from error
+    if ranks[0] > ranks[1]:
+        raise ValueError(
+            f"bounds[{name!r}] must be (lowest, highest) in the order of the column's categories, "
+            f"got {brief(limits)}."
+        )
+    return ranks
 
 
 def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:

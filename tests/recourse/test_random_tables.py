@@ -119,6 +119,10 @@ def cases(draw):
         and container == "frame"
     ]
     ways = {name: ["increase", "decrease"][rng.integers(2)] for name in numbers[-1:] + ordered}
+    if ordered and draw(st.booleans()):
+        between = sorted(rng.choice(3, 2).tolist())
+        levels = [["a", "bb", "ccc"][k] for k in between]
+        arguments["bounds"] = arguments.get("bounds", {}) | {ordered[0]: tuple(levels)}
     if draw(st.booleans()):
         arguments["monotone"] = ways
     model = Scores(rng.normal(size=X.shape[1]), bool(draw(st.booleans()))).fit(table)
@@ -173,8 +177,9 @@ def test_answers_are_people_who_could_be(case):
         old, new = was[~same], is_[~same]
         if name in arguments.get("bounds", {}):
             low, high = arguments["bounds"][name]
-            old, new = old.astype(float), new.astype(float)
-            assert (new >= np.minimum(low, old)).all() and (new <= np.maximum(high, old)).all()
+            was_worth, is_worth = old.map(worth).astype(float), new.map(worth).astype(float)
+            assert (is_worth >= np.minimum(worth(low), was_worth)).all()
+            assert (is_worth <= np.maximum(worth(high), was_worth)).all()
         if name in arguments.get("monotone", {}):
             way = arguments["monotone"][name]
             assert (new >= old).all() if way == "increase" else (new <= old).all()

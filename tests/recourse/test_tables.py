@@ -388,7 +388,10 @@ class TestContainers:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"bounds": {"school": (0, 1)}}, r"bounds\['school'\]: the column holds categories"),
+            ({"bounds": {"school": (0, 1)}}, r"bounds\['school'\] must be \(lowest, highest\) of"),
+            ({"bounds": {"school": ("high", "low")}}, r"bounds\['school'\] must .* in the order"),
+            ({"bounds": {"school": "high"}}, r"bounds\['school'\] must be \(lowest, highest\)"),
+            ({"bounds": {"job_a": (0, 1)}, "categorical": ["job_a"]}, "without an order"),
             ({"monotone": {"job_a": "increase"}}, r"monotone\['job_a'\]: .* without an order"),
             ({"integer": ["school"]}, "integer: columns .* hold categories"),
             ({"reference": "empty"}, "reference must have at least one row"),
@@ -424,6 +427,27 @@ class TestContainers:
         low = (X.school.iloc[found.refused] == "low").to_numpy()
         np.testing.assert_array_equal(found.valid, low)  # from high there is no way down
         assert (found.counterfactuals.school[low] == "middle").all()
+
+    @pytest.mark.parametrize("final", [LogisticRegression(), RandomForestClassifier(5)])
+    def test_bounds_of_an_order_are_kept(self, final):
+        """As by brute force: the nearest accepted level within the bounds, or none."""
+        levels = ["none", "low", "middle", "high", "most"]
+        school = pd.Series(pd.Categorical(levels * 20, levels, ordered=True))
+        X = pd.DataFrame({"school": school, "v": np.arange(100) % 4})
+        encode = make_column_transformer((OneHotEncoder(), ["school"]))
+        model = make_pipeline(encode, final).fit(X, school.isin(["low", "most"]))
+        for low, high, reached in (
+            ("none", "middle", {"none": "low", "middle": "low", "high": "low"}),
+            ("low", None, {"none": "low most", "middle": "low most", "high": "low most"}),
+            ("middle", None, {"none": "low most", "middle": "most", "high": "most"}),
+            (None, "low", {"none": "low", "middle": "low", "high": "low"}),
+            ("middle", "high", {"none": "low"}),  # comes nearer
+        ):
+            found = counterfactuals(model, X, bounds={"school": (low, high)}, random_state=0)
+            for own, after, valid in zip(
+                school[found.refused], found.counterfactuals.school, found.valid, strict=True
+            ):
+                assert after in reached[own].split() if valid else own not in reached
 
     @pytest.mark.parametrize("estimator", [None, "model", KMeans(2), LogisticRegression()])
     def test_what_is_no_fitted_classifier_is_told(self, estimator):
