@@ -11,6 +11,7 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ._tensors import takes_tensors
 from .labels import unfavorable_codes
 from .objectives import Comparison, Objective, fairn
 from .objectives.groups import memory_decay
@@ -153,6 +154,7 @@ class FaiRNClassifier(NeuralClassifier):
             return Objective(terms, coefficients, forward_with_slope, decay)
         return Objective(terms, coefficients, decay=decay)
 
+    @takes_tensors
     def boundary_distance(self, X: Any) -> np.ndarray:
         """Distance to the decision boundary as the objective sees it.
 

@@ -19,6 +19,8 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch.callbacks import Callback
 
 from ._random import own_generator
+from ._tensors import takes_tensors
+from ._warnings import warn
 from .labels import flip_labels
 from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms
@@ -63,6 +65,7 @@ def _delegated(method: str) -> Callable:
             return True
         return hasattr(getattr(classifier, "estimator_", classifier.estimator), method)
 
+    @takes_tensors
     @wraps(of_network)
     def answer(self: LabelFlipClassifier, X: Any) -> np.ndarray:
         if _own_network(self):
@@ -267,6 +270,7 @@ class LabelFlipClassifier(NeuralClassifier):
 
     # -- any estimator ------------------------------------------------------------------------
 
+    @takes_tensors
     @wraps(NeuralClassifier.fit)
     def fit(
         self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None
@@ -284,11 +288,9 @@ class LabelFlipClassifier(NeuralClassifier):
                     f"sample_weight; {self.estimator!r} does not."
                 )
             if data.groups is None and self._wants_groups():
-                warnings.warn(
+                warn(
                     "LabelFlipClassifier got neither sensitive_features nor sensitive_columns: no "
                     "label is flipped.",
-                    UserWarning,
-                    stacklevel=2,
                 )
             self._choose_group(data)
             rng = own_generator(self.random_state)
@@ -299,7 +301,7 @@ class LabelFlipClassifier(NeuralClassifier):
             self.classes_ = self.estimator_.classes_
             if data.groups is not None:
                 decisions = np.searchsorted(self.classes_, self.estimator_.predict(data.X))
-                warn_of_groups_left_out(self, decisions, data, stacklevel=3)
+                warn_of_groups_left_out(self, decisions, data)
             for name in OF_NETWORK:
                 vars(self).pop(name, None)
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Integral, Real
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._warnings import warn
 from .labels import favorable_codes
 from .objectives import Comparison, Objective
 from .objectives.groups import memory_decay
@@ -226,12 +226,10 @@ default="demographic_parity"
                 f"{name!r} has no row of class {self.classes_.tolist()[code]!r}" for name in names
             ]
         if absent:
-            warnings.warn(
+            warn(
                 f"penalty={self.penalty!r} cannot compare every group in these data: "
                 f"{'; '.join(absent)}. Nothing is done about such a group, and a penalty of 0 is "
                 "no parity.",
-                UserWarning,
-                stacklevel=5,
             )
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:

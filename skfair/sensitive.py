@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +12,10 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._indexing import _get_column_indices
 
 from ._tables import SHOWN, as_pandas, brief, column_names
+from ._warnings import warn
 
 MAX_GROUPS = 50
+FEW = 10  # rows; the figures of a group with fewer are chance
 
 
 def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFrame:
@@ -159,6 +160,71 @@ def select_sensitive(X: Any, columns: Any) -> pd.DataFrame:
     return as_frame(selected.toarray() if hasattr(selected, "toarray") else selected)
 
 
+def warn_of_order(X: Any, **others: Any) -> None:
+    """Warn where rows are matched by position although an index says otherwise.
+
+    Parameters
+    ----------
+    X : array-like or DataFrame
+        The rows.
+    **others : array-like, Series or DataFrame
+        What belongs to the rows, by the name of the argument.
+    """
+    index = getattr(X, "index", None)
+    if not isinstance(index, pd.Index):
+        return
+    permuted = [name for name, values in others.items() if _is_permuted(index, values)]
+    if permuted:
+        have = "have" if len(permuted) > 1 else "has"
+        warn(
+            f"{' and '.join(permuted)} {have} the index of X in another order: rows are matched by "
+            "position, not by index; .loc[X.index] is in the order of X.",
+        )
+
+
+def _is_permuted(index: pd.Index, values: Any) -> bool:
+    other = getattr(values, "index", None)
+    if not isinstance(other, pd.Index) or len(other) != len(index) or other.equals(index):
+        return False
+    return len(other.symmetric_difference(index, sort=False)) == 0
+
+
+def warn_of_few(groups: np.ndarray, labels: Sequence[Hashable]) -> None:
+    """Warn of groups with hardly any rows.
+
+    Parameters
+    ----------
+    groups : int64 ndarray of shape (n, n_attributes)
+        Codes of the groups.
+    labels : sequence
+        What they stand for.
+    """
+    counts = np.bincount(groups[groups >= 0], minlength=len(labels))
+    few = np.flatnonzero((counts > 0) & (counts < FEW))
+    if len(few):
+        named = ", ".join(f"{labels[code]!r} ({counts[code]})" for code in few[:SHOWN])
+        more = f" and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
+        warn(
+            f"{len(few)} of {np.count_nonzero(counts)} groups of sensitive_features have fewer "
+            f"than {FEW} rows: {named}{more}. Differences between such groups are chance: merge "
+            "them, or make them missing; and look whether an encoder or a sampler before the "
+            "estimator made them.",
+        )
+
+
+def warn_of_fractions(frame: pd.DataFrame) -> None:
+    """Warn of columns with numbers that are not whole: an encoder or a scaler has made them."""
+    for position, name in enumerate(frame.columns):
+        values = pd.unique(frame.iloc[:, position].dropna())
+        broken = [v for v in values if isinstance(v, (float, np.floating)) and v % 1 != 0]
+        if broken:
+            warn(
+                f"sensitive_features: {_plain(name)!r} holds {len(broken)} numbers that are not "
+                "whole, and each is a group. Pass the groups as they were before a step encoded or "
+                "scaled them, or bin numbers (pandas.cut).",
+            )
+
+
 @dataclass
 class GroupEncoder:
     """Integer codes for groups of people.
@@ -215,11 +281,9 @@ class GroupEncoder:
             what = (
                 "the terms of what they lack" if self.attributes == "sum" else "the fairness term"
             )
-            warnings.warn(
+            warn(
                 f"sensitive_features is missing in {missing.sum()} of {len(frame)} rows: they are "
                 f"left out of {what}.",
-                UserWarning,
-                stacklevel=2,
             )
         if self.attributes == "sum":
             if not frame.columns.is_unique:
@@ -266,40 +330,6 @@ class GroupEncoder:
 def group_name(label: Hashable) -> str:
     """A group's label as text: the values of several attributes are joined."""
     return " & ".join(map(str, label)) if isinstance(label, tuple) else str(label)
-
-
-def warn_of_order(X: Any, sensitive_features: Any) -> None:
-    """Say that rows are matched by position, where an index suggests otherwise."""
-    ours, theirs = (getattr(table, "index", None) for table in (X, sensitive_features))
-    if not isinstance(ours, pd.Index) or not isinstance(theirs, pd.Index):
-        return
-    if (
-        len(ours) == len(theirs)
-        and not ours.equals(theirs)
-        and ours.sort_values().equals(theirs.sort_values())
-    ):
-        warnings.warn(
-            "sensitive_features has the index of X in another order; rows are matched by their "
-            "position. If the index says who is who, pass sensitive_features.loc[X.index].",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-def warn_of_fractions(sensitive_features: pd.DataFrame) -> None:
-    """Say that fractions make groups, which are more likely what an encoder has made of them."""
-    for name, column in sensitive_features.items():
-        if not pd.api.types.is_float_dtype(column.dtype):
-            continue
-        values = pd.unique(column.dropna())
-        if (values % 1 != 0).any():
-            warnings.warn(
-                f"The sensitive feature {name!r} holds {len(values)} numbers that are not whole, "
-                "and each is taken for a group. If an encoder or a scaler made them, pass "
-                "sensitive_features= as they were before it; if they are amounts, bin them.",
-                UserWarning,
-                stacklevel=4,
-            )
 
 
 def _factorize(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list]:

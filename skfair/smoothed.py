@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -30,8 +29,10 @@ from sklearn.utils.validation import (
 )
 
 from ._random import own_generator
-from ._tables import as_pandas
+from ._tables import SHOWN_DATA, as_pandas, naming
+from ._tensors import takes_tensors
 from ._torch_state import plain_torch
+from ._warnings import warn
 from .sensitive import column_positions
 from .smoothing import WeightedMetric
 from .smoothing._tables import numeric_columns
@@ -235,6 +236,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # -- fitting ------------------------------------------------------------------------------
 
+    @takes_tensors
     def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
         """Fit the estimator, and fix metric and noise.
 
@@ -264,8 +266,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         with all_or_nothing(self):
             raw = self._table(X, reset=True)
             check_consistent_length(raw, y)
-            check_classification_targets(y)
-            y = column_or_1d(y, warn=True)
+            with naming("y"):
+                check_classification_targets(y)
+                y = column_or_1d(y, warn=True)
             for_estimator = self._route(fit_params)
             _check_classes(raw, y, for_estimator.get("sample_weight"))
             numbers = self._numbers(raw, self._noisy_columns(raw))
@@ -290,13 +293,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             self._check_device()
             self.n_samples_ = self._number_of_draws()
             if len(self.classes_) > 2 and self.noise == "gaussian":
-                warnings.warn(
+                warn(
                     f"The paper proves Gaussian smoothing for two classes; here are "
                     f"{len(self.classes_)}. What holds all the same: fairness_bound, the certified "
                     "interval of each class, and the certified radius (of the class against all "
                     "others together). Not proved: that no smaller metric would do.",
-                    UserWarning,
-                    stacklevel=2,
                 )
         return self
 
@@ -305,7 +306,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X = as_pandas(X)
         if hasattr(X, "iloc"):
             return check_table(self, X, reset=reset)
-        return validate_data(self, X, reset=reset, dtype="numeric")
+        with naming("X"):
+            return validate_data(self, X, reset=reset, dtype="numeric")
 
     def _noisy_columns(self, raw: Any) -> list[int]:
         if self.numeric_columns is not None:
@@ -331,9 +333,10 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             if "could not convert" not in str(error):
                 raise
             raise ValueError(
-                f"Columns that receive noise must hold numbers ({error}); leave them out of "
+                "Columns of X that receive noise must hold numbers "
+                f"({SHOWN_DATA.sub('', str(error))}); leave them out of "
                 f"numeric_columns={self.numeric_columns!r}."
-            ) from error
+            ) from None
 
     def _route(self, fit_params: dict) -> dict:
         if _routing_enabled():
@@ -401,6 +404,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # -- answers ------------------------------------------------------------------------------
 
+    @takes_tensors
     def predict_proba(self, X: Any) -> np.ndarray:
         """Share of each class among the decisions on noisy copies of a person.
 
@@ -422,6 +426,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         counts, used = self._votes(raw)
         return counts / used[:, np.newaxis]
 
+    @takes_tensors
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of :meth:`predict_proba`.
 
@@ -438,6 +443,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
 
+    @takes_tensors
     def predict(self, X: Any) -> np.ndarray:
         """Class with the most votes.
 
@@ -510,6 +516,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # -- certificates -------------------------------------------------------------------------
 
+    @takes_tensors
     def fairness_bound(self, X1: Any, X2: Any) -> np.ndarray:
         """Largest possible difference between the outcomes of each pair of people.
 
@@ -534,6 +541,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         shift = self.metric_.shift(first, second) / self._noise.scale
         return largest_difference(self._noise.noise, distance, shift)
 
+    @takes_tensors
     def certified_interval(self, X: Any, distance: Any) -> tuple[np.ndarray, np.ndarray]:
         """Least and greatest share of a class among all people within a distance.
 
@@ -564,6 +572,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         high = reachable(self._noise.noise, high, distance[:, np.newaxis], score)[1]
         return (low[:, 1], high[:, 1]) if low.shape[1] == 2 else (low, high)
 
+    @takes_tensors
     def certified_radius(self, X: Any) -> np.ndarray:
         """Distance within which nobody gets another decision than this person.
 

@@ -29,6 +29,7 @@ from .._estimators import (
 from .._tables import as_pandas, label_array
 from ..labels import unfavorable_codes
 from ..sensitive import (
+    FEW,
     GroupEncoder,
     as_frame,
     group_name,
@@ -60,7 +61,6 @@ __all__ = [
 
 
 OF_LABELS = ("predict", "codes", "scores", "probabilities")
-FEW = 10  # members, below which the figure of a group is chance
 
 
 class FairnessScorer:
@@ -248,7 +248,7 @@ class FairnessScorer:
         n_samples = _num_samples(rows)
         if n_samples == 0:
             raise ValueError(f"The scorer {self.name!r} was given X without rows.")
-        warn_of_order(rows, features)
+        warn_of_order(rows, sensitive_features=features)
         frame = as_frame(features, n_samples)
         warn_of_fractions(frame)
         known = frame.notna().all(axis=1).to_numpy(copy=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,8 @@ from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
 from .._random import own_generator
+from .._tensors import takes_tensors
+from .._warnings import warn
 from ..objectives import Comparison, Objective
 from ._docs import fill_docstring, merge_signatures
 from .assemble import DTYPES, OPTIMIZERS, describe_architecture, load_net, make_net, sources
@@ -31,6 +32,7 @@ from .predictions import NetworkPredictions
 from .prepare import Targets, TrainingData, prepare, split_off
 from .sampling import SAMPLINGS
 
+IN_NET = "net_params__"
 LARGEST = 2**53  # whole number that a float tells from the next
 
 
@@ -191,6 +193,7 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
 
     # -- fitting ------------------------------------------------------------------------------
 
+    @takes_tensors
     def fit(
         self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None
     ) -> Self:
@@ -229,6 +232,7 @@ default=None
             self._train(data, self.max_epochs, resume, self.averaging, keep_state, by_group=True)
         return self
 
+    @takes_tensors
     def partial_fit(
         self,
         X: Any,
@@ -254,7 +258,7 @@ default=None
         """
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
-            data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume, resume)
+            data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume, True)
             self._train(data, 1, resume, averaging=0.0, keep_state=True, by_group=False)
         return self
 
@@ -270,11 +274,9 @@ default=None
         if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
             left = "labels alone are balanced" if by_label else "a plain network is trained"
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} got neither sensitive_features nor sensitive_columns: no "
                 f"fairness term applies, and {left}.",
-                UserWarning,
-                stacklevel=3,
             )
         device = resolve_device(self.device)
         rng = own_generator(self.random_state)
@@ -342,6 +344,47 @@ default=None
 
     # -- scikit-learn's protocols -------------------------------------------------------------
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters of the estimator.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the entries of ``net_params`` too, as ``net_params__<entry>``.
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
+        params = super().get_params(deep=deep)
+        if deep and isinstance(self.net_params, dict):
+            params |= {f"{IN_NET}{name}": value for name, value in self.net_params.items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, and entries of ``net_params``.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; ``net_params__optimizer__betas=(0.5, 0.9)`` sets one entry of
+            ``net_params`` and leaves the others, so that a search can go through its values.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        entries = {name: params.pop(name) for name in list(params) if name.startswith(IN_NET)}
+        super().set_params(**params)
+        if entries:
+            if not isinstance(self.net_params, (dict, type(None))):
+                raise TypeError(f"net_params must be a dict or None, got {self.net_params!r}.")
+            added = {name.removeprefix(IN_NET): value for name, value in entries.items()}
+            self.net_params = (self.net_params or {}) | added  # the user's dict stays as it is
+        return self
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
@@ -396,7 +439,7 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
             generator.set_state(position)
         if isinstance(error, KeyboardInterrupt) and not hasattr(error, "__notes__"):
             error.add_note("fit was interrupted; the estimator is as it was before.")
-            warnings.warn(error.__notes__[0], FitInterruptedWarning, stacklevel=4)
+            warn(error.__notes__[0], FitInterruptedWarning)
         raise
 
 

@@ -21,7 +21,11 @@ from ..metrics.probability_gap import CRITERIA
 from .prepare import TrainingData, take
 
 WORST_GAP = 1e6  # more than any gap between probabilities
-SAID_BEFORE = ("sensitive_features is missing", "(Nobody|Everybody) is refused")  # by fit
+SAID_BEFORE = (  # by fit
+    "sensitive_features is missing",
+    "sensitive_features: .* not whole",
+    "(Nobody|Everybody) is refused",
+)
 SAID_ONCE = ("sensitive_features",)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import torch
 
+from .._warnings import warn
 from ..metrics._harm import MIN_MEMBERS, left_out
 from .data import iterate_rows
 from .prepare import TrainingData
@@ -44,20 +44,17 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     if net.interrupted_:
         if "train_loss" not in rows[-1]:
             rows.pop()
-        warnings.warn(
+        warn(
             f"Training was interrupted after {len(rows)} epochs.",
             FitInterruptedWarning,
-            stacklevel=4,
         )
     elif net.stopped_in_warmup_:
-        warnings.warn(
+        warn(
             f"A callback ended training in the warm-up, after {len(rows)} of "
             f"{estimator.max_epochs} epochs, when the fairness weights had come to "
             f"{100 * net.steps_ / net.warmup_steps:.0f} % of their value. early_stopping=True "
             "begins to count when the warm-up has ended; or set warmup=0 (now "
             f"{estimator.warmup}).",
-            UserWarning,
-            stacklevel=4,
         )
     module = net.module_.eval()
     if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
@@ -80,21 +77,17 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     if len(seen) == 1:
         decision = seen.pop()
         label = decision if data.y.ndim > 1 else estimator.classes_.tolist()[decision]
-        warnings.warn(
+        warn(
             f"The fitted {type(estimator).__name__} predicts one class only, {label!r}: gaps "
             "between groups are then zero for no good reason. A longer warmup, smaller fairness "
             "weights, more epochs or another lr usually help.",
-            UserWarning,
-            stacklevel=4,
         )
     elif by_group:
-        warn_of_groups_left_out(estimator, torch.cat(decisions).numpy(), data, stacklevel=5)
+        warn_of_groups_left_out(estimator, torch.cat(decisions).numpy(), data)
     return len(rows)
 
 
-def warn_of_groups_left_out(
-    estimator: Any, decisions: np.ndarray, data: TrainingData, stacklevel: int
-) -> None:
+def warn_of_groups_left_out(estimator: Any, decisions: np.ndarray, data: TrainingData) -> None:
     """Name the groups of which hardly anybody is accepted.
 
     ``decisions`` (n,) are predicted class codes of the training rows. What to expect of a group is
@@ -117,12 +110,10 @@ def warn_of_groups_left_out(
         "favorable labels"
         for g in np.flatnonzero(out)
     )
-    warnings.warn(
+    warn(
         f"The fitted {type(estimator).__name__} accepts nobody, or less than a fifth of the share "
         f"with favorable labels, of {'every group' if everyone else 'groups'} in the training data "
         f"({named}). A small gap is then no good news for them: look at the share accepted and the "
         "true positive rate of each group, and try smaller fairness weights, "
         "group_weights='share', merged groups or attributes='sum'.",
-        UserWarning,
-        stacklevel=stacklevel,
     )

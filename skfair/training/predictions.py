@@ -11,6 +11,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .._tensors import takes_tensors
 from .._torch_state import plain_torch
 from ..objectives import fairn
 from .data import iterate_rows
@@ -51,6 +52,7 @@ class NetworkPredictions(ClassifierMixin):
             return self.net_.double_precision.of(module)
         return module.eval()
 
+    @takes_tensors
     def decision_function(self, X: Any) -> np.ndarray:
         """Logits, or their difference in a binary problem.
 
@@ -70,6 +72,7 @@ class NetworkPredictions(ClassifierMixin):
             return logits
         return logits[:, 1] - logits[:, 0]
 
+    @takes_tensors
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of the classes.
 
@@ -85,6 +88,7 @@ class NetworkPredictions(ClassifierMixin):
         """
         return self._probabilities(X, softmax, expit)
 
+    @takes_tensors
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Logarithms of :meth:`predict_proba`, exact for small probabilities.
 
@@ -104,6 +108,7 @@ class NetworkPredictions(ClassifierMixin):
         logits = self._logits(X)
         return several(logits) if self._multi_label else one(logits, axis=1)
 
+    @takes_tensors
     def predict(self, X: Any) -> np.ndarray:
         """Class labels.
 
@@ -122,6 +127,7 @@ class NetworkPredictions(ClassifierMixin):
             return (logits > 0).astype(np.int64)
         return self.classes_[logits.argmax(axis=1)]
 
+    @takes_tensors
     def boundary_distance(self, X: Any) -> np.ndarray:
         """Distance to the decision boundary in the logit space (FaiR-N, Eq. 7).
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +14,16 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
+from .._tables import SHOWN_DATA, naming
 from ..sensitive import (
     GroupEncoder,
     as_frame,
     column_positions,
     select_sensitive,
+    warn_of_few,
     warn_of_fractions,
     warn_of_order,
 )
-
-FEW_ROWS = 10  # of a group, of which something can be learnt
-NAMED = 5  # groups in a warning
 
 
 @dataclass(frozen=True)
@@ -107,16 +105,19 @@ def prepare(
     sample_weight: Any,
     classes: Any,
     resume: bool,
-    keep_groups: bool,
+    partial: bool,
 ) -> TrainingData:
     """Check training data and set what ``estimator`` learns from them alone.
 
     That is ``n_features_in_``, ``feature_names_in_``, ``classes_`` and ``groups_``; with
-    ``resume`` they are kept, and the data must agree with them. With ``keep_groups`` new groups
-    are added to those known before.
+    ``resume`` they are kept, and the data must agree with them. Are the rows only ``partial``, new
+    groups are added to those known before.
     """
+    keep_groups = partial and resume
+    warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
     raw, y = check_table(estimator, X, y, reset=not resume)
-    y, multi_label = _check_target(estimator, y)
+    with naming("y"):
+        y, multi_label = _check_target(estimator, y)
     if not resume:
         estimator._multi_label = multi_label
     elif multi_label != estimator._multi_label:
@@ -136,13 +137,14 @@ def prepare(
         raise ValueError(f"X and y must have the same length, got {n_samples} and {len(y)}.")
 
     if sensitive_features is not None:
-        warn_of_order(raw, sensitive_features)
         sensitive_features = as_frame(sensitive_features, n_samples)
-        warn_of_fractions(sensitive_features)
 
     weights = None
     if sample_weight is not None:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        with naming("sample_weight"):
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
     data = TrainingData(raw, X, y, weights, None, sensitive_features).without_zero_weights()
     encode = _encode_several if multi_label else _encode_labels
     data.y = encode(estimator, data.y, classes, resume)
@@ -167,7 +169,9 @@ def prepare(
                 "what hardly counts a weight of 0, which leaves it out."
             )
     data.groups = _encode_groups(estimator, data.sensitive_features, keep_groups)
-    _warn_of_few(estimator, data.groups)
+    if data.groups is not None and not partial:
+        warn_of_few(data.groups, estimator.groups_)
+        warn_of_fractions(data.sensitive_features)
     _count_groups(estimator, data, keep_groups)
     return data
 
@@ -182,13 +186,14 @@ def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
     """Check shape and column names of X as passed; its values are checked in :func:`prepare_X`."""
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
-    elif issparse(X):
-        X = X.tocsr()  # other formats have no rows to take
-    if len(X.shape) < 2:
-        check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
-    return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+    with naming("X"):
+        if not hasattr(X, "shape"):
+            X = np.asarray(X)
+        elif issparse(X):
+            X = X.tocsr()  # other formats have no rows to take
+        if len(X.shape) < 2:
+            check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
+        return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
 
 
 def kept_columns(estimator: Any, raw: Any) -> list[int] | None:
@@ -236,12 +241,13 @@ def prepare_X(estimator: Any, raw: Any, dtypes: list, fitted: bool = True) -> np
             )
     except ValueError as error:
         if "could not convert string" not in str(error):
-            raise
+            with naming("X"):
+                raise
         raise ValueError(
-            f"X must hold numbers ({error}). Encode text with a OneHotEncoder in a "
-            "ColumnTransformer; a sensitive column of text may stay in X if it is named in "
-            "sensitive_columns and drop_sensitive_columns=True."
-        ) from error
+            f"X must hold numbers ({SHOWN_DATA.sub('', str(error))}). Encode text with a "
+            "OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in X if it "
+            "is named in sensitive_columns and drop_sensitive_columns=True."
+        ) from None
     return X.toarray() if issparse(X) else X
 
 
@@ -336,24 +342,6 @@ def _encode_groups(
         estimator._kind_of_groups = kind
     estimator.groups_, estimator._attribute_of = encoder.labels, encoder.attribute_of
     return groups
-
-
-def _warn_of_few(estimator: Any, groups: np.ndarray | None) -> None:
-    """Name groups of so few rows that what is learnt of them is chance."""
-    if groups is None:
-        return
-    counts = np.bincount(groups[groups >= 0], minlength=len(estimator.groups_))
-    few = np.flatnonzero((counts > 0) & (counts < FEW_ROWS))
-    if len(few):
-        named = ", ".join(f"{estimator.groups_[g]!r} ({counts[g]})" for g in few[:NAMED])
-        more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
-        warnings.warn(
-            f"Groups with fewer than {FEW_ROWS} rows: {named}{more}. Their means are chance; merge "
-            "them with others, or leave them missing. If there should be no such groups, look at "
-            "what an encoder or oversampling before this step has made of the sensitive features.",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 def _count_groups(estimator: Any, data: TrainingData, keep: bool) -> None:

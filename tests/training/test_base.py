@@ -10,6 +10,10 @@ import pandas as pd
 import pytest
 import torch
 from scipy import sparse
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback, Checkpoint, EpochScoring, LRScheduler
 from torch import nn
 
@@ -670,3 +674,39 @@ def test_partial_fit_counts_the_rows_of_all_calls(biased):
     parts.partial_fit(X, y, sensitive_features=new)
     assert parts._group_counts.sum() == 2 * len(y)
     assert parts._group_counts[:, parts.groups_.index("new")].sum() == len(y) / 2
+
+
+# -- parameters of the net ------------------------------------------------------------------------
+
+
+def test_entries_of_net_params_are_parameters(biased):
+    X, y, group = biased
+    given_params = {"iterator_train__drop_last": True}
+    first = model(net_params=given_params).set_params(
+        net_params__optimizer__betas=(0.5, 0.9), lr=0.1
+    )
+    assert first.net_params == given_params | {"optimizer__betas": (0.5, 0.9)}
+    assert given_params == {"iterator_train__drop_last": True}
+    assert first.lr == 0.1
+    assert first.get_params()["net_params__optimizer__betas"] == (0.5, 0.9)
+    assert "net_params__optimizer__betas" not in first.get_params(deep=False)
+    assert clone(first).get_params() == first.get_params()
+    assert model().set_params(**first.get_params()).get_params() == first.get_params()
+    fitted = first.fit(X, y, sensitive_features=group)
+    assert fitted.net_.optimizer_.param_groups[0]["betas"] == (0.5, 0.9)
+    first.set_params(net_params=None, net_params__optimizer__eps=1e-6)
+    assert first.net_params == {"optimizer__eps": 1e-6}
+    with pytest.raises(TypeError, match="net_params must be a dict or None, got 3"):
+        first.set_params(net_params=3, net_params__optimizer__eps=1e-6)
+
+
+@pytest.mark.parametrize("wrap", [lambda m: m, lambda m: make_pipeline(StandardScaler(), m)])
+def test_a_search_goes_through_entries_of_net_params(biased, wrap):
+    X, y, _ = biased
+    search_model = wrap(model(lambda_fairness=0, lambda_robustness=0, max_epochs=1))
+    prefix = "" if isinstance(search_model, FaiRNClassifier) else "fairnclassifier__"
+    grid = {f"{prefix}net_params__optimizer__betas": [(0.5, 0.9), (0.9, 0.999)]}
+    search = GridSearchCV(search_model, grid, cv=2).fit(X, y)
+    betas = search.best_params_[f"{prefix}net_params__optimizer__betas"]
+    best = search.best_estimator_ if not prefix else search.best_estimator_[-1]
+    assert best.net_.optimizer_.param_groups[0]["betas"] == betas
