@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
@@ -26,6 +26,8 @@ from skfair import (
     PenaltyClassifier,
     SmoothedClassifier,
 )
+
+from .fuzzing import SPEED, settle
 
 RNG = np.random.default_rng(0)
 N = 40
@@ -133,22 +135,6 @@ def check(estimator, method, **given):
             assert all(torch.equal(a, b) for a, b in zip(weights, after, strict=True))
     assert global_state() == before
     assert repr(given) == inputs
-
-
-def settle(n, slow):
-    return settings(
-        max_examples=10 * n if slow else n,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-SPEED = [
-    pytest.param(False, id="quick"),
-    pytest.param(True, id="many", marks=[pytest.mark.slow, pytest.mark.many]),
-]
 
 
 def fitted(name):

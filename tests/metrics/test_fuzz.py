@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
@@ -39,6 +39,8 @@ from skfair.metrics import (
     robustness_index,
     subgroup_report,
 )
+
+from ..fuzzing import SPEED, settle
 
 ROWS = 24
 X, Y, GROUP = make_biased_classification(ROWS, n_features=5, random_state=0)
@@ -371,22 +373,6 @@ def _is_huge(given_arguments: Any) -> bool:
 
 def _has_address(*values: Any) -> bool:
     return " at 0x" in repr(values)
-
-
-def settle(n: int, slow: bool) -> Callable:
-    return settings(
-        max_examples=10 * n if slow else n,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-SPEED = [
-    pytest.param(False, id="quick"),
-    pytest.param(True, id="many", marks=[pytest.mark.slow, pytest.mark.many]),
-]
 
 
 @pytest.mark.parametrize("slow", SPEED)
