@@ -12,6 +12,7 @@ the confidence level says (tests/audit/test_intervals.py counts).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -46,7 +47,7 @@ class Gap(NamedTuple):
     sure: tuple[int, int] | None = None
 
 
-class Estimate:
+class Estimate(ABC):
     """A figure of each group, everybody last.
 
     Attributes
@@ -58,9 +59,9 @@ class Estimate:
     value: np.ndarray
     cases: np.ndarray
 
+    @abstractmethod
     def ends(self, z: float) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends; ``z`` is the normal quantile of the confidence."""
-        raise NotImplementedError
 
     def interval(self, group: int, level: float) -> Interval:
         """A group's value and its own interval."""
