@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 
 from ._tables import brief
+from ._warnings import warn
 from .labels import codes_of, unfavorable_codes
 
 TIE = 1e-6  # what rounding does to a decision value on the boundary
@@ -268,12 +268,10 @@ def unfavorable_of(estimator: Any, unfavorable: Any = None) -> Any:
             "with other classes than its own; say unfavorable= where the metric is called."
         )
     labels = outer[list(unfavorable_codes(unfavorable, inner))].tolist()
-    warnings.warn(
+    warn(
         f"{kinds[1]} hands encoded labels to the {kinds[0]} inside it, for which "
         f"unfavorable={brief(unfavorable)} names what is {labels} outside. If another class was "
         "meant, train with the labels 0 and 1, and say unfavorable= where the metric is called.",
-        UserWarning,
-        stacklevel=3,
     )
     return labels
 

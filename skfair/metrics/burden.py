@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 
 from .._estimators import check_classifier, unfavorable_of
 from .._tables import as_table
+from .._warnings import warn
 from ..recourse import counterfactuals
 from ..sensitive import GroupEncoder, as_frame
 from .recourse import as_weights, gap_between, warn_of_one_decision
@@ -152,7 +152,7 @@ def _distances(
     kwargs["unfavorable"] = unfavorable_of(estimator, kwargs.get("unfavorable"))
     answers = counterfactuals(estimator, X, **kwargs)
     refusals = np.isin(np.arange(X.shape[0]), answers.refused)
-    warn_of_one_decision(refusals, stacklevel=4)
+    warn_of_one_decision(refusals)
     distances = np.zeros(X.shape[0])
     distances[answers.refused] = answers.distance
     found = np.isfinite(distances)
@@ -168,11 +168,9 @@ def _distances(
             group = of_group.index[~of_group][0]
             raise ValueError(f"No accepted profile was found for anybody of {group!r}: {advice}")
         lost, refused = int((~found).sum()), int((distances > 0).sum())
-        warnings.warn(
+        warn(
             f"No accepted profile was found for {lost} of {refused} refused people, who are left "
             f"out of the burden: {advice}",
-            UserWarning,
-            stacklevel=3,
         )
     kept = found & (weights > 0)
     return distances[kept], frame[kept], weights[kept]

@@ -18,6 +18,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from .._estimators import accepted_codes
 from .._tables import as_pandas, numbers
+from .._warnings import warn
 from ..sensitive import GroupEncoder, as_frame, select_sensitive
 from .scorers import get_scorer
 
@@ -159,10 +160,10 @@ def fairness_generalization(
             f"sensitive_features is missing in {missing} of {total} rows: they count in 'overall' "
             "and in no group."
         )
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warn(message)
     if undefined:
         message = f"No value of {'; '.join(undefined)}: gaps are over the groups that have one."
-        warnings.warn(message, UserWarning, stacklevel=2)
+        warn(message)
     index = pd.Index(list(functions), name="metric")
     if isinstance(estimator, Mapping):
         index = pd.MultiIndex.from_product([list(models), index], names=["scheme", "metric"])

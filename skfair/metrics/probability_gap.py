@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from .._tables import label_array, some, unknown_ones
+from .._warnings import warn
 from ..labels import codes_of, unfavorable_codes
 from ..objectives import Comparison
 from ..objectives.groups import group_means
@@ -127,12 +127,10 @@ def probability_gap(
     if not present.all():
         rate, group = np.argwhere(~present.numpy())[0]
         label = penalty.labels[rate] if penalty.labels else 1
-        warnings.warn(
+        warn(
             f"criterion={criterion!r} cannot be compared: the group "
             f"{group_name(encoder.labels[group])!r} has no "
             f"{('negative', 'positive')[label]} cases; NaN is returned.",
-            UserWarning,
-            stacklevel=3,
         )
         return float("nan")
     if penalty.is_gap:

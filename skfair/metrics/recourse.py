@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import torch
 
 from .._tables import check_weights, numbers
+from .._warnings import warn
 from ..labels import unfavorable_codes
 from ..objectives import fairn
 from ..objectives.classification import weighted_mean
@@ -98,17 +98,15 @@ def _burdens(
     return fairn.burden(logits, codes), weights
 
 
-def warn_of_one_decision(refused: np.ndarray, stacklevel: int = 5) -> None:
+def warn_of_one_decision(refused: np.ndarray) -> None:
     """Say so where nobody, or everybody, is refused: groups cannot differ in who is."""
     if refused.any() and not refused.all():
         return
     who = "Everybody" if refused.any() else "Nobody"
     also = "" if refused.any() else ", and so all distances to acceptance are zero"
-    warnings.warn(
+    warn(
         f"{who} is refused{also}: a gap says little then. If another class is the bad one, name it "
         "by unfavorable=.",
-        UserWarning,
-        stacklevel=stacklevel,
     )
 
 

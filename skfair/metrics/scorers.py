@@ -6,7 +6,6 @@ scikit-learn does not know their names: pass a scorer in ``scoring=``, never a s
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -27,6 +26,7 @@ from .._estimators import (
     unfavorable_of,
 )
 from .._tables import as_pandas, label_array
+from .._warnings import warn
 from ..labels import unfavorable_codes
 from ..sensitive import (
     FEW,
@@ -258,22 +258,18 @@ class FairnessScorer:
         sizes = frame[known].groupby([name[known] for name in names], observed=True).size()
         if self.kwargs.get("attributes") != "sum" and len(sizes) < 2:
             found = f"one group only ({group_name(sizes.index[0])!r})" if len(sizes) else "no group"
-            warnings.warn(
+            warn(
                 f"sensitive_features has {found} in these {n_samples} rows: {self.name!r} compares "
                 "at least two; NaN is returned.",
-                UserWarning,
-                stacklevel=3,
             )
             return None
         if len(few := sizes[sizes < FEW]):
             shown = ", ".join(f"{group_name(k)!r}: {n}" for k, n in few.head(5).items())
             more = "" if len(few) <= 5 else f" and {len(few) - 5} more"
-            warnings.warn(
+            warn(
                 f"sensitive_features has groups of fewer than {FEW} rows ({shown}{more}), whose "
                 "figures are chance. If there should be no such groups, see whether a step before "
                 "the scorer has encoded the column, and name the groups as they are.",
-                UserWarning,
-                stacklevel=3,
             )
         return frame
 
@@ -325,11 +321,9 @@ class FairnessScorer:
             rows &= weights > 0
             kwargs["sample_weight"] = weights[rows]
         if missing := int(frame.isna().any(axis=1).sum()):
-            warnings.warn(
+            warn(
                 f"sensitive_features is missing in {missing} of {len(frame)} rows: they are left "
                 f"out of {self.name!r}.",
-                UserWarning,
-                stacklevel=4,
             )
         frame = frame[rows]
         if self.response == "predict":
@@ -347,12 +341,10 @@ class FairnessScorer:
         for code, label in enumerate(encoder.labels) if exists else ():
             members = groups == code
             if not exists(y[members] == 1, y_pred[members] > 0.5):
-                warnings.warn(
+                warn(
                     f"{peer.base} cannot be compared in these rows: the group "
                     f"{group_name(label)!r} has none of the cases it is about; {self.name!r} is "
                     "NaN.",
-                    UserWarning,
-                    stacklevel=4,
                 )
                 return float("nan")
         if peer.base in ("log_loss", "d2_log_loss_score"):

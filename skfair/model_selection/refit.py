@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
+from .._warnings import warn
 
 __all__ = ["best_under_constraint"]
 
@@ -86,11 +87,9 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
         if allowed.any():
             return _best(objective, allowed)
         best = _best(constraint, usable)
-        warnings.warn(
+        warn(
             f"No candidate has {self.constraint} >= {floor:g}; the one that comes closest is taken "
             f"({constraint[best]:.4g}).",
-            UserWarning,
-            stacklevel=2,
         )
         return best
 
