@@ -252,7 +252,7 @@ def codes_of(X: Any, block: list[int], level: np.ndarray) -> np.ndarray:
         return np.where(rows.any(axis=1), rows.argmax(axis=1), len(block))
     column = pd.Series(column_of(X, block[0])).astype(object)
     missing = pd.isna(level[:, 0])
-    codes = pd.Index(level[~missing, 0]).get_indexer(column)
+    codes = pd.Index(level[~missing, 0], dtype=object).get_indexer(column)
     return np.where(column.isna(), np.flatnonzero(missing)[0] if missing.any() else -1, codes)
 
 

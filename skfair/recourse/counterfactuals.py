@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any
@@ -17,14 +18,16 @@ from .._random import own_generator
 from .._tables import as_table
 from ..labels import unfavorable_codes
 from ..sensitive import column_positions
-from .columns import rows_of
+from .columns import is_hashable, rows_of
 from .decisions import Decisions, refuses
+from .dependence import broken_functions
 from .profiles import Profiles
 from .search import Distance, Search
 from .state import undisturbed
 
 __all__ = ["counterfactuals"]
 
+NAMED = 5  # functions that a warning shows
 ASKED = 20_000  # people of the reference among whom the following are looked for
 DONORS, SCOUTS = 1000, 200  # accepted people whose profiles are starts; refused ones who find some
 
@@ -131,6 +134,8 @@ def counterfactuals(
         - ``distance`` : float ndarray of shape (n_refused,), infinite where none was found;
         - ``valid`` : bool ndarray of shape (n_refused,), whether the estimator's ``predict``
           accepts that profile;
+        - ``consistent`` : bool ndarray of shape (n_refused,), whether columns that are functions of
+          others in `reference`, as an age group is of an age, are so in that profile, too;
         - ``changed`` : bool DataFrame of shape (n_refused, n_features), which columns differ, with
           the index of ``counterfactuals``.
 
@@ -142,14 +147,21 @@ def counterfactuals(
     TypeError
         If a constraint, or the estimator, is of the wrong type.
 
+    Warns
+    -----
+    UserWarning
+        If a column that is a function of another in `reference` does not follow it in an answer.
+
     Notes
     -----
     A counterfactual explains the model, it promises nothing: who changes the profile in real life
     changes other things too, and the model may be another one by then. Distances are upper bounds
     except for linear decisions, where they are exact as long as no whole numbers are asked for.
     Missing numbers stay missing. Columns change one by one: one that is a function of another, as
-    an age group is of an age, does not follow. Leave it out of `actionable`, or let the estimator
-    compute it from the other.
+    an age group is of an age, does not follow, and ``consistent`` says so. Leave both out of
+    `actionable`, or let the estimator compute one from the other. Functions are seen that are steps
+    of a number, that have several values each of which occurs repeatedly, and that are other units;
+    not those of several columns.
 
     The search runs in one thread; torch and the estimator's module are left as they were.
 
@@ -213,18 +225,48 @@ def counterfactuals(
         if found.any():
             measure = _lengths(profiles, kind, distance)
             lengths[found] = measure(values[found], everyone[found])
+    broken = _broken(profiles, table, rows_of(reference, order), columns, categorical)
     is_frame = hasattr(X, "iloc")
     return Bunch(
         refused=refused,
         counterfactuals=table,
         distance=lengths,
         valid=found,
+        consistent=~broken,
         changed=pd.DataFrame(
             profiles.changed(values, everyone),
             index=table.index if is_frame else None,
             columns=X.columns if is_frame else range(X.shape[1]),
         ),
     )
+
+
+def _broken(
+    profiles: Profiles, answers: Any, known: Any, actionable: list[int], categorical: Any
+) -> np.ndarray:
+    """Whose answers break functions that hold in the reference, with a warning that names these."""
+    broken = np.zeros(len(answers), dtype=bool)
+    people, pairs = profiles.X, []
+    if not profiles.changed(profiles.encode(answers), np.arange(len(answers))).any():
+        return broken
+    columns = [i for i in range(people.shape[1]) if is_hashable((people, known), i)]
+    whole = Profiles(people, known, sorted({*columns, *actionable}), categorical, None, None, None)
+    encoded = whole.reference, whole.own, whole.encode(answers)
+    for of, column, who in broken_functions(*encoded, len(whole.numbers)):
+        broken |= who
+        if (of, column) not in pairs:  # functions of each other
+            pairs.append((column, of))
+    if pairs:
+        shown = (f"{whole.name_of(column)} of {whole.name_of(of)}" for column, of in pairs[:NAMED])
+        warnings.warn(
+            "Some counterfactuals (where `consistent` is False) are people who may not exist: in "
+            f"reference columns are functions of others ({', '.join(shown)}), which they do not "
+            "follow there. Leave both out of actionable, or let the estimator compute one from "
+            "the other.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return broken
 
 
 def _check_rows(table: Any, parameter: str) -> None:

@@ -73,6 +73,7 @@ class Profiles:
         in_blocks = {column for block in blocks for column in block}
         self.numbers = [column for column in actionable if column not in in_blocks]
         self.categories = [block for block in blocks if set(block) <= set(actionable)]
+        self.columns_of = [[column] for column in self.numbers] + self.categories
         self._check_numbers()
         self._check_categories()
         self.levels = [levels_of(X, reference, block) for block in self.categories]
@@ -363,6 +364,10 @@ class Profiles:
 
     def _names(self, columns: Sequence[int]) -> list:
         return [self.X.columns[i] if self.is_frame else int(i) for i in columns]
+
+    def name_of(self, value: int) -> str:
+        """The column, or columns, of an entry."""
+        return ", ".join(map(repr, self._names(self.columns_of[value])))
 
     def _positions(self, columns: Any, parameter: str) -> list[int]:
         columns = [columns] if isinstance(columns, (str, Integral)) else columns

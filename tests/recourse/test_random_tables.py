@@ -133,15 +133,30 @@ def column(table, name):
     return table[name] if hasattr(table, "iloc") else pd.Series(table[:, name])
 
 
-@settings(
-    max_examples=80,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+def searches(count):
+    return settings(
+        max_examples=count,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
+@searches(80)
 @given(cases())
 def test_answers_are_people_who_could_be(case):
-    table, model, arguments, one_hot = case
+    check(*case)
+
+
+@pytest.mark.slow
+@pytest.mark.many
+@searches(2000)
+@given(cases())
+def test_answers_of_many_tables_are_people_who_could_be(case):
+    check(*case)
+
+
+def check(table, model, arguments, one_hot):
     frame = hasattr(table, "iloc")
     kept, weights = table.copy(), model.weights.copy()
     found = counterfactuals(model, table, max_iter=4, random_state=0, **arguments)
