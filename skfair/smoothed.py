@@ -11,7 +11,7 @@ import torch
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import _safe_indexing, assert_all_finite, check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -25,7 +25,6 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
 from ._random import own_generator
@@ -57,7 +56,7 @@ from .smoothing.weights import make_weights
 from .training import NeuralClassifier
 from .training.base import all_or_nothing, inner_tags
 from .training.device import resolve_device
-from .training.prepare import check_table, kept_columns, prepare_X
+from .training.prepare import check_table, kept_columns, naming, prepare_X
 
 __all__ = ["SmoothedClassifier"]
 
@@ -266,8 +265,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         with all_or_nothing(self):
             raw = self._table(X, reset=True)
             check_consistent_length(raw, y)
-            check_classification_targets(y)
-            y = column_or_1d(y, warn=True)
+            with naming("y"):
+                check_classification_targets(y)
+                y = column_or_1d(y, warn=True)
             for_estimator = self._route(fit_params)
             _check_classes(raw, y, for_estimator.get("sample_weight"))
             numbers = self._numbers(raw, self._noisy_columns(raw))
@@ -305,7 +305,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X = as_pandas(X)
         if hasattr(X, "iloc"):
             return check_table(self, X, reset=reset)
-        return validate_data(self, X, reset=reset, dtype="numeric")
+        X = check_table(self, X, reset=reset)
+        with naming("X"):
+            return check_array(X, dtype="numeric", estimator=self, input_name="X")
 
     def _noisy_columns(self, raw: Any) -> list[int]:
         if self.numeric_columns is not None:
@@ -325,15 +327,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def _numbers(self, raw: Any, columns: list[int]) -> np.ndarray:
         """Finite numbers of the noisy columns."""
         part = _safe_indexing(raw, columns, axis=1)
-        try:
+        hint = f"Leave columns of text out of numeric_columns={self.numeric_columns!r}."
+        with naming("X", hint):
             return check_array(part, dtype=np.float64, input_name="X", estimator=self)
-        except ValueError as error:
-            if "could not convert" not in str(error):
-                raise
-            raise ValueError(
-                f"Columns that receive noise must hold numbers ({error}); leave them out of "
-                f"numeric_columns={self.numeric_columns!r}."
-            ) from error
 
     def _route(self, fit_params: dict) -> dict:
         if _routing_enabled():
@@ -630,8 +626,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
 
 def _check_classes(raw: Any, y: np.ndarray, sample_weight: Any) -> None:
-    weights = _check_sample_weight(sample_weight, raw, ensure_non_negative=True)
-    present = np.unique(y[weights > 0])
+    with naming("sample_weight"):
+        weights = _check_sample_weight(sample_weight, raw, ensure_non_negative=True)
+        assert_all_finite(weights, input_name="sample_weight")
+    with naming("y"):
+        present = np.unique(y[weights > 0])
     if len(present) < 2:
         raise ValueError(
             f"SmoothedClassifier needs at least two classes, y has one class, {present.tolist()} "

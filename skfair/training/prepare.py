@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
+from .._tables import some
 from ..sensitive import (
     GroupEncoder,
     as_frame,
@@ -22,6 +25,11 @@ from ..sensitive import (
     warn_of_few,
     warn_of_fractions,
     warn_of_order,
+)
+
+ENCODE = (
+    "Encode it with a OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in "
+    "X if it is named in sensitive_columns and drop_sensitive_columns=True."
 )
 
 
@@ -139,7 +147,11 @@ def prepare(
 
     weights = None
     if sample_weight is not None:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        with naming("sample_weight"):
+            weights = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+            assert_all_finite(weights, input_name="sample_weight")  # of a single number, too
     data = TrainingData(raw, X, y, weights, None, sensitive_features).without_zero_weights()
     encode = _encode_several if multi_label else _encode_labels
     data.y = encode(estimator, data.y, classes, resume)
@@ -181,13 +193,33 @@ def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
     """Check shape and column names of X as passed; its values are checked in :func:`prepare_X`."""
-    if not hasattr(X, "shape"):
-        X = np.asarray(X)
-    elif issparse(X):
+    if issparse(X):
         X = X.tocsr()  # other formats have no rows to take
+    elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
+        with naming("X"):
+            X = np.asarray(X)
     if len(X.shape) < 2:
-        check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
+        raise ValueError(
+            f"Expected 2D array, got {len(X.shape)}D array instead: X must be of shape (n_samples, "
+            "n_features). Reshape your data with .reshape(-1, 1) if it has a single feature, or "
+            ".reshape(1, -1) if it is a single sample."
+        )
     return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+
+
+@contextmanager
+def naming(argument: str, hint: str = "") -> Iterator[None]:
+    """Let errors of conversion name the argument, and show nothing of what is in it."""
+    try:
+        yield
+    except TypeError as error:
+        raise TypeError(f"{argument}: {error}") from None
+    except ValueError as error:
+        if "could not convert" in str(error):
+            raise ValueError(f"{argument} must hold numbers, not text. {hint}".strip()) from None
+        if argument in str(error):
+            raise
+        raise ValueError(f"{argument}: {error}") from None
 
 
 def kept_columns(estimator: Any, raw: Any) -> list[int] | None:
@@ -222,25 +254,16 @@ def prepare_X(estimator: Any, raw: Any, dtypes: list, fitted: bool = True) -> np
     if _is_ready(raw, dtypes):
         return raw
     module = estimator._architecture["module"] if fitted else estimator.module
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # of sums; what is wrong is told
-            X = check_array(
-                raw,
-                accept_sparse="csr",
-                dtype=dtypes,
-                order="C",  # torch knows no negative strides
-                allow_nd=module is not None,
-                estimator=estimator,
-                input_name="X",
-            )
-    except ValueError as error:
-        if "could not convert string" not in str(error):
-            raise
-        raise ValueError(
-            f"X must hold numbers ({error}). Encode text with a OneHotEncoder in a "
-            "ColumnTransformer; a sensitive column of text may stay in X if it is named in "
-            "sensitive_columns and drop_sensitive_columns=True."
-        ) from error
+    with naming("X", ENCODE), np.errstate(over="ignore", invalid="ignore"):  # of sums
+        X = check_array(
+            raw,
+            accept_sparse="csr",
+            dtype=dtypes,
+            order="C",  # torch knows no negative strides
+            allow_nd=module is not None,
+            estimator=estimator,
+            input_name="X",
+        )
     return X.toarray() if issparse(X) else X
 
 
@@ -260,17 +283,22 @@ def take(X: Any, rows: np.ndarray) -> Any:
 def _check_target(estimator: Any, y: Any) -> tuple[np.ndarray, bool]:
     """Return y, and whether it holds several labels a row."""
     allowed = estimator._targets()
-    with np.errstate(invalid="ignore"):  # of NaN and infinity, which are reported below
+    # NaN and infinity are reported below
+    with naming("y"), np.errstate(invalid="ignore"):
         kind = type_of_target(y, input_name="y") if allowed.multi_label else None
     if kind == "multilabel-indicator":
-        y = check_array(y, accept_sparse="csr", input_name="y")
+        with naming("y"):
+            y = check_array(y, accept_sparse="csr", input_name="y")
         y = y.toarray() if issparse(y) else y
         if values := sorted(set(np.unique(y).tolist()) - {0, 1}):
-            raise ValueError(f"y with several labels a row must hold 0 and 1, got {values}, too.")
+            raise ValueError(
+                f"y with several labels a row must hold 0 and 1, got {some(values)}, too."
+            )
         return y.astype(np.int64), True
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
+    with naming("y"):
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
     return y, False
 
 
@@ -286,17 +314,20 @@ def _encode_several(estimator: Any, y: Any, classes: Any, resume: bool) -> np.nd
 
 
 def _encode_labels(estimator: Any, y: np.ndarray, classes: Any, resume: bool) -> np.ndarray:
-    present, codes = np.unique(y, return_inverse=True)
+    with naming("y"):
+        present, codes = np.unique(y, return_inverse=True)
+    with naming("classes"):
+        classes = None if classes is None else np.unique(classes)
     if not resume:
-        estimator.classes_ = present if classes is None else np.unique(classes)
+        estimator.classes_ = present if classes is None else classes
         if len(estimator.classes_) < 2:
             raise ValueError(
                 f"{type(estimator).__name__} needs at least two classes, y contains only one "
                 f"class: {estimator.classes_.tolist()}."
             )
-    elif classes is not None and not np.array_equal(np.unique(classes), estimator.classes_):
+    elif classes is not None and not np.array_equal(classes, estimator.classes_):
         raise ValueError(
-            f"classes={list(classes)!r} differ from those of the first call, "
+            f"classes={some(classes.tolist())} differ from those of the first call, "
             f"{estimator.classes_.tolist()}."
         )
     if len(estimator.classes_) > 2 and not estimator._targets().multi_class:
