@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Number
 from typing import Any
 
@@ -10,6 +13,12 @@ import pandas as pd
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
+# What NumPy and scikit-learn show of data in their errors.
+SHOWN_DATA = re.compile(
+    r"\narray=.*?(?=\nReshape|\.\s*\Z|\Z)|(?<=Complex data not supported)\n.*"
+    r"|(?<=could not convert string to float): .*",
+    flags=re.DOTALL,
+)
 SHOWN = 5  # entries of a list in an error
 PLAIN = (pd.DataFrame, pd.Series, pd.Index, pd.Categorical, np.ndarray, list, tuple, dict, str)
 
@@ -125,6 +134,29 @@ def label_array(labels: Any, parameter: str) -> np.ndarray:
     if labels.ndim == 0:
         raise ValueError(f"{parameter} must hold a label for every row, got {brief(labels[()])}.")
     return labels
+
+
+@contextmanager
+def naming(parameter: str, hint: str = "") -> Iterator[None]:
+    """See to it that errors of others name the parameter, and show no entry of it.
+
+    Where there is text instead of numbers, ``hint`` says what to do.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in the block.
+    """
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        text = SHOWN_DATA.sub("", str(error))
+        if "could not convert string" in text:
+            text = f"{parameter} must hold numbers, not text. {hint}".rstrip()
+        if not re.search(rf"\b{parameter}\b", text):
+            text = f"{parameter}: {text}"
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(text) from None
 
 
 def column_names(X: Any) -> list:

@@ -28,7 +28,7 @@ from sklearn.utils.validation import (
 )
 
 from ._random import own_generator
-from ._tables import as_pandas
+from ._tables import as_pandas, naming
 from ._tensors import takes_tensors
 from ._torch_state import plain_torch
 from ._warnings import warn
@@ -56,7 +56,7 @@ from .smoothing.weights import make_weights
 from .training import NeuralClassifier
 from .training.base import all_or_nothing, inner_tags
 from .training.device import resolve_device
-from .training.prepare import check_table, kept_columns, naming, prepare_X
+from .training.prepare import check_table, kept_columns, prepare_X
 
 __all__ = ["SmoothedClassifier"]
 

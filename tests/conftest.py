@@ -40,3 +40,12 @@ def shared_data():
     if not folder or not Path(folder, "adult.csv.gz").exists():
         pytest.skip("needs the real data: set SKFAIR_DATA to the folder that holds adult.csv.gz")
     return folder
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what takes minutes, unless slow tests are asked for by name."""
+    if config.option.markexpr.strip() == "slow":
+        return
+    many = [item for item in items if item.get_closest_marker("many")]
+    config.hook.pytest_deselected(items=many)
+    items[:] = [item for item in items if item not in set(many)]

@@ -189,6 +189,6 @@ def test_errors_show_nothing_of_the_data(biased, argument):
         FaiRNClassifier().fit(**given_arguments, sensitive_features=group)
     assert "Lovelace" not in "".join(traceback.format_exception(caught.value))
     one = FaiRNClassifier(max_epochs=1).fit(X, y, sensitive_features=group)
-    with pytest.raises(ValueError, match="Expected 2D array.*Reshape your data") as caught:
+    with pytest.raises(ValueError, match=r"(?s)X: Expected 2D array.*Reshape your data") as caught:
         one.predict(np.full(6, 1234.5))
     assert "1234" not in str(caught.value)

@@ -32,9 +32,10 @@ ABOUT = {
     "Recourse, as people see it": (
         "How much a refused person's entries would have to change for the model to accept "
         "(burden). Sensitive entries never change; numbers stay within the range that was "
-        "observed. Distances are the shortest found, so they can be too long, not too short. The "
-        "change is one in the model's input: it does not say that the person could make it, or "
-        "that the outcome would follow."
+        "observed. Entries change one by one: one that follows from another, as an age group "
+        "from an age, does not follow it here. Distances are the shortest found, so they can be "
+        "too long, not too short. The change is one in the model's input: it does not say that "
+        "the person could make it, or that the outcome would follow."
     ),
     "Reasons inside the network": (
         "Whether the same weights matter to all groups (parameter parity score, FAIRER, Eq. 4). "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
-from .._tables import some
+from .._tables import naming, some
 from ..sensitive import (
     GroupEncoder,
     as_frame,
@@ -193,33 +191,14 @@ def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
 
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
     """Check shape and column names of X as passed; its values are checked in :func:`prepare_X`."""
-    if issparse(X):
-        X = X.tocsr()  # other formats have no rows to take
-    elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
-        with naming("X"):
+    with naming("X"):
+        if issparse(X):
+            X = X.tocsr()  # other formats have no rows to take
+        elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
             X = np.asarray(X)
-    if len(X.shape) < 2:
-        raise ValueError(
-            f"Expected 2D array, got {len(X.shape)}D array instead: X must be of shape (n_samples, "
-            "n_features). Reshape your data with .reshape(-1, 1) if it has a single feature, or "
-            ".reshape(1, -1) if it is a single sample."
-        )
+        if len(X.shape) < 2:
+            check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
     return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
-
-
-@contextmanager
-def naming(argument: str, hint: str = "") -> Iterator[None]:
-    """Let errors of conversion name the argument, and show nothing of what is in it."""
-    try:
-        yield
-    except TypeError as error:
-        raise TypeError(f"{argument}: {error}") from None
-    except ValueError as error:
-        if "could not convert" in str(error):
-            raise ValueError(f"{argument} must hold numbers, not text. {hint}".strip()) from None
-        if argument in str(error):
-            raise
-        raise ValueError(f"{argument}: {error}") from None
 
 
 def kept_columns(estimator: Any, raw: Any) -> list[int] | None:

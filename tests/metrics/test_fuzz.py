@@ -383,7 +383,10 @@ def settle(n: int, slow: bool) -> Callable:
     )
 
 
-SPEED = [pytest.param(False, id="quick"), pytest.param(True, id="many", marks=pytest.mark.slow)]
+SPEED = [
+    pytest.param(False, id="quick"),
+    pytest.param(True, id="many", marks=[pytest.mark.slow, pytest.mark.many]),
+]
 
 
 @pytest.mark.parametrize("slow", SPEED)
