@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,6 @@ from pandas.api.types import (
     is_object_dtype,
 )
 from scipy.stats import median_abs_deviation
-from sklearn.utils import _safe_indexing
 
 from ..sensitive import column_positions
 
@@ -68,6 +68,14 @@ def kind_of(X: Any, column: int) -> Any:
     return X.dtypes.iloc[column] if hasattr(X, "iloc") else X.dtype
 
 
+def is_hashable(tables: tuple, column: int) -> bool:
+    """Whether entries of a column can be told apart, as those of categories are."""
+    if not is_object_dtype(kind_of(tables[0], column)):
+        return True
+    found = {type(v) for t in tables for v in pd.Series(column_of(t, column))}
+    return all(t.__hash__ is not None for t in found)
+
+
 def holds_numbers(tables: tuple, column: int) -> bool:
     """Whether a column of the first table holds numbers, and more than truth values."""
     kind = kind_of(tables[0], column)
@@ -115,44 +123,48 @@ def is_zero_one(tables: tuple, column: int) -> bool:
 
 
 def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:
-    """Adjacent 0/1 columns that are one category; any other 0/1 column alone.
+    """0/1 columns that are one category; any other 0/1 column alone.
 
-    They are if every row has one of them (all categories coded), or if their names begin alike
-    (``job_b``, ``job_c``), each occurs and no row has two (the first category dropped).
+    They are if they are adjacent and every row has one of them (all categories coded), or if their
+    names begin alike (``job_b``, ``job_c``), each occurs and no row has two (the first dropped).
     """
     values = {i: _zeros_and_ones(tables, i) for i in columns}
-    binary = [i for i in columns if values[i] is not None]
+    left = [i for i in columns if values[i] is not None]
     names = [str(name) for name in getattr(tables[0], "columns", ())]
-    runs, k = [], 0
-    while k < len(binary):
-        total, run = 0.0, []
-        for i in binary[k:]:
-            if run and i != run[-1] + 1:
-                break
-            total = total + values[i]
-            run.append(i)
-            if (total >= 1).all() or (total > 1).any():
-                break
-        if len(run) == 1 or (total != 1).any():
-            run = _named_alike(binary[k:], names, values)
-        runs.append(run)
-        k += len(runs[-1])
+    runs = []
+    while left:
+        runs.append(_all_coded(left, values) or _named_alike(left, names, values))
+        left = [i for i in left if i not in runs[-1]]
     return runs
 
 
-def _named_alike(columns: list[int], names: list[str], values: dict) -> list[int]:
-    """The first column and those after it that are further categories of the same."""
-    run = columns[:1]
-    stem = names[run[0]].rpartition("_")[0] if names else ""
-    if not stem:
-        return run
-    for i in columns[1:]:
-        if i != run[-1] + 1 or names[i].rpartition("_")[0] != stem:
+def _all_coded(columns: list[int], values: dict) -> list[int]:
+    """The first column and adjacent ones, of which every row has exactly one; or none."""
+    total, run = 0.0, []
+    for i in columns:
+        if run and i != run[-1] + 1:
             break
-        run = [*run, i]
-    part = np.column_stack([values[i] for i in run])
-    exclusive = part.any(axis=0).all() and (part.sum(axis=1) <= 1).all()
-    return run if exclusive else columns[:1]
+        total = total + values[i]
+        run.append(i)
+        if (total >= 1).all() or (total > 1).any():
+            break
+    return run if len(run) > 1 and (total == 1).all() else []
+
+
+def _named_alike(columns: list[int], names: list[str], values: dict) -> list[int]:
+    """The first column and later ones that are further categories of the same, by their names.
+
+    What names have in common ends with a sign (``job_``, ``job=``, ``job[T.``); the shortest such
+    beginning that suits is taken, as categories may have signs in them, too.
+    """
+    first = columns[0]
+    for sign in re.finditer(r"[\W_]+", names[first] if names else ""):
+        stem = names[first][: sign.end()]
+        run = [i for i in columns if names[i].startswith(stem)]
+        part = np.column_stack([values[i] for i in run])
+        if sign.start() and part.any(axis=0).all() and (part.sum(axis=1) <= 1).all():
+            return run
+    return [first]
 
 
 def _is_exclusive(tables: tuple, columns: list[int]) -> bool:
@@ -165,7 +177,11 @@ def _one_hot(X: Any, block: list[int]) -> np.ndarray:
 
 
 def column_of(X: Any, column: int) -> Any:
-    return _safe_indexing(X, column, axis=1)
+    return X.iloc[:, column] if hasattr(X, "iloc") else X[:, column]
+
+
+def rows_of(X: Any, rows: Any) -> Any:
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
 
 
 def numbers_of(column: Any) -> np.ndarray:
@@ -218,7 +234,10 @@ def levels_of(X: Any, reference: Any, block: list[int]) -> np.ndarray:
         known = [value for value in columns[0].cat.categories if value in present]
     else:
         known = pd.unique(pd.concat([c.astype(object).dropna() for c in columns]))
-        known = sorted(known, key=lambda value: (str(type(value)), value))
+        try:
+            known = sorted(known, key=lambda value: (str(type(value)), value))
+        except TypeError:  # no order among these
+            known = sorted(known, key=lambda value: (str(type(value)), str(value)))
     level = np.empty((len(known), 1), dtype=object)
     level[:, 0] = known
     missing = [c[c.isna()] for c in columns if c.isna().any()]

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch, _safe_indexing
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 from tqdm.auto import tqdm
 
-from .._estimators import from_inside, take_apart
+from .._estimators import check_classifier, from_inside, take_apart
 from .._random import own_generator
 from .._tables import as_table
 from ..labels import unfavorable_codes
 from ..sensitive import column_positions
-from .decisions import Decisions
+from .columns import rows_of
+from .decisions import Decisions, refuses
 from .profiles import Profiles
 from .search import Distance, Search
 from .state import undisturbed
@@ -73,9 +74,10 @@ def counterfactuals(
     actionable : str, int, list, slice or callable, default=None
         Columns of X that may change; ``None`` are all but the sensitive ones.
     bounds : dict, "observed" or None, default=None
-        ``{column: (lowest, highest)}``, ``None`` for an open end; or the range in `reference`. Who
-        is outside already may stay there, or come nearer. Numbers without bounds may go anywhere
-        within what the type of their column can hold.
+        ``{column: (lowest, highest)}`` of numbers and ordered pandas categories, ``None`` for an
+        open end; or the range of numbers in `reference`. Who is outside already may stay there, or
+        come nearer. Numbers without bounds may go anywhere within what the type of their column can
+        hold.
     categorical : list, default=None
         Columns that hold categories; a list within the list stands for the 0/1 columns of one
         category (one-hot), of which at most one is 1 in every row. Where somebody in X or
@@ -170,10 +172,11 @@ def counterfactuals(
     >>> np.allclose(found.distance, exact)
     True
     """
-    final = _final(estimator)
+    check_classifier(estimator)
+    final = take_apart(estimator)[0]
     X = as_table(X)
-    reference = X if reference is None else as_table(reference, "reference")
-    _check_reference(X, reference)
+    _check_rows(X, "X")
+    reference = X if reference is None else _as_in(X, as_table(reference, "reference"))
     columns = _actionable(estimator, X, sensitive_columns, actionable)
     unfavorable = from_inside(estimator, "unfavorable") if unfavorable is None else unfavorable
     codes = unfavorable_codes(unfavorable, np.asarray(estimator.classes_))
@@ -191,15 +194,15 @@ def counterfactuals(
         return Search(decisions, profiles, lengths, kind, max_iter, rng)
 
     with undisturbed(final):
-        refused = np.flatnonzero(np.isin(estimator.predict(X), refusing))
+        refused = np.flatnonzero(refuses(estimator, X, refusing))
         order = rng.permutation(reference.shape[0])[:ASKED]
-        profiles = profiled(_safe_indexing(X, refused))
+        profiles = profiled(rows_of(X, refused))
         values, found = profiles.own, np.zeros(len(refused), dtype=bool)
         if len(refused) and profiles.width:
             search = pose(profiles)
             search.check(method)
             with tqdm(disable=not verbose, desc="counterfactuals", unit="step") as progress:
-                known = _safe_indexing(reference, order)
+                known = rows_of(reference, order)
                 pools = _donors(search, lambda rows: pose(profiled(rows)), known, method, progress)
                 donors = [profiles.encode(pool) for pool in pools]
                 values, found = search(method, donors, progress)
@@ -224,31 +227,25 @@ def counterfactuals(
     )
 
 
-def _final(estimator: Any) -> Any:
-    """What is inside pipelines and searches of a fitted classifier."""
-    if not hasattr(estimator, "predict"):
-        raise TypeError(
-            f"estimator must be a fitted classifier, got {type(estimator).__name__}, which has no "
-            "predict."
-        )
-    final = take_apart(estimator)[0]
-    if getattr(estimator, "classes_", None) is None:
-        raise ValueError(
-            f"estimator must be a classifier, {type(estimator).__name__} has no classes_."
-        )
-    return final
+def _check_rows(table: Any, parameter: str) -> None:
+    if not table.shape[0]:
+        raise ValueError(f"{parameter} must have at least one row, it has none.")
 
 
-def _check_reference(X: Any, reference: Any) -> None:
+def _as_in(X: Any, reference: Any) -> Any:
+    """The reference in the container of X, which is the one that the estimator takes."""
     if reference.shape[1] != X.shape[1]:
         raise ValueError(
             f"reference must have the {X.shape[1]} columns of X, it has {reference.shape[1]}."
         )
-    if not reference.shape[0]:
-        raise ValueError("reference must have at least one row, it has none.")
-    frames = hasattr(X, "iloc") and hasattr(reference, "iloc")
-    if frames and list(X.columns) != list(reference.columns):
+    _check_rows(reference, "reference")
+    if not hasattr(X, "iloc"):
+        return reference.to_numpy() if hasattr(reference, "iloc") else reference
+    if not hasattr(reference, "iloc"):
+        return pd.DataFrame(reference).infer_objects().set_axis(X.columns, axis=1)
+    if list(X.columns) != list(reference.columns):
         raise ValueError("reference must have the columns of X, in the same order.")
+    return reference
 
 
 def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any) -> list[int]:
@@ -289,13 +286,13 @@ def _lengths(profiles: Profiles, kind: str | None, distance: Any) -> Distance:
 
     def lengths(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         tables = profiles.table(profiles.own[rows], rows), profiles.table(values, rows)
-        found = np.asarray(distance(*tables), dtype=np.float64)
-        if found.shape != (len(rows),) or np.isnan(found).any():
+        found = np.asarray(distance(*tables))
+        if found.shape != (len(rows),) or found.dtype.kind not in "biuf" or np.isnan(found).any():
             raise ValueError(
-                f"distance must return an array of shape ({len(rows)},) without NaN, got "
-                f"{found.shape}{' with NaN' * bool(np.isnan(found).any())}."
+                f"distance must return an array of shape ({len(rows)},) of numbers without NaN, "
+                f"got {found.shape} of {found.dtype}."
             )
-        return found
+        return found.astype(np.float64)
 
     return lengths
 
@@ -306,12 +303,13 @@ def _donors(search: Search, pose: Callable, reference: Any, method: str, progres
     These are people of the reference who are accepted and, for the gradient search, what some who
     are not would have to be: profiles close to the boundary.
     """
-    refuses = np.isin(search.decisions.estimator.predict(reference), search.decisions.refusing)
-    accepted = _safe_indexing(reference, np.flatnonzero(~refuses)[:DONORS])
-    scouts = np.flatnonzero(refuses)[:SCOUTS]
+    decisions = search.decisions
+    refused = refuses(decisions.estimator, reference, decisions.refusing)
+    accepted = rows_of(reference, np.flatnonzero(~refused)[:DONORS])
+    scouts = np.flatnonzero(refused)[:SCOUTS]
     if not search.descends(method) or not len(scouts):
         return [accepted]
-    scouting = pose(_safe_indexing(reference, scouts))
+    scouting = pose(rows_of(reference, scouts))
     values, found = scouting("gradient", [scouting.profiles.encode(accepted)], progress)
     rows = np.flatnonzero(found)
     return [accepted, scouting.profiles.table(values[rows], rows)]

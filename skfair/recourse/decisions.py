@@ -116,6 +116,23 @@ def _probes(profiles: Profiles) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarra
     return probes, np.array(rows, dtype=int), (np.array(features, dtype=int), np.array(steps))
 
 
+def refuses(estimator: Any, X: Any, refusing: np.ndarray) -> np.ndarray:
+    """Whom the classifier refuses, by its own ``predict``: bool (n,).
+
+    Raises
+    ------
+    ValueError
+        If it does not give one label a row.
+    """
+    labels = np.asarray(estimator.predict(X))
+    if labels.size != X.shape[0]:
+        raise ValueError(
+            f"estimator must give one label a row; {type(estimator).__name__}.predict gives an "
+            f"array of shape {labels.shape} for {X.shape[0]} rows."
+        )
+    return np.isin(labels.ravel(), refusing)
+
+
 class Decisions:
     """Who is accepted, with which profile.
 
@@ -204,7 +221,7 @@ class Decisions:
         for start in range(0, len(rows), ROWS):
             part = slice(start, start + ROWS)
             table = self.profiles.table(values[part], rows[part])
-            accepted.append(~np.isin(self.estimator.predict(table), self.refusing))
+            accepted.append(~refuses(self.estimator, table, self.refusing))
         return np.concatenate(accepted)
 
     def likely_accepts(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -72,7 +72,8 @@ def cheapest_change(
         rest = needed - np.take_along_axis(gains, taken, axis=1).sum(axis=1)
         steps, left = change(rest)
         candidate = own.copy()
-        candidate[:, :p] += np.sign(per_unit) * steps
+        moved = candidate[:, :p] + np.sign(per_unit) * steps  # rounding may pass the bounds
+        candidate[:, :p] = np.clip(moved, profiles.lower[rows], profiles.upper[rows])
         switched = np.zeros_like(gains, dtype=bool)
         np.put_along_axis(switched, taken, True, axis=1)
         candidate[:, p:] = np.where(switched & (gains > 0), codes, own[:, p:])

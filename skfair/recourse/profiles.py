@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_integer_dtype, is_object_dtype
 
+from .._tables import brief
 from ..sensitive import column_positions
 from .columns import (
     category_blocks,
@@ -17,6 +18,7 @@ from .columns import (
     column_of,
     holds_integers,
     holds_numbers,
+    is_hashable,
     is_zero_one,
     kind_of,
     levels_of,
@@ -72,6 +74,7 @@ class Profiles:
         self.numbers = [column for column in actionable if column not in in_blocks]
         self.categories = [block for block in blocks if set(block) <= set(actionable)]
         self._check_numbers()
+        self._check_categories()
         self.levels = [levels_of(X, reference, block) for block in self.categories]
         self.sizes = [len(level) for level in self.levels]
         self.starts = len(self.numbers) + np.cumsum([0, *self.sizes])[:-1].astype(int)
@@ -84,7 +87,10 @@ class Profiles:
         if integer is not None:
             named = self._positions(integer, "integer")
             if unsuited := sorted(set(named) & in_blocks):
-                raise ValueError(f"integer: columns {self._names(unsuited)} hold categories.")
+                raise ValueError(
+                    f"integer: columns {self._names(unsuited)} hold categories; leave them out, or "
+                    "say in categorical which columns are categories."
+                )
             whole = [column in named for column in self.numbers]
         self.whole = np.array(whole, dtype=bool)
         self.scale = scales_of(self.reference[:, : len(self.numbers)])
@@ -97,6 +103,7 @@ class Profiles:
         )
         self.lower, self.upper = self._limits(bounds)
         self.allowed = self._allowed()
+        self._keep_between(bounds)
         self._apply(monotone)
 
     # -- tables and arrays --------------------------------------------------------------------
@@ -139,7 +146,11 @@ class Profiles:
             array[where] = entries[where]
         else:
             array = table.iloc[:, column].array.copy()
-            array[where] = pd.array(entries[where], dtype=kind)
+            if isinstance(kind, pd.SparseDtype):  # entries cannot be set
+                array = array.to_dense()
+                array[where] = entries[where]
+            else:
+                array[where] = pd.array(entries[where], dtype=kind)
         table.isetitem(column, pd.Series(array, index=table.index, dtype=kind, copy=False))
 
     def features(self, values: np.ndarray) -> np.ndarray:
@@ -216,8 +227,10 @@ class Profiles:
             high = np.array([np.nanmax(c, initial=-np.inf) for c in known.T])
         elif bounds is not None:
             for name, limits in _items(bounds, "bounds"):
-                for column in self._numbers_named(name, "bounds"):
-                    low[column], high[column] = _pair(name, limits)
+                for column in self._bounded(name):
+                    if column in self.numbers:
+                        j = self.numbers.index(column)
+                        low[j], high[j] = _pair(name, limits)
         low, high = np.maximum(low, self.held[0]), np.minimum(high, self.held[1])
         for j in range(p):
             low[j], high[j] = within(low[j], high[j], self._kind_of_number(j))
@@ -235,6 +248,24 @@ class Profiles:
             allowed.append(may)
         return np.concatenate(allowed, axis=1)
 
+    def _keep_between(self, bounds: Any) -> None:
+        """Bounds of ordered categories; who is outside may stay there, or come nearer."""
+        for name, limits in bounds.items() if isinstance(bounds, Mapping) else ():
+            for column in self._bounded(name):
+                if [column] not in self.categories:
+                    continue
+                j, kind = self.categories.index([column]), kind_of(self.X, column)
+                low, high = _ranks(name, limits, kind.categories)
+                rank = kind.categories.get_indexer(self.levels[j][:, 0])  # -1: missing
+                own = rank[self.own[:, [len(self.numbers) + j]].astype(int)]
+                lower = np.where(own < 0, low, np.minimum(low, own))
+                within_ = (rank >= lower) & (rank <= np.maximum(high, own)) | (rank == own)
+                self._part_of_allowed(j)[:] &= within_
+
+    def _part_of_allowed(self, category: int) -> np.ndarray:
+        start = self.starts[category] - len(self.numbers)
+        return self.allowed[:, start : start + self.sizes[category]]
+
     def _apply(self, monotone: Any) -> None:
         p = len(self.numbers)
         for name, direction in _items({} if monotone is None else monotone, "monotone"):
@@ -250,9 +281,8 @@ class Profiles:
                     limit[:, j] = self.own[:, j]
                 elif [column] in self.categories and self._is_ordered(column):
                     j = self.categories.index([column])
-                    start = self.starts[j] - p
                     codes, own = np.arange(self.sizes[j]), self.own[:, [p + j]]
-                    self.allowed[:, start : start + self.sizes[j]] &= (codes - own) * sign >= 0
+                    self._part_of_allowed(j)[:] &= (codes - own) * sign >= 0
                 elif any(column in block for block in self.categories):
                     raise ValueError(
                         f"monotone[{name!r}]: the column holds categories without an order; make "
@@ -272,6 +302,15 @@ class Profiles:
                         f"Column {self._names([column])[0]!r} of {name} does not hold numbers "
                         f"({type(error).__name__}): name it in categorical."
                     ) from error
+
+    def _check_categories(self) -> None:
+        for block in self.categories:
+            for column in block:
+                if not is_hashable(self.tables, column):
+                    raise ValueError(
+                        f"Column {self._names([column])[0]!r} holds neither numbers nor "
+                        "categories: leave it out of actionable."
+                    )
 
     def _kind_of_array(self) -> np.dtype:
         """The dtype of answers to an array: its own, where that can hold them."""
@@ -330,14 +369,18 @@ class Profiles:
         empty = isinstance(columns, (list, tuple, np.ndarray, pd.Index)) and not len(columns)
         return [] if empty else column_positions(self.X, columns, parameter)
 
-    def _numbers_named(self, name: Any, parameter: str) -> list[int]:
-        positions = self._positions([name], parameter)
-        if any(p in block for block in self.categories for p in positions):
-            raise ValueError(
-                f"{parameter}[{name!r}]: the column holds categories, not numbers; leave it out, "
-                "or say in categorical which columns are categories."
-            )
-        return [self.numbers.index(p) for p in positions if p in self.numbers]
+    def _bounded(self, name: Any) -> list[int]:
+        """Columns of numbers, or of ordered pandas categories, that have bounds."""
+        positions = self._positions([name], "bounds")
+        for column in positions:
+            ordered = getattr(kind_of(self.X, column), "ordered", False)
+            if not ordered and any(column in block for block in self.categories):
+                raise ValueError(
+                    f"bounds[{name!r}]: the column holds categories without an order, not numbers; "
+                    "leave it out, make it an ordered pandas.Categorical, or say in categorical "
+                    "which columns are categories."
+                )
+        return positions
 
 
 def _items(mapping: Any, parameter: str) -> Any:
@@ -356,6 +399,27 @@ def _pair(name: Hashable, limits: Any) -> tuple[float, float]:
     if not low <= high:
         raise ValueError(f"bounds[{name!r}] must be (lowest, highest), got {limits!r}.")
     return low, high
+
+
+def _ranks(name: Hashable, limits: Any, categories: pd.Index) -> tuple[int, int]:
+    """Positions among ordered categories of the lowest and the highest."""
+    try:
+        low, high = limits
+        ranks = (
+            0 if low is None else categories.get_loc(low),
+            len(categories) - 1 if high is None else categories.get_loc(high),
+        )
+    except (TypeError, ValueError, KeyError) as error:
+        raise ValueError(
+            f"bounds[{name!r}] must be (lowest, highest) of the column's ordered categories, got "
+            f"{brief(limits)}."
+        ) from error
+    if ranks[0] > ranks[1]:
+        raise ValueError(
+            f"bounds[{name!r}] must be (lowest, highest) in the order of the column's categories, "
+            f"got {brief(limits)}."
+        )
+    return ranks
 
 
 def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:

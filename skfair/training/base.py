@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -422,10 +423,11 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
     """Check the parameters, and leave the estimator as it was if the block fails.
 
     That includes a generator given as ``random_state``. An interruption is told in a warning, too,
-    as those who catch it may not know what it leaves behind. In the block parameters that are
-    NumPy's numbers are Python's, which know no overflow.
+    as those who catch it may not know what it leaves behind; filters of warnings that it kept the
+    block from taking back are gone before. In the block parameters that are NumPy's numbers are
+    Python's, which know no overflow.
     """
-    before = vars(estimator).copy()
+    before, filters = vars(estimator).copy(), list(warnings.filters)
     generator = getattr(estimator, "random_state", None)
     position = generator.get_state() if isinstance(generator, np.random.RandomState) else None
     params = estimator.get_params(deep=False)
@@ -445,6 +447,7 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
             generator.set_state(position)
         if isinstance(error, KeyboardInterrupt) and not hasattr(error, "__notes__"):
             error.add_note("fit was interrupted; the estimator is as it was before.")
+            warnings.filters[:] = filters
             warn(error.__notes__[0], FitInterruptedWarning)
         raise
 

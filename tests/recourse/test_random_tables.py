@@ -12,7 +12,7 @@ from skfair.recourse import counterfactuals
 NUMBERS = ["float64", "float32", "float16", "int64", "uint8", "int8", "Int16", "UInt8", "holes"]
 NUMBERS += ["Float64", "objects"]
 WORDS = ["text", "objects of text", "ordered", "category", "bool", "boolean", "truth objects"]
-DUMMIES = ["bool", "int64", "uint8", "boolean", "float32", "object"]
+DUMMIES = ["bool", "int64", "uint8", "boolean", "float32", "object", "Sparse[int64]"]
 
 
 def worth(value):
@@ -119,6 +119,10 @@ def cases(draw):
         and container == "frame"
     ]
     ways = {name: ["increase", "decrease"][rng.integers(2)] for name in numbers[-1:] + ordered}
+    if ordered and draw(st.booleans()):
+        between = sorted(rng.choice(3, 2).tolist())
+        levels = [["a", "bb", "ccc"][k] for k in between]
+        arguments["bounds"] = arguments.get("bounds", {}) | {ordered[0]: tuple(levels)}
     if draw(st.booleans()):
         arguments["monotone"] = ways
     model = Scores(rng.normal(size=X.shape[1]), bool(draw(st.booleans()))).fit(table)
@@ -173,8 +177,9 @@ def test_answers_are_people_who_could_be(case):
         old, new = was[~same], is_[~same]
         if name in arguments.get("bounds", {}):
             low, high = arguments["bounds"][name]
-            old, new = old.astype(float), new.astype(float)
-            assert (new >= np.minimum(low, old)).all() and (new <= np.maximum(high, old)).all()
+            was_worth, is_worth = old.map(worth).astype(float), new.map(worth).astype(float)
+            assert (is_worth >= np.minimum(worth(low), was_worth)).all()
+            assert (is_worth <= np.maximum(worth(high), was_worth)).all()
         if name in arguments.get("monotone", {}):
             way = arguments["monotone"][name]
             assert (new >= old).all() if way == "increase" else (new <= old).all()
@@ -192,7 +197,7 @@ BAD = {
     "sensitive_columns": [["nobody"], 3.5],
     "reference": [np.zeros((3, 2)), np.zeros(3), pd.DataFrame(), "people", 5],
     "unfavorable": ["nobody", [0, 1], []],
-    "distance": ["l3", 5],
+    "distance": ["l3", 5, lambda before, after: ["far"] * len(before)],
     "method": ["exact", None],
     "max_iter": [0, 1.5, "many"],
     "random_state": ["seed", -1],

@@ -10,6 +10,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -19,7 +20,10 @@ from skfair.recourse import counterfactuals
 NETWORK = {"max_epochs": 20, "lr": 0.01, "random_state": 0}
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:X does not have valid feature names"),
+    pytest.mark.filterwarnings("ignore:pandas.DataFrame with sparse columns"),
+]
 
 
 class TestOnlyCategories:
@@ -127,6 +131,40 @@ class TestDummies:
             )
             assert (found.counterfactuals.iloc[:, 1:].sum(axis=1) <= 1).all() and found.valid.all()
 
+    @pytest.mark.parametrize("drop_first", [False, True])
+    @pytest.mark.parametrize(
+        ("name", "order"),
+        [
+            ("job_{}", [0, 1, 2, 3]),
+            ("job={}", [0, 1, 2, 3]),
+            ("job[T.{}]", [0, 1, 2, 3]),
+            ("encode__job_{}", [0, 1, 2, 3]),
+            ("job_{}", [1, 3, 0, 2]),  # other columns between them
+        ],
+    )
+    def test_names_tell_whatever_categories_are_called(self, name, order, drop_first):
+        """Sparse dummies of categories that have signs in their names themselves."""
+        rng = np.random.default_rng(0)
+        words = ["blue_collar", "not_in_force", "self-emp", "white_collar"]
+        job = pd.Series(pd.Categorical(rng.choice(words, 200), words))
+        coded = pd.get_dummies(job, sparse=True, drop_first=drop_first)
+        coded = coded.rename(columns=name.format)
+        X = pd.concat([coded, pd.DataFrame({"x": rng.normal(size=200)})], axis=1)
+        X = X[[X.columns[k] for k in order if k < X.shape[1]] + list(X.columns[4:])]
+        model = LogisticRegression().fit(X.astype(float), X.x + 2 * (job != "self-emp") > 1.5)
+        found = counterfactuals(model, X, random_state=0)
+        jobs = found.counterfactuals[coded.columns].astype(int).sum(axis=1)
+        assert found.valid.all() and set(jobs) == ({0, 1} if drop_first else {1})
+        assert (found.counterfactuals.dtypes == X.dtypes).all()
+
+    def test_flags_named_alike_are_no_category_where_somebody_has_both(self):
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame({"has_car": rng.random(200) < 0.5, "has_job": rng.random(200) < 0.5})
+        X["x"] = rng.normal(size=200)
+        model = LogisticRegression().fit(X, X.x + X.has_car + X.has_job > 2)
+        found = counterfactuals(model, X, actionable=["has_car", "has_job"], random_state=0)
+        assert (found.counterfactuals.loc[found.valid, ["has_car", "has_job"]].all(axis=1)).any()
+
     def test_missing_truth_values_are_a_category(self, table):
         X, y = table
         X = X.assign(owner=pd.array(X.x > 0, dtype="boolean"))[["x", "owner"]]
@@ -224,6 +262,17 @@ class TestTypesOfNumbers:
         assert found.valid.all()
         assert found.counterfactuals["v"].astype(float).max() <= 0.1
         assert found.counterfactuals["v"].dtype == np.float32
+
+    @pytest.mark.parametrize("distance", ["mad_l1", "l2"])
+    def test_bounds_hold_to_the_last_bit(self, distance):
+        rng = np.random.default_rng(0)
+        X = rng.uniform(40, 1000, size=(300, 2))
+        model = LogisticRegression().fit(X, X[:, 1] > 500)
+        model.coef_, model.intercept_ = np.array([[-1.0, 0.1]]), np.array([-60.0])
+        low = 42.212669540145484
+        found = counterfactuals(model, X, bounds={0: (low, None)}, distance=distance)
+        assert (found.counterfactuals[:, 0] >= low)[found.changed[0]].all()
+        assert np.isclose(found.counterfactuals[:, 0], low).sum() > 100
 
     @pytest.mark.parametrize("dtype", ["float64", "float32", "Float64", "Int64", object])
     def test_missing_values_leave_whole_numbers_whole(self, dtype, table):
@@ -339,7 +388,10 @@ class TestContainers:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"bounds": {"school": (0, 1)}}, r"bounds\['school'\]: the column holds categories"),
+            ({"bounds": {"school": (0, 1)}}, r"bounds\['school'\] must be \(lowest, highest\) of"),
+            ({"bounds": {"school": ("high", "low")}}, r"bounds\['school'\] must .* in the order"),
+            ({"bounds": {"school": "high"}}, r"bounds\['school'\] must be \(lowest, highest\)"),
+            ({"bounds": {"job_a": (0, 1)}, "categorical": ["job_a"]}, "without an order"),
             ({"monotone": {"job_a": "increase"}}, r"monotone\['job_a'\]: .* without an order"),
             ({"integer": ["school"]}, "integer: columns .* hold categories"),
             ({"reference": "empty"}, "reference must have at least one row"),
@@ -376,6 +428,27 @@ class TestContainers:
         np.testing.assert_array_equal(found.valid, low)  # from high there is no way down
         assert (found.counterfactuals.school[low] == "middle").all()
 
+    @pytest.mark.parametrize("final", [LogisticRegression(), RandomForestClassifier(5)])
+    def test_bounds_of_an_order_are_kept(self, final):
+        """As by brute force: the nearest accepted level within the bounds, or none."""
+        levels = ["none", "low", "middle", "high", "most"]
+        school = pd.Series(pd.Categorical(levels * 20, levels, ordered=True))
+        X = pd.DataFrame({"school": school, "v": np.arange(100) % 4})
+        encode = make_column_transformer((OneHotEncoder(), ["school"]))
+        model = make_pipeline(encode, final).fit(X, school.isin(["low", "most"]))
+        for low, high, reached in (
+            ("none", "middle", {"none": "low", "middle": "low", "high": "low"}),
+            ("low", None, {"none": "low most", "middle": "low most", "high": "low most"}),
+            ("middle", None, {"none": "low most", "middle": "most", "high": "most"}),
+            (None, "low", {"none": "low", "middle": "low", "high": "low"}),
+            ("middle", "high", {"none": "low"}),  # comes nearer
+        ):
+            found = counterfactuals(model, X, bounds={"school": (low, high)}, random_state=0)
+            for own, after, valid in zip(
+                school[found.refused], found.counterfactuals.school, found.valid, strict=True
+            ):
+                assert after in reached[own].split() if valid else own not in reached
+
     @pytest.mark.parametrize("estimator", [None, "model", KMeans(2), LogisticRegression()])
     def test_what_is_no_fitted_classifier_is_told(self, estimator):
         X = np.random.default_rng(0).normal(size=(20, 2))
@@ -383,6 +456,49 @@ class TestContainers:
             estimator.fit(X)
         with pytest.raises((TypeError, ValueError), match="classifier|not fitted"):
             counterfactuals(estimator, X)
+
+    def test_the_reference_comes_as_the_estimator_takes_X(self, mixed, by_position):
+        """A table beside an array, and an array beside a table."""
+        X, y = mixed
+        by_name = make_pipeline(
+            make_column_transformer((OneHotEncoder(), ["job", "owner"]), remainder="passthrough"),
+            LogisticRegression(max_iter=1000),
+        )
+        for model, rows, reference in (
+            (by_name.fit(X, y), X, X.to_numpy(dtype=object)),
+            (by_position.fit(X.to_numpy(dtype=object), y), X.to_numpy(dtype=object), X),
+        ):
+            expected = counterfactuals(model, rows, random_state=0)
+            found = counterfactuals(model, rows, reference=reference, random_state=0)
+            np.testing.assert_allclose(found.distance, expected.distance)
+
+    def test_predictions_in_a_column(self, mixed, by_position):
+        X, y = mixed
+
+        class Column(LogisticRegression):
+            def predict(self, X):
+                return super().predict(X)[:, None]
+
+        numbers = X[["age", "debt"]]
+        plain, column = (kind().fit(numbers, y) for kind in (LogisticRegression, Column))
+        expected = counterfactuals(plain, numbers, random_state=0)
+        found = counterfactuals(column, numbers, random_state=0)
+        np.testing.assert_array_equal(found.refused, expected.refused)
+        np.testing.assert_allclose(found.distance, expected.distance)
+        several = MultiOutputClassifier(LogisticRegression()).fit(numbers, np.c_[y, y])
+        with pytest.raises(ValueError, match="estimator must give one label a row"):
+            counterfactuals(several, numbers)
+
+    def test_entries_that_are_no_categories(self, mixed):
+        X, y = mixed
+        lists = X.assign(owner=[[True]] * len(X))
+        chosen = make_column_transformer(("passthrough", ["age", "debt"]))
+        model = make_pipeline(chosen, LogisticRegression(max_iter=1000)).fit(X, y)
+        with pytest.raises(ValueError, match="Column 'owner' .* leave it out of actionable"):
+            counterfactuals(model, lists)
+        found = counterfactuals(model, lists, actionable=["age", "debt"], random_state=0)
+        assert found.valid.all()
+        assert found.counterfactuals.owner.tolist() == [[True]] * len(found.valid)
 
     def test_zero_and_one_with_bounds_are_numbers(self):
         """Few people have 0 or 1 children by chance; whoever gives bounds means a number."""

@@ -269,6 +269,15 @@ def test_while_the_group_to_flip_is_chosen(people, network, epoch):
     assert not interrupted(estimator, people)
 
 
+def test_before_filters_of_warnings_are_taken_back(people):
+    class Model(LogisticRegression):
+        def fit(self, X, y, sample_weight=None):
+            warnings.simplefilter("error", FitInterruptedWarning)
+            raise KeyboardInterrupt
+
+    assert not interrupted(LabelFlipClassifier(estimator=Model(), flip_group="a"), people)
+
+
 def test_of_a_network_inside(people):
     X, y, group = people
     inner = FaiRNClassifier(net_params={"callbacks": [Bomb("on_epoch_begin", 3)]}, **QUICK)
