@@ -137,8 +137,10 @@ def label_array(labels: Any, parameter: str) -> np.ndarray:
 
 
 @contextmanager
-def naming(parameter: str) -> Iterator[None]:
+def naming(parameter: str, hint: str = "") -> Iterator[None]:
     """See to it that errors of others name the parameter, and show no entry of it.
+
+    Where there is text instead of numbers, ``hint`` says what to do.
 
     Raises
     ------
@@ -149,6 +151,8 @@ def naming(parameter: str) -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         text = SHOWN_DATA.sub("", str(error))
+        if "could not convert string" in text:
+            text = f"{parameter} must hold numbers, not text. {hint}".rstrip()
         if not re.search(rf"\b{parameter}\b", text):
             text = f"{parameter}: {text}"
         kind = TypeError if isinstance(error, TypeError) else ValueError

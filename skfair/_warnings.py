@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
 
-PACKAGE = str(Path(__file__).parent)
+from sklearn.utils import _param_validation
+
+# This package, and the decorator of its functions that checks their parameters.
+INSIDE = (f"{Path(__file__).parent}{os.sep}", _param_validation.__file__)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, from the first frame outside this package."""
     level, frame = 1, sys._getframe()
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame is not None and frame.f_code.co_filename.startswith(INSIDE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

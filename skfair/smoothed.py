@@ -11,7 +11,7 @@ import torch
 from scipy.special import ndtr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import _safe_indexing, assert_all_finite, check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -25,11 +25,10 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
 from ._random import own_generator
-from ._tables import SHOWN_DATA, as_pandas, naming
+from ._tables import as_pandas, naming
 from ._tensors import takes_tensors
 from ._torch_state import plain_torch
 from ._warnings import warn
@@ -306,8 +305,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         X = as_pandas(X)
         if hasattr(X, "iloc"):
             return check_table(self, X, reset=reset)
+        X = check_table(self, X, reset=reset)
         with naming("X"):
-            return validate_data(self, X, reset=reset, dtype="numeric")
+            return check_array(X, dtype="numeric", estimator=self, input_name="X")
 
     def _noisy_columns(self, raw: Any) -> list[int]:
         if self.numeric_columns is not None:
@@ -327,16 +327,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def _numbers(self, raw: Any, columns: list[int]) -> np.ndarray:
         """Finite numbers of the noisy columns."""
         part = _safe_indexing(raw, columns, axis=1)
-        try:
+        hint = f"Leave columns of text out of numeric_columns={self.numeric_columns!r}."
+        with naming("X", hint):
             return check_array(part, dtype=np.float64, input_name="X", estimator=self)
-        except ValueError as error:
-            if "could not convert" not in str(error):
-                raise
-            raise ValueError(
-                "Columns of X that receive noise must hold numbers "
-                f"({SHOWN_DATA.sub('', str(error))}); leave them out of "
-                f"numeric_columns={self.numeric_columns!r}."
-            ) from None
 
     def _route(self, fit_params: dict) -> dict:
         if _routing_enabled():
@@ -633,8 +626,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
 
 def _check_classes(raw: Any, y: np.ndarray, sample_weight: Any) -> None:
-    weights = _check_sample_weight(sample_weight, raw, ensure_non_negative=True)
-    present = np.unique(y[weights > 0])
+    with naming("sample_weight"):
+        weights = _check_sample_weight(sample_weight, raw, ensure_non_negative=True)
+        assert_all_finite(weights, input_name="sample_weight")
+    with naming("y"):
+        present = np.unique(y[weights > 0])
     if len(present) < 2:
         raise ValueError(
             f"SmoothedClassifier needs at least two classes, y has one class, {present.tolist()} "

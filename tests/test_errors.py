@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 from torch import nn
@@ -65,6 +68,12 @@ def spoil(X, value):
     return X
 
 
+def with_entry(values, entry):
+    values = values.astype(object)
+    values.flat[7] = entry
+    return values
+
+
 DATA = [
     (lambda X, y, g: (spoil(X, np.nan), y, g), "Input X contains NaN"),
     (lambda X, y, g: (spoil(X, np.inf), y, g), "Input X contains infinity"),
@@ -80,6 +89,9 @@ DATA = [
     (lambda X, y, g: (X[:, 0], y, g), "Expected 2D array"),
     (lambda X, y, g: (X.reshape(600, 3, 2), y, g), "dim 3"),
     (lambda X, y, g: (X[:0], y[:0], g[:0]), "0 sample"),
+    (lambda X, y, g: (with_entry(X, pd.NA), y, g), "X: float.. argument must be"),
+    (lambda X, y, g: (X + 1j, y, g), "X: Complex data not supported"),
+    (lambda X, y, g: (X, with_entry(y, pd.NA), g), "y: boolean value of NA"),
 ]
 
 
@@ -88,7 +100,7 @@ DATA = [
 def test_bad_data_are_named(biased, change, message):
     X, y, group = change(*biased)
     model = FaiRNClassifier(max_epochs=2)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         model.fit(X, y, sensitive_features=group)
     assert not hasattr(model, "net_")
     assert not hasattr(model, "n_features_in_")
@@ -122,6 +134,14 @@ def test_module_of_the_wrong_width_is_refused(biased):
         FaiRNClassifier(module=too_wide).fit(X, y, sensitive_features=group)
 
 
+def test_module_of_another_signature_is_refused(biased):
+    X, y, group = biased
+    with pytest.raises(TypeError, match=r"module must be callable as \(n_features, n_outputs\)"):
+        FaiRNClassifier(module=lambda n_features: nn.Linear(n_features, 2)).fit(
+            X, y, sensitive_features=group
+        )
+
+
 def test_module_instance_is_refused(biased):
     X, y, group = biased
     with pytest.raises(TypeError, match="got the instance Linear"):
@@ -151,3 +171,24 @@ def test_warm_start_with_other_classes_is_refused(biased):
     model.fit(X, y, sensitive_features=group)
     with pytest.raises(ValueError, match=r"classes \[5\].*not among \[0, 1\]"):
         model.fit(X, np.where(y == 1, 5, 0), sensitive_features=group)
+
+
+@pytest.mark.parametrize("weight", [np.nan, np.inf])
+def test_a_single_weight_that_is_no_number_is_refused(biased, weight):
+    X, y, group = biased
+    with pytest.raises(ValueError, match="sample_weight contains"):
+        FaiRNClassifier().fit(X, y, sensitive_features=group, sample_weight=weight)
+
+
+@pytest.mark.parametrize("argument", ["X", "y", "sample_weight"])
+def test_errors_show_nothing_of_the_data(biased, argument):
+    X, y, group = biased
+    given_arguments = {"X": X, "y": y, "sample_weight": np.ones(len(y))}
+    given_arguments[argument] = with_entry(given_arguments[argument], "Ada Lovelace")
+    with pytest.raises(ValueError) as caught:
+        FaiRNClassifier().fit(**given_arguments, sensitive_features=group)
+    assert "Lovelace" not in "".join(traceback.format_exception(caught.value))
+    one = FaiRNClassifier(max_epochs=1).fit(X, y, sensitive_features=group)
+    with pytest.raises(ValueError, match=r"(?s)X: Expected 2D array.*Reshape your data") as caught:
+        one.predict(np.full(6, 1234.5))
+    assert "1234" not in str(caught.value)

@@ -182,7 +182,9 @@ def recourse_in_inputs(audited: Audited, people: np.ndarray, settings: dict) -> 
     X = _safe_indexing(audited.X, people)
     try:
         refusing = {"unfavorable": list(audited.refusing)}
-        found = counterfactuals(audited.estimator, X, **refusing | settings)
+        with warnings.catch_warnings():  # a row below says it
+            warnings.filterwarnings("ignore", message="Some counterfactuals")
+            found = counterfactuals(audited.estimator, X, **refusing | settings)
     except (ValueError, TypeError) as error:
         raise NotComputed(str(error)) from error
     distance = np.zeros(len(people))
@@ -224,6 +226,16 @@ def recourse_in_inputs(audited: Audited, people: np.ndarray, settings: dict) -> 
         says = f"In {100 * share.value:.1f} of 100 answers found, {name} changes."
         cases = part.cases[n_groups]
         yield audited.row(section, f"change of {name}", EVERYBODY, share, cases, says)
+    if not found.consistent.all():
+        broken = np.zeros(len(people), dtype=bool)
+        broken[found.refused] = ~found.consistent
+        part = Rates.of(broken, refused & reached, codes, n_groups)
+        share, cases = part.interval(n_groups, audited.level), part.cases[n_groups]
+        says = (
+            f"In {100 * share.value:.1f} of 100 answers found, a column that is a function of "
+            "another, as an age group is of an age, does not follow it: such people may not exist."
+        )
+        yield audited.row(section, "impossible answers", EVERYBODY, share, cases, says)
 
 
 def _means(

@@ -20,6 +20,7 @@ SHARES = (
     "accuracy",
     "no way found",
     "change of ",
+    "impossible answers",
 )
 RATIO = "selection rate ratio"
 # not allowed in HTML, or not even in UTF-8

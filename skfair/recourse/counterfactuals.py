@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from numbers import Integral
 from typing import Any
@@ -16,6 +15,7 @@ from tqdm.auto import tqdm
 from .._estimators import check_classifier, from_inside, take_apart
 from .._random import own_generator
 from .._tables import as_table
+from .._warnings import warn
 from ..labels import unfavorable_codes
 from ..sensitive import column_positions
 from .columns import is_hashable, rows_of
@@ -258,13 +258,11 @@ def _broken(
             pairs.append((column, of))
     if pairs:
         shown = (f"{whole.name_of(column)} of {whole.name_of(of)}" for column, of in pairs[:NAMED])
-        warnings.warn(
+        warn(
             "Some counterfactuals (where `consistent` is False) are people who may not exist: in "
             f"reference columns are functions of others ({', '.join(shown)}), which they do not "
             "follow there. Leave both out of actionable, or let the estimator compute one from "
             "the other.",
-            UserWarning,
-            stacklevel=4,
         )
     return broken
 

@@ -408,8 +408,14 @@ default=None
         if net_state is not None:
             known = isinstance(self.device, str) and self.device in available_devices()
             device = resolve_device(self.device if known else "auto")
-            with reproducible(device, seed=0):
-                self.net_ = load_net(self, net_state, device)
+            try:
+                with reproducible(device, seed=0):
+                    self.net_ = load_net(self, net_state, device)
+            except Exception as error:
+                raise ValueError(
+                    f"The stored state of {type(self).__name__} is not whole, or its module is "
+                    f"another than the one that was stored: {error}"
+                ) from error
 
 
 @contextmanager

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -156,6 +159,7 @@ def build_module(
         )
     n_features = input_shape[0] if len(input_shape) == 1 else tuple(input_shape)
     if module is not None:
+        _check_signature(module, n_features, n_outputs)
         built = module(n_features, n_outputs)
         if not isinstance(built, nn.Module):
             raise TypeError(
@@ -180,6 +184,16 @@ def build_module(
             "memory of ordinary machines. A module of your own may have more."
         )
     return MLP(n_features, n_outputs, widths[1:-1], activation, dropout)
+
+
+def _check_signature(module: Callable, *args: Any) -> None:
+    with suppress(ValueError):  # of some functions in C nothing is known
+        try:
+            inspect.signature(module).bind(*args)
+        except TypeError as error:
+            raise TypeError(
+                f"module must be callable as (n_features, n_outputs), got {module!r}: {error}."
+            ) from None
 
 
 def check_module(module: nn.Module, X: Tensor, n_outputs: int) -> bool:

@@ -14,7 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
-from .._tables import SHOWN_DATA, naming
+from .._tables import naming, some
 from ..sensitive import (
     GroupEncoder,
     as_frame,
@@ -23,6 +23,11 @@ from ..sensitive import (
     warn_of_few,
     warn_of_fractions,
     warn_of_order,
+)
+
+ENCODE = (
+    "Encode it with a OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in "
+    "X if it is named in sensitive_columns and drop_sensitive_columns=True."
 )
 
 
@@ -116,8 +121,7 @@ def prepare(
     keep_groups = partial and resume
     warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
     raw, y = check_table(estimator, X, y, reset=not resume)
-    with naming("y"):
-        y, multi_label = _check_target(estimator, y)
+    y, multi_label = _check_target(estimator, y)
     if not resume:
         estimator._multi_label = multi_label
     elif multi_label != estimator._multi_label:
@@ -145,6 +149,7 @@ def prepare(
             weights = _check_sample_weight(
                 sample_weight, X, dtype=np.float64, ensure_non_negative=True
             )
+            assert_all_finite(weights, input_name="sample_weight")  # of a single number, too
     data = TrainingData(raw, X, y, weights, None, sensitive_features).without_zero_weights()
     encode = _encode_several if multi_label else _encode_labels
     data.y = encode(estimator, data.y, classes, resume)
@@ -187,13 +192,13 @@ def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
     """Check shape and column names of X as passed; its values are checked in :func:`prepare_X`."""
     with naming("X"):
-        if not hasattr(X, "shape"):
-            X = np.asarray(X)
-        elif issparse(X):
+        if issparse(X):
             X = X.tocsr()  # other formats have no rows to take
+        elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
+            X = np.asarray(X)
         if len(X.shape) < 2:
             check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
-        return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+    return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
 
 
 def kept_columns(estimator: Any, raw: Any) -> list[int] | None:
@@ -228,26 +233,16 @@ def prepare_X(estimator: Any, raw: Any, dtypes: list, fitted: bool = True) -> np
     if _is_ready(raw, dtypes):
         return raw
     module = estimator._architecture["module"] if fitted else estimator.module
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):  # of sums; what is wrong is told
-            X = check_array(
-                raw,
-                accept_sparse="csr",
-                dtype=dtypes,
-                order="C",  # torch knows no negative strides
-                allow_nd=module is not None,
-                estimator=estimator,
-                input_name="X",
-            )
-    except ValueError as error:
-        if "could not convert string" not in str(error):
-            with naming("X"):
-                raise
-        raise ValueError(
-            f"X must hold numbers ({SHOWN_DATA.sub('', str(error))}). Encode text with a "
-            "OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in X if it "
-            "is named in sensitive_columns and drop_sensitive_columns=True."
-        ) from None
+    with naming("X", ENCODE), np.errstate(over="ignore", invalid="ignore"):  # of sums
+        X = check_array(
+            raw,
+            accept_sparse="csr",
+            dtype=dtypes,
+            order="C",  # torch knows no negative strides
+            allow_nd=module is not None,
+            estimator=estimator,
+            input_name="X",
+        )
     return X.toarray() if issparse(X) else X
 
 
@@ -267,17 +262,22 @@ def take(X: Any, rows: np.ndarray) -> Any:
 def _check_target(estimator: Any, y: Any) -> tuple[np.ndarray, bool]:
     """Return y, and whether it holds several labels a row."""
     allowed = estimator._targets()
-    with np.errstate(invalid="ignore"):  # of NaN and infinity, which are reported below
+    # NaN and infinity are reported below
+    with naming("y"), np.errstate(invalid="ignore"):
         kind = type_of_target(y, input_name="y") if allowed.multi_label else None
     if kind == "multilabel-indicator":
-        y = check_array(y, accept_sparse="csr", input_name="y")
+        with naming("y"):
+            y = check_array(y, accept_sparse="csr", input_name="y")
         y = y.toarray() if issparse(y) else y
         if values := sorted(set(np.unique(y).tolist()) - {0, 1}):
-            raise ValueError(f"y with several labels a row must hold 0 and 1, got {values}, too.")
+            raise ValueError(
+                f"y with several labels a row must hold 0 and 1, got {some(values)}, too."
+            )
         return y.astype(np.int64), True
-    y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
-    check_classification_targets(y)
+    with naming("y"):
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
     return y, False
 
 
@@ -293,17 +293,20 @@ def _encode_several(estimator: Any, y: Any, classes: Any, resume: bool) -> np.nd
 
 
 def _encode_labels(estimator: Any, y: np.ndarray, classes: Any, resume: bool) -> np.ndarray:
-    present, codes = np.unique(y, return_inverse=True)
+    with naming("y"):
+        present, codes = np.unique(y, return_inverse=True)
+    with naming("classes"):
+        classes = None if classes is None else np.unique(classes)
     if not resume:
-        estimator.classes_ = present if classes is None else np.unique(classes)
+        estimator.classes_ = present if classes is None else classes
         if len(estimator.classes_) < 2:
             raise ValueError(
                 f"{type(estimator).__name__} needs at least two classes, y contains only one "
                 f"class: {estimator.classes_.tolist()}."
             )
-    elif classes is not None and not np.array_equal(np.unique(classes), estimator.classes_):
+    elif classes is not None and not np.array_equal(classes, estimator.classes_):
         raise ValueError(
-            f"classes={list(classes)!r} differ from those of the first call, "
+            f"classes={some(classes.tolist())} differ from those of the first call, "
             f"{estimator.classes_.tolist()}."
         )
     if len(estimator.classes_) > 2 and not estimator._targets().multi_class:

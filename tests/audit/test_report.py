@@ -132,6 +132,22 @@ class TestFigures:
         lost = value(report, section, "no way found", "everybody")
         assert lost == pytest.approx(1 - refused.valid.mean())
 
+    def test_answers_that_break_a_function_between_columns_are_counted(self):
+        rng = np.random.default_rng(0)
+        X = pd.DataFrame({"age": rng.integers(18, 80, 300), "income": rng.gamma(3, 2, 300)})
+        X["old"] = (X.age > 45).astype(float)
+        y, group = (X.age / 20 + X.income + 5 * X.old > 9).astype(int), rng.choice(["a", "b"], 300)
+        model = LogisticRegression(max_iter=1000).fit(X, y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            report = AuditReport.from_estimator(model, X, y, sensitive_features=group)
+        with pytest.warns(UserWarning, match="'old' of 'age'") as caught:
+            found = counterfactuals(model, X, bounds="observed", random_state=0)
+        assert caught[0].filename == __file__
+        share = value(report, "Recourse, as people", "impossible answers", "everybody", "model")
+        assert share == pytest.approx(1 - found.consistent.mean())
+        assert share > 0.5
+
     def test_reasons_and_sensitivity_are_those_of_the_metrics(self, report, people, network):
         X, y, group = people
         expected = parity_score(network, X, y, sensitive_features=group)

@@ -385,6 +385,7 @@ def test_at_some_lines(people, name):
 
 
 @pytest.mark.slow
+@pytest.mark.many
 @pytest.mark.parametrize("name", ANYWHERE)
 def test_at_many_lines(people, name):
     check_lines(ANYWHERE[name], people, 500)
