@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from skfair import FaiRNClassifier
 from skfair.metrics import burden
 from skfair.recourse import counterfactuals
-from skfair.recourse.profiles import Profiles
+from skfair.recourse._profiles import Profiles
 
 from ._common import (
     Part,

@@ -35,6 +35,7 @@ _FOLDERS = (
     "displays",
     "metrics",
     "model_selection",
+    "networks",
     "objectives",
     "recourse",
     "smoothing",

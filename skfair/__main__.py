@@ -2,7 +2,7 @@
 
 import sys
 
-from .audit.command import main
+from .audit._command import main
 
 if __name__ == "__main__":
     sys.exit(main())

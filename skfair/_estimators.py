@@ -13,9 +13,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNetBinaryClassifier, NeuralNetClassifier
 
+from ._labels import codes_of, unfavorable_codes
 from ._tables import brief
 from ._warnings import warn
-from .labels import codes_of, unfavorable_codes
 
 TIE = 1e-6  # what rounding does to a decision value on the boundary
 EPS = np.finfo(np.float64).eps

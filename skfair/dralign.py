@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .labels import favorable_codes
+from ._labels import favorable_codes
 from .objectives import Comparison, Objective
 from .objectives._base import plain_forward
 from .objectives.dralign import CRITERIA, aligned_pairs, dralign_terms
 from .objectives.mixup import AUGMENTED, forward_with_paths
 from .objectives.penalties import DIRECTED, with_first_positive
+from .objectives.rationales import forward_with_rationales
 from .training import NeuralClassifier
-from .training.prepare import Targets, TrainingData
-from .training.rationales import forward_with_rationales
-from .training.sampling import batch_rows, make_strata
+from .training._prepare import Targets, TrainingData
+from .training._sampling import batch_rows, make_strata
 
 __all__ = ["DRAlignClassifier"]
 

@@ -11,12 +11,13 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from ._labels import unfavorable_codes
 from ._tensors import takes_tensors
-from .labels import unfavorable_codes
+from .networks.mlp import FLAT
 from .objectives import Comparison, Objective, fairn
+from .objectives.fairn import forward_with_gradient_norm
 from .objectives.groups import memory_decay
 from .training import NeuralClassifier
-from .training.modules import FLAT, forward_with_gradient_norm
 
 __all__ = ["FaiRNClassifier"]
 
@@ -151,7 +152,7 @@ class FaiRNClassifier(NeuralClassifier):
         if comparison is not None:
             coefficients["fairness"] *= 1 / comparison.pairs_an_attribute
         if self.distance == "gradient":
-            return Objective(terms, coefficients, forward_with_slope, decay)
+            return Objective(terms, coefficients, fairn.forward_with_slope, decay)
         return Objective(terms, coefficients, decay=decay)
 
     @takes_tensors
@@ -180,11 +181,3 @@ class FaiRNClassifier(NeuralClassifier):
             return distance.where(norm > FLAT, torch.inf)
 
         return self._logits(X, first_order)
-
-
-def forward_with_slope(
-    module: torch.nn.Module, inputs: dict[str, torch.Tensor], y: torch.Tensor
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Logits, and the slope of the decision at each row."""
-    logits, norm = forward_with_gradient_norm(module, inputs["X"])
-    return logits, {"gradient_norm": norm}

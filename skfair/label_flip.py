@@ -18,17 +18,17 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from skorch.callbacks import Callback
 
+from ._labels import flip_labels
 from ._random import own_generator
 from ._tensors import takes_tensors
 from ._warnings import warn
-from .labels import flip_labels
 from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms
 from .training import NeuralClassifier
-from .training.base import all_or_nothing, inner_tags
-from .training.flipping import FlipLabels
-from .training.outcome import FitInterruptedWarning, warn_of_groups_left_out
-from .training.prepare import Targets, TrainingData, check_table, kept, prepare, take
+from .training._base import all_or_nothing, inner_tags
+from .training._flipping import FlipLabels
+from .training._outcome import FitInterruptedWarning, warn_of_groups_left_out
+from .training._prepare import Targets, TrainingData, check_table, kept, prepare, take
 
 __all__ = ["LabelFlipClassifier"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ._labels import favorable_codes
 from ._warnings import warn
-from .labels import favorable_codes
 from .objectives import Comparison, Objective
 from .objectives.groups import memory_decay
 from .objectives.mixup import AUGMENTED, forward_with_paths
@@ -23,7 +23,7 @@ from .objectives.penalties import (
     with_first_positive,
 )
 from .training import NeuralClassifier
-from .training.prepare import Targets, TrainingData, split_off
+from .training._prepare import Targets, TrainingData, split_off
 
 __all__ = ["PenaltyClassifier"]
 

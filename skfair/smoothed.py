@@ -27,24 +27,15 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from ._columns import column_positions, numeric_columns
 from ._random import own_generator
 from ._tables import as_pandas, naming
 from ._tensors import takes_tensors
 from ._torch_state import plain_torch
 from ._warnings import warn
-from .sensitive import column_positions
+from .networks._inspection import coefficients
 from .smoothing import WeightedMetric
-from .smoothing._tables import numeric_columns
-from .smoothing.guarantees import (
-    confidence_limits,
-    draws_needed,
-    largest_difference,
-    radius,
-    reachable,
-)
-from .smoothing.metric import METRICS, coefficients
-from .smoothing.noise import NOISES, AddNoise, Noise
-from .smoothing.votes import (
+from .smoothing._votes import (
     ESTIMATOR_ROWS,
     NETWORK_ROWS,
     Draws,
@@ -52,11 +43,20 @@ from .smoothing.votes import (
     NetworkVoter,
     count_votes,
 )
-from .smoothing.weights import make_weights
+from .smoothing._weights import make_weights
+from .smoothing.guarantees import (
+    confidence_limits,
+    draws_needed,
+    largest_difference,
+    radius,
+    reachable,
+)
+from .smoothing.metric import METRICS
+from .smoothing.noise import NOISES, AddNoise, Noise
 from .training import NeuralClassifier
-from .training.base import all_or_nothing, inner_tags
-from .training.device import resolve_device
-from .training.prepare import check_table, kept_columns, prepare_X
+from .training._base import all_or_nothing, inner_tags
+from .training._device import resolve_device
+from .training._prepare import check_table, kept_columns, prepare_X
 
 __all__ = ["SmoothedClassifier"]
 

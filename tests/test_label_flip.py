@@ -21,7 +21,7 @@ from sklearn.svm import LinearSVC
 from skorch.callbacks import Callback
 
 from skfair import LabelFlipClassifier
-from skfair.labels import flip_labels
+from skfair._labels import flip_labels
 
 QUICK = {"max_epochs": 5, "batch_size": 64, "random_state": 0}
 

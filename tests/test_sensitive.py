@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
-from skfair.sensitive import GroupEncoder, as_frame, column_positions, select_sensitive
+from skfair._columns import column_positions
+from skfair._groups import GroupEncoder, as_frame, select_sensitive
 
 SEX = ["m", "f", "f", "m", "f"]
 CODES = [1, 0, 0, 1, 0]

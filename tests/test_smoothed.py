@@ -334,7 +334,7 @@ def test_label_flipping_with_any_estimator():
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_adaptive_decisions_are_those_of_all_draws(shared, monkeypatch):
-    from skfair.smoothing import votes
+    from skfair.smoothing import _votes as votes
 
     evaluated = []
     count = votes.NetworkVoter.count

@@ -1,5 +1,5 @@
 """An audit of a classifier that a person can read."""
 
-from .report import AuditReport
+from ._report import AuditReport
 
 __all__ = ["AuditReport"]

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_integer_dtype
 
-from ..smoothing._tables import numeric_columns
+from .._columns import numeric_columns
 
 MIN_ROWS = 20  # in fewer, all values can differ by chance
 PARTS = {"train", "training", "test", "testing", "valid", "validation", "val", "dev", "holdout"}

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from .. import DRAlignClassifier, FaiRNClassifier, PenaltyClassifier
-from ..smoothing._tables import numeric_columns
+from .._columns import numeric_columns
 
 CATEGORIES = 30  # of a column; rarer ones are taken together
 EPOCHS, STEPS = 30, 300  # epochs, and steps an epoch at most

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype
 
 from ._numbers import read_number
-from .tables import BadTable
+from ._tables import BadTable
 
 
 def outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, Any]:

@@ -11,12 +11,12 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
-from ..sensitive import GroupEncoder
+from .._groups import GroupEncoder
 from . import _networks as networks
 from ._choice import Candidate, choose, harms
+from ._tables import BadTable
 from ._validation import CONSTRAINTS, Validation
 from ._words import headline, not_chosen, reached, rule
-from .tables import BadTable
 
 MAX_AUDITED = 50_000  # rows
 VALIDATION_SHARE = 0.25  # of the rows that are not audited

@@ -1,10 +1,10 @@
 """Plots in scikit-learn's style; they need matplotlib (``pip install skfair-torch[plot]``)."""
 
-from .history import HistoryDisplay
-from .recourse import RecourseGapDisplay
-from .search import LambdaHeatmapDisplay, ParetoDisplay
-from .sensitivity import SensitivityDisplay
-from .subgroups import SubgroupDisplay
+from ._history import HistoryDisplay
+from ._recourse import RecourseGapDisplay
+from ._search import LambdaHeatmapDisplay, ParetoDisplay
+from ._sensitivity import SensitivityDisplay
+from ._subgroups import SubgroupDisplay
 
 __all__ = [
     "HistoryDisplay",

@@ -1,12 +1,12 @@
 """Fairness metrics and the scorers made of them."""
 
-from .burden import burden, burden_gap
-from .generalization import fairness_generalization
-from .individual import individual_fairness_violation
-from .parity import decision_rationale_similarity, parity_score
-from .probability_gap import probability_gap
-from .recourse import fairness_index, recourse_gap, robustness_index
-from .scorers import (
+from ._burden import burden, burden_gap
+from ._generalization import fairness_generalization
+from ._individual import individual_fairness_violation
+from ._parity import decision_rationale_similarity, parity_score
+from ._probability_gap import probability_gap
+from ._recourse import fairness_index, recourse_gap, robustness_index
+from ._scorers import (
     FairnessScorer,
     fairness_index_scorer,
     get_scorer,
@@ -19,8 +19,8 @@ from .scorers import (
     neg_recourse_gap_scorer,
     robustness_index_scorer,
 )
-from .sensitivity import prediction_sensitivity
-from .subgroups import subgroup_report
+from ._sensitivity import prediction_sensitivity
+from ._subgroups import subgroup_report
 
 __all__ = [
     "FairnessScorer",

@@ -1,8 +1,10 @@
-"""Where scikit-learn leaves a scorer no other way: looking at who calls it."""
+"""What scikit-learn does with a scorer, and what it leaves a scorer no other way to learn."""
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
 FRAMES = 8  # between scikit-learn's function and the scorer, at most
@@ -32,3 +34,10 @@ def caller_locals(function: str, module: str) -> dict[str, Any] | None:
             return frame.f_locals
         frame = frame.f_back
     return None
+
+
+def requests_sensitive_features(scorer: Callable) -> bool:
+    """Whether a scorer is to be handed the sensitive features."""
+    if hasattr(scorer, "get_metadata_routing"):
+        return scorer.get_metadata_routing().score.requests.get("sensitive_features") is True
+    return "sensitive_features" in inspect.signature(scorer).parameters

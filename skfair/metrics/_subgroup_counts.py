@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._groups import _factorize
 from .._tables import label_array
-from ..sensitive import _factorize
 
 MOST_COMBINATIONS = 10_000  # of attributes
 

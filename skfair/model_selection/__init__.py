@@ -1,5 +1,6 @@
-"""Choosing among candidates with fairness in view."""
+"""Choosing the epoch and the candidate by accuracy and fairness."""
 
-from .refit import best_under_constraint
+from ._monitor import constrained_monitor
+from ._refit import best_under_constraint
 
-__all__ = ["best_under_constraint"]
+__all__ = ["best_under_constraint", "constrained_monitor"]

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
+from torch import Tensor
 
 from ._base import Terms
 from .classification import cross_entropy, row_losses
@@ -19,45 +18,6 @@ from .mixup import path_gap
 from .penalties import group_penalty
 
 CRITERIA = ("demographic_parity", "equalized_odds", "equal_opportunity", "predictive_parity")
-
-
-def weight_layers(module: nn.Module, last: int | None = None) -> list[nn.Module]:
-    """Linear and convolution layers in the order in which the module holds them.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        The network.
-    last : int, default=None
-        Take only so many, from the end.
-
-    Returns
-    -------
-    list of torch.nn.Module
-        Layers with a trainable weight, one where several share it; biases, batch-norm and other
-        parameters are no part of it.
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer, or fewer than ``last``.
-    """
-    by_weight = {}
-    for layer in module.modules():
-        if isinstance(layer, (nn.Linear, _ConvNd)) and layer.weight.requires_grad:
-            by_weight.setdefault(layer.weight, layer)
-    layers = list(by_weight.values())
-    if not layers:
-        raise ValueError(
-            "module has no weight matrices: that takes linear or convolution layers, "
-            f"{type(module).__name__} has none."
-        )
-    if last is not None and last > len(layers):
-        raise ValueError(
-            f"align_layers={last} is more than the {len(layers)} linear and convolution layers of "
-            "the network; None aligns all of them."
-        )
-    return layers if last is None else layers[-last:]
 
 
 def cell_losses(

@@ -5,10 +5,13 @@ Shapes: logits (n, n_classes); y (n,); groups (n, n_attributes); weights (n,) or
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+from collections.abc import Mapping
 
-from ._base import Terms
+import torch
+from torch import Tensor, nn
+
+from ..networks.mlp import MLP, norm
+from ._base import Outputs, Terms
 from .classification import cross_entropy, weighted_mean
 from .groups import Comparison, group_means
 
@@ -69,6 +72,28 @@ def first_order_distance(distance: Tensor, gradient_norm: Tensor) -> Tensor:
     latter equals sinh|d| / ||grad d|| (Eq. 8), which explodes with a confident network.
     """
     return distance / gradient_norm
+
+
+def forward_with_gradient_norm(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (n, n_outputs) and ||grad_x boundary_distance|| (n,), both differentiable.
+
+    The default network has an analytic form; any other module goes through automatic
+    differentiation twice.
+    """
+    if type(module).forward is MLP.forward:
+        return module.forward_with_gradient_norm(X)
+    with torch.enable_grad():
+        X = X.detach().requires_grad_()
+        logits = module(X)
+        distance = boundary_distance(logits).sum()
+        (gradient,) = torch.autograd.grad(distance, X, create_graph=True)
+        return logits, norm(gradient.flatten(1))
+
+
+def forward_with_slope(module: nn.Module, inputs: Mapping[str, Tensor], y: Tensor) -> Outputs:
+    """Logits, and the slope of the decision at each row."""
+    logits, norm = forward_with_gradient_norm(module, inputs["X"])
+    return logits, {"gradient_norm": norm}
 
 
 def relative_slope(gradient_norm: Tensor, weights: Tensor | None) -> Tensor:

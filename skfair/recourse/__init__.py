@@ -1,5 +1,5 @@
 """Recourse in the input space: what a refused person would have to change."""
 
-from .counterfactuals import counterfactuals
+from ._counterfactuals import counterfactuals
 
 __all__ = ["counterfactuals"]

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
+
+from ..networks._inspection import coefficients
 
 __all__ = ["METRICS", "WeightedMetric", "minimal_metric"]
 
@@ -181,12 +182,6 @@ class WeightedMetric:
 
     def __repr__(self) -> str:
         return f"WeightedMetric({self.metric!r}, {self._weights.round(4).tolist()})"
-
-
-def coefficients(linear_model: Any) -> np.ndarray:
-    """``coef_``, also of a model that has made them sparse."""
-    coef = linear_model.coef_
-    return coef.toarray() if issparse(coef) else np.asarray(coef)
 
 
 def minimal_metric(linear_model: Any) -> WeightedMetric:

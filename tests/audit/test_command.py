@@ -22,9 +22,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfair import DRAlignClassifier, FaiRNClassifier, PenaltyClassifier
-from skfair.audit import _networks, _validation, command
-from skfair.audit.command import _parser, audit, main
-from skfair.training.net import ObjectiveNet
+from skfair.audit import _command as command
+from skfair.audit import _networks, _validation
+from skfair.audit._command import _parser, audit, main
+from skfair.training._net import ObjectiveNet
 
 pytest.importorskip("matplotlib")
 

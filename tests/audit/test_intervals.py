@@ -5,14 +5,7 @@ import pytest
 from scipy.stats import binom, norm
 from sklearn.metrics import roc_auc_score
 
-from skfair.audit.intervals import (
-    Means,
-    Rates,
-    auc_interval,
-    norm_gap,
-    resampled_counts,
-    tukey,
-)
+from skfair.audit._intervals import Means, Rates, auc_interval, norm_gap, resampled_counts, tukey
 
 SIMULATIONS = 600  # an observed 94 % is then 94 plus or minus 2
 SIZES = {

@@ -28,8 +28,8 @@ from skfair import (
     PenaltyClassifier,
     SmoothedClassifier,
 )
-from skfair.audit.models import OWN, TRUSTED, load_model
-from skfair.audit.tables import BadTable
+from skfair.audit._models import OWN, TRUSTED, load_model
+from skfair.audit._tables import BadTable
 from skfair.datasets import make_biased_classification
 from skfair.metrics import make_fairness_scorer
 from skfair.model_selection import best_under_constraint
@@ -175,18 +175,18 @@ def crafted(folder):
     place = str(folder / "made")
     (folder / "evil.joblib").write_bytes(pickle.dumps(Touch(place)))
     evil = call("pathlib.Path", text(str(folder / "evil.joblib")))
-    quiet = node("FunctionNode", "skfair.audit.command._silent")
+    quiet = node("FunctionNode", "skfair.audit._command._silent")
     partial = {
-        "func": node("FunctionNode", "skfair.audit.models.load_model"),
+        "func": node("FunctionNode", "skfair.audit._models.load_model"),
         "args": several("tuple", evil, quiet),
         "kwds": several("tuple"),
         "namespace": several("tuple"),
     }
     return {
-        "a function of skfair": call("skfair.audit.models.load_model", evil, quiet),
-        "what a module of skfair imports": call("skfair.audit.report.Path", text(place)),
+        "a function of skfair": call("skfair.audit._models.load_model", evil, quiet),
+        "what a module of skfair imports": call("skfair.audit._report.Path", text(place)),
         "a function in another one's state": several(
-            "list", call("skfair.audit.report.write_atomically", evil, text("x"))
+            "list", call("skfair.audit._report.write_atomically", evil, text("x"))
         ),
         "a name that only begins like ours": node("ObjectNode", "skfairy.Model", content=None),
         "a name below a trusted one": node("ObjectNode", f"{TRUSTED[1]}.fit", content=None),

@@ -19,7 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfair import FaiRNClassifier
 from skfair.audit import AuditReport
-from skfair.audit.figures import intervals_figure
+from skfair.audit._figures import intervals_figure
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     burden,

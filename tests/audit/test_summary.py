@@ -16,9 +16,9 @@ from skfair import (
     SmoothedClassifier,
 )
 from skfair.audit import AuditReport
-from skfair.audit.intervals import Rates
-from skfair.audit.summary import sentences
-from skfair.audit.wording import describe, difference, gap_sentence, percent, shown
+from skfair.audit._intervals import Rates
+from skfair.audit._summary import sentences
+from skfair.audit._wording import describe, difference, gap_sentence, percent, shown
 from skfair.datasets import make_biased_classification
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from skfair.audit.tables import BadTable, read_table
+from skfair.audit._tables import BadTable, read_table
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from sklearn.utils import Bunch
 from skfair import FaiRNClassifier
 from skfair.datasets import make_biased_classification
 from skfair.metrics import make_fairness_scorer, recourse_gap, robustness_index
-from skfair.metrics.generalization import fairness_generalization
+from skfair.metrics._generalization import fairness_generalization
 
 RATES = [
     "selection_rate",

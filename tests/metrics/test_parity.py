@@ -24,12 +24,14 @@ from torch.nn import functional
 from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
+    _parity as parity,
+)
+from skfair.metrics import (
     _removal,
     decision_rationale_similarity,
     get_scorer,
     make_fairness_scorer,
     neg_parity_score_scorer,
-    parity,
     parity_score,
 )
 from skfair.metrics._graph import trace

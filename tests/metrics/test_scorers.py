@@ -33,6 +33,7 @@ from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 
 from skfair import FaiRNClassifier
+from skfair._groups import as_frame
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     FairnessScorer,
@@ -46,7 +47,6 @@ from skfair.metrics import (
     robustness_index,
     robustness_index_scorer,
 )
-from skfair.sensitive import as_frame
 
 FAIRLEARN = [
     "demographic_parity_difference",

@@ -14,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair._columns import column_positions
+from skfair._groups import as_frame, select_sensitive
 from skfair._tables import as_pandas, as_table, brief, column_names, some
 from skfair.datasets import make_biased_classification
 from skfair.displays import RecourseGapDisplay, SensitivityDisplay, SubgroupDisplay
@@ -31,7 +33,6 @@ from skfair.metrics import (
     recourse_gap,
     subgroup_report,
 )
-from skfair.sensitive import as_frame, column_positions, select_sensitive
 
 pl = pytest.importorskip("polars", reason="needs polars")
 OF_NETWORKS = {"neg_parity_score", "decision_rationale_similarity"}

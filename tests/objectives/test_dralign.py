@@ -11,10 +11,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from skfair.networks._inspection import weight_layers
+from skfair.networks.mlp import MLP
 from skfair.objectives import Comparison, Objective
-from skfair.objectives.dralign import CRITERIA, aligned_pairs, dralign_terms, weight_layers
-from skfair.training.modules import MLP
-from skfair.training.rationales import forward_with_rationales
+from skfair.objectives.dralign import CRITERIA, aligned_pairs, dralign_terms
+from skfair.objectives.rationales import forward_with_rationales
 
 QUOTA = 5
 

@@ -5,15 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from skfair.objectives.fairn import boundary_distance
-from skfair.training.modules import (
-    ACTIVATIONS,
-    MLP,
-    build_module,
-    check_module,
-    double_precision,
-    forward_with_gradient_norm,
-)
+from skfair.networks._build import build_module, check_module
+from skfair.networks._precision import double_precision
+from skfair.networks.mlp import ACTIVATIONS, MLP
+from skfair.objectives.fairn import boundary_distance, forward_with_gradient_norm
 
 F64 = torch.float64
 HIDDEN = [(), (7,), (7, 5), (7, 5, 6)]

@@ -14,7 +14,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from skfair import FaiRNClassifier
-from skfair.training import modules
+from skfair.networks import _precision
 
 QUICK = {"max_epochs": 3, "batch_size": 64, "hidden_layer_sizes": (8,), "random_state": 0}
 
@@ -57,11 +57,11 @@ def copies(monkeypatch):
     """Counts copies in double precision."""
     made = []
 
-    def counting(module, make=modules.double_precision):
+    def counting(module, make=_precision.double_precision):
         made.append(module)
         return make(module)
 
-    monkeypatch.setattr(modules, "double_precision", counting)
+    monkeypatch.setattr(_precision, "double_precision", counting)
     return made
 
 

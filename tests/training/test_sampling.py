@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skfair.training.data import BatchLoader, TensorRows
-from skfair.training.sampling import Stratum, make_strata
+from skfair.training._data import BatchLoader, TensorRows
+from skfair.training._sampling import Stratum, make_strata
 
 BALANCED = ("group", "group_label")
 

@@ -1,0 +1,178 @@
+"""How far the members of each group are from acceptance."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+
+from .._estimators import decision_arguments
+from .._groups import GroupEncoder, as_frame, group_name
+from .._tables import as_pandas
+from ..metrics._gaps import widest_pair
+from ..metrics._recourse import burdens, recourse_gap
+from ._base import Display, label_of
+
+__all__ = ["RecourseGapDisplay"]
+
+
+class RecourseGapDisplay(Display):
+    """Distribution of the distance to acceptance in each group, and the recourse gap.
+
+    Made by :meth:`from_estimator` or :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    distances : dict of str to ndarray
+        For each group, the distance of its refused members.
+    means : dict of str to float
+        For each group, the mean over all members, with zero for the accepted (FaiR-N, Eq. 1).
+    gap : float
+        The recourse gap: with more than two groups the largest difference between two of them,
+        which the title names.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+        Axes of the last plot.
+    figure_ : matplotlib.figure.Figure
+        Its figure.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfair.datasets import make_biased_classification
+    >>> from skfair.displays import RecourseGapDisplay
+    >>> X, y, group = make_biased_classification(random_state=0)
+    >>> model = LogisticRegression().fit(X, y)
+    >>> display = RecourseGapDisplay.from_estimator(model, X, sensitive_features=group)
+    >>> sorted(display.distances)
+    ['a', 'b']
+    """
+
+    def __init__(self, distances: dict, means: dict, gap: float) -> None:
+        self.distances, self.means, self.gap = distances, means, gap
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        *,
+        sensitive_features: Any,
+        unfavorable: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Plot for a fitted classifier or pipeline.
+
+        Parameters
+        ----------
+        estimator : classifier
+            Fitted.
+        X : array-like of shape (n_samples, n_features)
+            People.
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
+            Group membership.
+        unfavorable : label or list of labels, default=None
+            The class(es) that count as refused; ``None``: what the estimator was told, else
+            ``classes_[0]``.
+        ax : matplotlib.axes.Axes, default=None
+            Where to plot, new axes if ``None``.
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        RecourseGapDisplay
+            The display, plotted.
+        """
+        decision, told = decision_arguments(estimator, X, unfavorable)
+        return cls.from_predictions(
+            decision, sensitive_features=sensitive_features, ax=ax, **told, **kwargs
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        decision: Any,
+        *,
+        sensitive_features: Any,
+        unfavorable: Any = None,
+        classes: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Plot for decision values.
+
+        Parameters
+        ----------
+        decision : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Decision values, as in :func:`~skfair.metrics.recourse_gap`.
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
+            Group membership.
+        unfavorable : label or list of labels, default=None
+            The class(es) that count as refused.
+        classes : array-like of shape (n_classes,), default=None
+            Class labels in the order of the columns.
+        ax : matplotlib.axes.Axes, default=None
+            Where to plot, new axes if ``None``.
+        **kwargs : dict
+            For :meth:`plot`.
+
+        Returns
+        -------
+        RecourseGapDisplay
+            The display, plotted.
+        """
+        told = {"unfavorable": unfavorable, "classes": classes}
+        distance = burdens(decision, **told)
+        encoder, frame = GroupEncoder(), as_frame(sensitive_features, len(distance))
+        codes = encoder.encode(frame)[:, 0]
+        known = codes >= 0
+        with warnings.catch_warnings():  # burdens has said it
+            warnings.filterwarnings("ignore", message="(Nobody|Everybody) is refused")
+            decision = np.asarray(as_pandas(decision))[known]
+            gap = recourse_gap(decision, sensitive_features=frame[known], **told)
+        distances, means = {}, {}
+        for code, group in enumerate(encoder.labels):
+            members = distance[codes == code]
+            name = group_name(group)
+            distances[name], means[name] = members[members > 0], float(members.mean())
+        return cls(distances, means, gap).plot(ax=ax, **kwargs)
+
+    def plot(self, *, ax: Any = None, bins: Any = 30, **kwargs: Any) -> Self:
+        """Plot a histogram for each group, and its mean.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to plot, new axes if ``None``.
+        bins : int or array-like, default=30
+            Of the histograms, which share them.
+        **kwargs : dict
+            For :meth:`matplotlib.axes.Axes.hist`.
+
+        Returns
+        -------
+        RecourseGapDisplay
+            This display.
+        """
+        ax = self._axes(ax)
+        everybody = np.concatenate(list(self.distances.values()))
+        edges = np.histogram_bin_edges(everybody, bins) if len(everybody) else 1
+        for name, values in self.distances.items():
+            label = f"{label_of(name)} (mean over all members {self.means[name]:.2f})"
+            style = {"density": True, "alpha": 0.5, "label": label} | kwargs
+            bars = ax.hist(values, edges, **style)[2]
+            color = bars[0].get_facecolor() if len(bars) else None
+            ax.axvline(self.means[name], color=color, alpha=1.0, linestyle="--")
+        title = f"recourse gap {self.gap:.3f}"
+        if len(self.means) > 2:
+            names = list(self.means)
+            high, low = widest_pair(list(self.means.values()))
+            title += f"\n({names[high]} / {names[low]})"
+        ax.set(xlabel="distance of the refused to acceptance", ylabel="density", title=title)
+        ax.legend()
+        return self

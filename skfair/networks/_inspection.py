@@ -1,0 +1,161 @@
+"""What can be asked of a network, and of a classifier about the network inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from .._tables import numbers
+from .mlp import MLP
+
+LINEAR = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
+log_softmax = partial(torch.log_softmax, dim=1)
+
+
+class Network(NamedTuple):
+    """``log_proba(module(rows))`` are the logarithms of the probabilities, (n, n_classes)."""
+
+    module: nn.Module
+    log_proba: Callable[[Tensor], Tensor]
+
+    def tensor(self, rows: np.ndarray) -> Tensor:
+        """Rows that the module sees, as it takes them."""
+        like = next(self.module.parameters())
+        return torch.tensor(rows, dtype=like.dtype, device=like.device)
+
+
+def is_differentiable(final: Any) -> bool:
+    """Whether a fitted classifier is a network of skfair or skorch, or a linear model."""
+    return hasattr(final, "module_") or isinstance(final, LINEAR)
+
+
+def network_of(final: Any) -> Network:
+    """Return the function that a differentiable classifier is."""
+    if isinstance(final, LINEAR):
+        return Network(_linear_module(final), log_softmax)
+    return Network(final.module_.eval(), log_softmax if is_ours(final) else _log_proba(final))
+
+
+def rows_seen(final: Any, inputs: Any) -> np.ndarray:
+    """What the module of a differentiable classifier sees of what the classifier is given."""
+    if is_ours(final):
+        return final._logits(inputs, lambda module, rows: rows)
+    inputs = inputs.toarray() if hasattr(inputs, "toarray") else inputs
+    rows = numbers(inputs, dtype="numeric", allow_nd=True)
+    n_features = getattr(final, "n_features_in_", rows.shape[1])
+    if rows.ndim == 2 and rows.shape[1] != n_features:
+        raise ValueError(
+            f"X has {rows.shape[1]} features, but {type(final).__name__} expects {n_features}."
+        )
+    return rows
+
+
+def is_ours(final: Any) -> bool:
+    """Whether a fitted classifier is a network of this package."""
+    return hasattr(final, "net_")
+
+
+def _log_proba(final: Any) -> Callable[[Tensor], Tensor]:
+    to_proba = final._get_predict_nonlinearity()  # skorch's, by the criterion
+
+    def log_proba(output: Tensor) -> Tensor:
+        p = to_proba(output[0] if isinstance(output, tuple) else output)
+        p = p if p.ndim == 2 and p.shape[1] > 1 else torch.stack([1 - p.ravel(), p.ravel()], 1)
+        return p.clamp(min=torch.finfo(p.dtype).tiny).log()
+
+    return log_proba
+
+
+def _linear_module(final: Any) -> nn.Module:
+    """Logits of a linear model, the first of two being zero."""
+    arrays = coefficients(final), final.intercept_
+    coef, intercept = (torch.as_tensor(np.array(a)) for a in arrays)
+    if len(coef) == 1:
+        coef, intercept = (torch.cat([0 * a, a]) for a in (coef, intercept))
+    # without initial values, which would be drawn from torch's global generator
+    module = nn.utils.skip_init(nn.Linear, coef.shape[1], len(coef), dtype=coef.dtype)
+    with torch.no_grad():
+        module.weight.copy_(coef)
+        module.bias.copy_(intercept)
+    return module
+
+
+def coefficients(linear_model: Any) -> np.ndarray:
+    """``coef_``, also of a model that has made them sparse."""
+    coef = linear_model.coef_
+    return coef.toarray() if issparse(coef) else np.asarray(coef)
+
+
+# -- layers --------------------------------------------------------------------------------------
+
+
+def first_layer(module: nn.Module) -> tuple[nn.Linear, Callable[[Tensor], Tensor]] | None:
+    """Divide a network into its first linear layer and what follows, if it starts with one."""
+    if isinstance(module, MLP):
+        return (module.hidden[0] if module.hidden else module.output), module.after_first_layer
+    if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+        layers = list(module)
+        if layers and isinstance(layers[0], nn.Linear):
+            return layers[0], nn.Sequential(*layers[1:])
+    return None
+
+
+def relu_layers(module: nn.Module) -> list[nn.Linear]:
+    """Layers after the first of a network of linear layers with ReLU between them, else none."""
+    if isinstance(module, MLP):
+        known = module.activation == "relu" and len(module.hidden) > 0
+        return [*module.hidden[1:], module.output] if known else []
+    if first_layer(module) is None:
+        return []
+    layers = list(module)
+    between = all(isinstance(layer, nn.ReLU) for layer in layers[1::2])
+    linear = all(isinstance(layer, nn.Linear) for layer in layers[::2])
+    return layers[2::2] if between and linear and len(layers) % 2 else []
+
+
+def weight_layers(module: nn.Module, last: int | None = None) -> list[nn.Module]:
+    """Linear and convolution layers in the order in which the module holds them.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    last : int, default=None
+        Take only so many, from the end.
+
+    Returns
+    -------
+    list of torch.nn.Module
+        Layers with a trainable weight, one where several share it; biases, batch-norm and other
+        parameters are no part of it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer, or fewer than ``last``.
+    """
+    by_weight = {}
+    for layer in module.modules():
+        if isinstance(layer, (nn.Linear, _ConvNd)) and layer.weight.requires_grad:
+            by_weight.setdefault(layer.weight, layer)
+    layers = list(by_weight.values())
+    if not layers:
+        raise ValueError(
+            "module has no weight matrices: that takes linear or convolution layers, "
+            f"{type(module).__name__} has none."
+        )
+    if last is not None and last > len(layers):
+        raise ValueError(
+            f"align_layers={last} is more than the {len(layers)} linear and convolution layers of "
+            "the network; None aligns all of them."
+        )
+    return layers if last is None else layers[-last:]

@@ -1,0 +1,360 @@
+"""The skorch net that trains an objective."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer, PassthroughScoring, PrintLog
+from skorch.history import History
+from skorch.utils import to_tensor
+from torch import Tensor
+from torch.optim.swa_utils import get_swa_multi_avg_fn
+
+from .._torch_state import check_interpreter
+from ..metrics._harm import MIN_MEMBERS
+from ..networks._precision import DoublePrecision
+from ..objectives import Objective
+from ..objectives.groups import batch_part
+from ._data import Batch, BatchLoader, iterate_rows
+
+average_in_place = get_swa_multi_avg_fn()
+BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
+
+
+class ObjectiveNet(NeuralNetClassifier):
+    """A :class:`skorch.NeuralNetClassifier` whose loss is an :class:`Objective`.
+
+    Training and history are skorch's; this class adds the objective's terms (recorded an epoch),
+    the warm-up of the fairness weights and the state the objective carries along.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    objective : Objective or None
+        What is minimised; ``None`` for a net that only predicts.
+    groups : sequence of (int, str), default=()
+        Attribute and name of each group; of more than two the history names those that differ most.
+    warmup_steps : int, default=0
+        Number of steps over which the fairness weights rise linearly to their full value.
+    average_from : int or None, default=None
+        If training runs to its end, the network's weights become their mean over the steps after
+        this one.
+    **kwargs : dict
+        Parameters of :class:`skorch.NeuralNetClassifier`.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        *args: Any,
+        objective: Objective | None,
+        groups: Sequence[tuple[int, str]] = (),
+        warmup_steps: int = 0,
+        average_from: int | None = None,
+        iterator_train: type = BatchLoader,
+        iterator_valid: type = BatchLoader,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            module,
+            *args,
+            iterator_train=iterator_train,
+            iterator_valid=iterator_valid,
+            **kwargs,
+        )
+        self.objective = objective
+        self.groups = groups
+        self.warmup_steps = warmup_steps
+        self.average_from = average_from
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring("train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring("valid_loss")),
+            ("print_log", PrintLog()),
+        ]
+
+    # -- one step ---------------------------------------------------------------------------
+
+    def infer(self, x: Any, **fit_params: Any) -> Tensor:
+        """Logits of a batch; group codes and weights that ride along are not for the module."""
+        x = to_tensor(x["X"] if isinstance(x, dict) else x, device=self.device)
+        return super().infer(x.to(next(self.module_.parameters()).dtype), **fit_params)
+
+    def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        inputs, y = batch
+        forward = self.objective.forward
+        if training:
+            logits, extra = forward(self.module_, inputs, y)
+            if "held_out" in inputs:
+                extra["held_out"] = inputs["held_out"]
+        else:  # all held-out rows at once, with group means of their own, no running ones
+            chunks = [
+                forward(self.module_, {"X": rows}, None) for rows in iterate_rows(inputs["X"])
+            ]
+            logits = torch.cat([logits for logits, _ in chunks])
+            extra = {name: torch.cat([extra[name] for _, extra in chunks]) for name in chunks[0][1]}
+        terms, state = self.objective.terms(
+            logits,
+            y,
+            inputs.get("groups"),
+            inputs.get("weights"),
+            self.objective_state_ if training else None,
+            **extra,
+        )
+        if training:
+            self._follow_groups(state)
+            self.objective_state_ = state
+        return logits, terms
+
+    def _follow_groups(self, state: Any) -> None:
+        """Add up what the groups' means are made of over the epoch."""
+        if state is None or self.objective.decay is None or len(self.groups) < 3:
+            return
+        batch = batch_part(state, self.objective_state_, self.objective.decay)
+        self._group_sums = batch if self._group_sums is None else self._group_sums + batch
+
+    def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Forward and backward pass of one batch."""
+        if not self.module_.training:
+            self._set_training(True)
+        logits, terms = self._evaluate(batch, training=True)
+        ramp = min(1.0, self.steps_ / self.warmup_steps) if self.warmup_steps else 1.0
+        loss = self.objective.total(terms, ramp)
+        loss.backward()
+        return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
+
+    def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """One step of the optimizer."""
+        check_interpreter()
+        self.steps_ += 1
+        step = super().train_step(batch, **fit_params)
+        if self.average_from is not None and self.steps_ > self.average_from:
+            self._average()
+        return step
+
+    def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
+        """Forward pass of one validation batch, with the fairness weights at full value."""
+        self._set_training(False)
+        with torch.no_grad():
+            logits, terms = self._evaluate(batch, training=False)
+            return {"loss": self.objective.total(terms), "y_pred": logits, "terms": terms}
+
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
+        """Train, and note whether an interruption, not early stopping, put an end to it."""
+        try:
+            super().fit_loop(X, y, epochs, **kwargs)
+            self.interrupted_ = False
+        except KeyboardInterrupt as interruption:
+            self.interrupted_ = not _is_early_stopping(interruption)
+            self.stopped_in_warmup_ = self.steps_ < self.warmup_steps
+            raise
+        return self
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Forget an earlier average, and note where this training begins."""
+        self._means, self._n_averaged = None, 0
+        self._epochs_before = len(self.history)
+        self.interrupted_ = True  # until it is known how training ended
+        self.stopped_in_warmup_ = False
+
+    def _average(self) -> None:
+        state = [
+            tensor for tensor in self.module_.state_dict().values() if tensor.is_floating_point()
+        ]
+        if self._means is None:
+            self._means = [tensor.clone() for tensor in state]
+        else:
+            average_in_place(self._means, state, self._n_averaged)
+        self._n_averaged += 1
+
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Take the averaged weights; a callback that restores an epoch's weights comes later.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If training was interrupted before an epoch had ended: there is nothing to keep.
+        """
+        if self.interrupted_ and not any(
+            "train_loss" in row for row in self.history[self._epochs_before :]
+        ):
+            raise KeyboardInterrupt
+        if self._means is not None:
+            state = self.module_.state_dict()
+            names = [name for name, tensor in state.items() if tensor.is_floating_point()]
+            self.module_.load_state_dict(state | dict(zip(names, self._means, strict=True)))
+            self._means = None
+
+    # -- one epoch --------------------------------------------------------------------------
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """Run the batches of an epoch and record the mean of loss and terms.
+
+        Values stay on the device until the epoch ends. A callback that acts on batches gets
+        skorch's own loop, with everything it records for each batch.
+        """
+        self._steps, self._group_sums = [], None
+        if iterator is None:
+            return
+        if self._has_batch_callbacks():
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            self._record_terms(prefix)
+            return
+        for batch in iterator:
+            self._collect(batch, step_fn(batch, **fit_params))
+        self.history.record(f"{prefix}_batch_count", len(self._steps))
+        loss, size = self._record_terms(prefix)  # stands for all batches of the epoch
+        self.history[-1]["batches"].append({f"{prefix}_loss": loss, f"{prefix}_batch_size": size})
+
+    def on_batch_end(
+        self, net: Any, batch: Batch | None = None, training: bool = False, **step: Any
+    ) -> None:
+        """Collect the terms when skorch's own loop runs."""
+        super().on_batch_end(net, batch=batch, training=training, **step)
+        self._collect(batch, step)
+
+    def _collect(self, batch: Batch, step: dict[str, Any]) -> None:
+        values = {"loss": step["loss"], **step["terms"]}
+        self._steps.append(({k: v.detach() for k, v in values.items()}, len(batch[1])))
+
+    def _record_terms(self, prefix: str) -> tuple[float, int]:
+        steps, self._steps = self._steps, []
+        sizes = [size for _, size in steps]
+        means = {}
+        for name in steps[0][0]:
+            values = torch.stack([values[name] for values, _ in steps]).double().cpu()
+            means[name] = float(np.average(values, weights=sizes))
+        loss = means.pop("loss")
+        if prefix == "train" and not math.isfinite(loss):
+            raise ValueError(
+                f"Training stopped in epoch {len(self.history)}: the loss became {loss} (terms: "
+                f"{means}). A lower lr (now {self.lr}), standardised features or smaller fairness "
+                "weights usually help."
+            )
+        for name, mean in means.items():
+            self.history.record(name if prefix == "train" else f"{prefix}_{name}", mean)
+        if self._group_sums is not None:
+            for name, value in widest_gap(self._group_sums, self.groups).items():
+                self.history.record(name, value)
+        return loss, sum(sizes)
+
+    def _has_batch_callbacks(self) -> bool:
+        return any(
+            getattr(type(callback), hook) is not getattr(Callback, hook)
+            for _, callback in self.callbacks_
+            for hook in BATCH_HOOKS
+        )
+
+    # -- state ------------------------------------------------------------------------------
+
+    def initialize(self) -> ObjectiveNet:
+        """Initialise module, optimizer and callbacks, and start counting steps."""
+        super().initialize()
+        self.steps_ = 0
+        self.objective_state_ = self.unused_optimizer_ = None
+        self.interrupted_ = False
+        self.double_precision = DoublePrecision()
+        return self
+
+    def export_state(self) -> dict[str, Any]:
+        """Everything training has changed, as NumPy arrays and built-in types."""
+        optimizer = self.unused_optimizer_ or {
+            "name": type(self.optimizer_).__name__,
+            "state": self.optimizer_.state_dict()["state"],
+        }
+        return _to_plain(
+            {
+                "module": dict(self.module_.state_dict()),
+                "optimizer": optimizer,
+                "objective": self.objective_state_,
+                "steps": self.steps_,
+                "history": [
+                    {k: v for k, v in row.items() if k != "batches"} for row in self.history
+                ],
+            }
+        )
+
+    def import_state(self, state: dict[str, Any], optimizer: bool = True) -> None:
+        """Continue from what :meth:`export_state` returned.
+
+        With ``optimizer=False`` the optimizer's state is only kept, for those who go on training.
+        """
+        state = _to_tensors(state, self.device)
+        self.module_.load_state_dict(state["module"])
+        if not optimizer:
+            self.unused_optimizer_ = state["optimizer"]
+        elif state["optimizer"]["name"] == type(self.optimizer_).__name__:
+            groups = self.optimizer_.state_dict()["param_groups"]  # the current lr, not the old
+            self.optimizer_.load_state_dict(
+                {"state": state["optimizer"]["state"], "param_groups": groups}
+            )
+        self.objective_state_ = state["objective"]
+        self.steps_ = state["steps"]
+        self.history_ = History({**row, "batches": []} for row in state["history"])
+
+
+def _is_early_stopping(interruption: KeyboardInterrupt) -> bool:
+    """Whether skorch's callback raised it, which ends training in this way."""
+    trace = interruption.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return isinstance(trace.tb_frame.f_locals.get("self"), EarlyStopping)
+
+
+def widest_gap(sums_and_counts: Tensor, groups: Sequence[tuple[int, str]]) -> dict[str, Any]:
+    """The largest difference between two groups' means, and which they are.
+
+    Parameters
+    ----------
+    sums_and_counts : Tensor of shape (..., 2, n_groups)
+        Over an epoch; leading dimensions are rates, of which the one with the largest difference is
+        taken. Groups with fewer than ``MIN_MEMBERS`` cases take no part.
+    groups : sequence of (int, str)
+        Attribute and name of each group; those of the same attribute are compared.
+    """
+    sums, counts = sums_and_counts.double().cpu().reshape(-1, 2, len(groups)).unbind(1)
+    largest, names = math.nan, ""
+    for attribute in {attribute for attribute, _ in groups}:
+        other = torch.tensor([of != attribute for of, _ in groups])
+        means = (sums / counts).masked_fill((counts < MIN_MEMBERS) | other, torch.nan)
+        high, low = means.nan_to_num(-torch.inf).max(-1), means.nan_to_num(torch.inf).min(-1)
+        rate = int((high.values - low.values).argmax())
+        gap = float(high.values[rate] - low.values[rate])
+        if math.isfinite(gap) and not gap <= largest:
+            pair = high.indices[rate], low.indices[rate]
+            largest, names = gap, " / ".join(groups[group][1] for group in pair)
+    return {"largest_gap": largest, "largest_gap_groups": names}
+
+
+def _walk(value: Any, leaf: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _walk(v, leaf) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_walk(v, leaf) for v in value)
+    return leaf(value)
+
+
+def _to_plain(value: Any) -> Any:
+    def leaf(v: Any) -> Any:
+        if isinstance(v, Tensor):
+            return v.detach().cpu().numpy().copy()
+        return v.item() if isinstance(v, np.generic) else v
+
+    return _walk(value, leaf)
+
+
+def _to_tensors(value: Any, device: str) -> Any:
+    return _walk(
+        value, lambda v: torch.from_numpy(v.copy()).to(device) if isinstance(v, np.ndarray) else v
+    )

@@ -1,0 +1,119 @@
+"""A look at what came out of training, and what the user should know of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from .._warnings import warn
+from ..metrics._harm import MIN_MEMBERS, left_out
+from ._data import iterate_rows
+from ._prepare import TrainingData
+
+
+class FitInterruptedWarning(UserWarning):
+    """An interruption (Ctrl-C) ended ``fit``.
+
+    Either it returned with what had been learnt, or it raised the interruption and left the
+    estimator as it was. As an error, by :func:`warnings.simplefilter`, it never returns.
+    """
+
+
+def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group: bool) -> int:
+    """Return the number of epochs run, and warn of what the user would not expect.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Just trained.
+    X : Tensor of shape (n, ...)
+        The training rows as the network takes them.
+    data : TrainingData
+        The training rows.
+    by_group : bool
+        Whether to look at each group's share of accepted rows, which takes a prediction of all.
+
+    Raises
+    ------
+    ValueError
+        If a weight is not finite.
+    """
+    net, rows = estimator.net_, estimator.net_.history
+    if net.interrupted_:
+        if "train_loss" not in rows[-1]:
+            rows.pop()
+        warn(
+            f"Training was interrupted after {len(rows)} epochs.",
+            FitInterruptedWarning,
+        )
+    elif net.stopped_in_warmup_:
+        warn(
+            f"A callback ended training in the warm-up, after {len(rows)} of "
+            f"{estimator.max_epochs} epochs, when the fairness weights had come to "
+            f"{100 * net.steps_ / net.warmup_steps:.0f} % of their value. early_stopping=True "
+            "begins to count when the warm-up has ended; or set warmup=0 (now "
+            f"{estimator.warmup}).",
+        )
+    module = net.module_.eval()
+    if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
+        raise ValueError(
+            f"Training ended with weights that are not finite. A lower lr (now {estimator.lr}), "
+            "standardised features or smaller fairness weights usually help."
+        )
+    by_group = by_group and data.groups is not None and data.y.ndim == 1
+    decisions, seen = [], set()
+    with torch.inference_mode():
+        for chunk in iterate_rows(X):
+            logits = module(chunk.clone())
+            if data.y.ndim > 1:
+                seen.update(tuple(row) for row in (logits > 0).int().unique(dim=0).tolist())
+            else:
+                decisions.append(logits.argmax(1).cpu())
+                seen.update(decisions[-1].unique().tolist())
+            if len(seen) > 1 and not by_group:
+                return len(rows)
+    if len(seen) == 1:
+        decision = seen.pop()
+        label = decision if data.y.ndim > 1 else estimator.classes_.tolist()[decision]
+        warn(
+            f"The fitted {type(estimator).__name__} predicts one class only, {label!r}: gaps "
+            "between groups are then zero for no good reason. A longer warmup, smaller fairness "
+            "weights, more epochs or another lr usually help.",
+        )
+    elif by_group:
+        warn_of_groups_left_out(estimator, torch.cat(decisions).numpy(), data)
+    return len(rows)
+
+
+def warn_of_groups_left_out(estimator: Any, decisions: np.ndarray, data: TrainingData) -> None:
+    """Name the groups of which hardly anybody is accepted.
+
+    ``decisions`` (n,) are predicted class codes of the training rows. What to expect of a group is
+    its share of favorable labels. Nothing is said where no class is favorable.
+    """
+    favorable = estimator._favorable_codes()
+    if favorable is None:
+        return
+    accepted, labeled = np.isin(decisions, favorable), np.isin(data.y, favorable)
+    members = np.array([(data.groups == g).any(axis=1) for g in range(len(estimator.groups_))])
+    sizes = members.sum(axis=1)
+    n_accepted, n_labeled = members @ accepted.astype(int), members @ labeled.astype(int)
+    at_least_one = np.maximum(sizes, 1)
+    out = left_out(n_accepted / at_least_one, n_labeled / at_least_one, sizes)
+    if not out.any():
+        return
+    everyone = out.sum() == (sizes >= MIN_MEMBERS).sum()
+    named = "; ".join(
+        f"{estimator.groups_[g]!r}: {n_accepted[g]} of {sizes[g]} accepted, {n_labeled[g]} "
+        "favorable labels"
+        for g in np.flatnonzero(out)
+    )
+    warn(
+        f"The fitted {type(estimator).__name__} accepts nobody, or less than a fifth of the share "
+        f"with favorable labels, of {'every group' if everyone else 'groups'} in the training data "
+        f"({named}). A small gap is then no good news for them: look at the share accepted and the "
+        "true positive rate of each group, and try smaller fairness weights, "
+        "group_weights='share', merged groups or attributes='sum'.",
+    )
