@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import sklearn
 import torch
 from torch import Tensor
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 
-def takes_tensors(method: Callable) -> Callable:
+
+def takes_tensors(method: Method) -> Method:
     """Let a method take tensors from any device, which it sees as arrays.
 
     What it answers are arrays; with ``sklearn.set_config(array_api_dispatch=True)`` numbers are
@@ -33,11 +35,11 @@ def takes_tensors(method: Callable) -> Callable:
             return tuple(_on_device(part, X.device) for part in found)
         return _on_device(found, X.device)
 
-    return wrapper
+    return cast(Method, wrapper)  # of the same signature, which ``wraps`` does not say
 
 
 def as_array(value: Any) -> Any:
-    """A tensor as an array, anything else as it is."""
+    """Return a tensor as an array, anything else as it is."""
     if not isinstance(value, Tensor):
         return value
     value = value.detach()

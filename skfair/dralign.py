@@ -53,8 +53,8 @@ class DRAlignClassifier(NeuralClassifier):
         Weight of the alignment; ``None`` is ``lambda_fairness / 10`` as in [1]_, or 0.04 if
         ``lambda_fairness`` is 0. With more than two groups it weighs the mean over pairs.
     align_layers : int >= 1, default=None
-        Align the last so many linear and convolution layers, as for deep networks ([1]_, Eq. 10);
-        ``None``: all.
+        Align only this many linear and convolution layers, the last ones, as for deep networks
+        ([1]_, Eq. 10); ``None``: all.
     augment : {"mixup"} or None, default=None
         "mixup" puts Fair-Mixup's slope in the place of the fairness loss ([1]_, Eq. 11); not with
         "equal_opportunity" and "predictive_parity".
@@ -181,7 +181,6 @@ class DRAlignClassifier(NeuralClassifier):
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         n_cells, quota = self._layout
-        layout = {"n_cells": n_cells, "quota": quota}
         favorable = favorable_codes(self.unfavorable, self.classes_)
         n_classes, labels = len(self.classes_), None
         if self._by_label():
@@ -192,7 +191,8 @@ class DRAlignClassifier(NeuralClassifier):
             criterion=self.criterion,
             comparison=comparison,
             pairs=aligned_pairs(self._encoder.attribute_of, labels, n_classes),
-            **layout,
+            n_cells=n_cells,
+            quota=quota,
         )
         if favorable == [0] and PENALTIES[self.criterion].directed:
             terms = with_first_positive(terms)
@@ -213,6 +213,7 @@ class DRAlignClassifier(NeuralClassifier):
                 n_groups=len(self.groups_),
                 align=beta > 0,
                 forward=forward,
-                **layout,
+                n_cells=n_cells,
+                quota=quota,
             ),
         )

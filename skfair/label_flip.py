@@ -28,6 +28,7 @@ from ._warnings import warn
 from .network import NetworkClassifier
 from .training import FitInterruptedWarning, NetworkParameters, NeuralClassifier, inherit_parameters
 from .training._base import inner_tags
+from .training._docs import documented_as
 from .training._encoder import (
     Encoder,
     EncoderOptions,
@@ -57,7 +58,7 @@ SAID_BEFORE = ("sensitive_features", r"\d+ of \d+ groups of sensitive_features",
 
 
 def _inner(classifier: LabelFlipClassifier) -> Any:
-    """What answers: what was fitted, whatever the parameters say now, else what would be."""
+    """Return what answers: what was fitted, whatever the parameters say now, or what will be."""
     if hasattr(classifier, "estimator_"):
         return classifier.estimator_
     return NetworkClassifier if classifier.estimator is None else classifier.estimator
@@ -143,6 +144,12 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
     __metadata_request__fit = {"sensitive_features": True}
     __metadata_request__partial_fit = {"sensitive_features": True}
 
+    classes_: np.ndarray
+    groups_: list
+    flip_group_: Hashable
+    estimator_: Any
+    _encoder: Encoder
+
     _parameter_constraints = {
         "flip_fraction": [Interval(Real, 0, 1, closed="both")],
         "flip_group": "no_validation",
@@ -206,7 +213,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
     # -- fitting ------------------------------------------------------------------------------
 
     @takes_tensors
-    @wraps(NeuralClassifier.fit)
+    @documented_as(NeuralClassifier.fit)
     def fit(
         self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None
     ) -> Self:
@@ -218,7 +225,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
 
     @available_if(_has_epochs)
     @takes_tensors
-    @wraps(NeuralClassifier.partial_fit)
+    @documented_as(NeuralClassifier.partial_fit)
     def partial_fit(
         self,
         X: Any,
@@ -310,7 +317,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
                 f"sample_weight; {self.estimator!r} does not."
             )
         codes, rng = data.y, own_generator(self.random_state)
-        if self.flip_group_ is not None:
+        if data.groups is not None and self.flip_group_ is not None:
             members = (data.groups == self.groups_.index(self.flip_group_)).any(axis=1)
             codes = flip_labels(data.y, members, self.flip_fraction, len(self.classes_), rng)
         inner.fit(data.X, self.classes_[codes], **weights)
@@ -334,15 +341,15 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
                 )
             self.flip_group_ = self.flip_group
         elif not (resume and known in self.groups_):
-            self.flip_group_ = self._best_served(data, inner)
+            self.flip_group_ = self._best_served(data, data.groups, inner)
 
-    def _best_served(self, data: TrainingData, inner: Any) -> Hashable:
+    def _best_served(self, data: TrainingData, groups: np.ndarray, inner: Any) -> Hashable:
         seed = int(own_generator(self.random_state).randint(2**31 - 1))
         plain, is_network = clone(inner), isinstance(inner, NeuralClassifier)
         if self.estimator is None:
             plain.set_params(random_state=seed, verbose=0)
         table = data.raw if is_network else data.X
-        labels, groups = self.classes_[data.y], data.groups
+        labels = self.classes_[data.y]
         counts = np.bincount(groups[groups >= 0], minlength=len(self.groups_))
         small = counts < min(FOLDS, counts.max())  # always trained on, never the one to flip
         aside = ((groups >= 0) & small[groups]).any(axis=1)
@@ -360,7 +367,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
                 train, test = np.concatenate([rows[train], aside]), rows[test]
                 extra = {}
                 if is_network:
-                    extra["sensitive_features"] = data.sensitive_features.iloc[train]
+                    extra["sensitive_features"] = select_rows(data.sensitive_features, train)
                 if data.weights is not None:
                     extra["sample_weight"] = data.weights[train]
                 try:
@@ -385,7 +392,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
     boundary_distance = _delegated("boundary_distance")
 
     def _rows(self, raw: Any) -> Any:
-        """What the estimator inside sees; a network leaves columns out by itself."""
+        """Return what the estimator inside sees; a network leaves columns out by itself."""
         if isinstance(self.estimator_, NeuralClassifier):
             return raw
         return self._encoder.select_features(raw)
@@ -441,9 +448,10 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "_encoder" in state:
+            state["_encoder"] = Encoder(**state["_encoder"])
         super().__setstate__(state)
-        if "_encoder" in vars(self):
-            self._encoder = Encoder(**self._encoder)
 
 
 @contextmanager

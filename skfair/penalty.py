@@ -48,7 +48,7 @@ default="demographic_parity"
         What is penalized:
 
         - "equal_loss": difference between the groups' losses ([1]_, Eq. 2);
-        - "max_min": excess of the worst-off group's loss over the mean loss: ``alpha=1`` minimises
+        - "max_min": excess of the worst-off group's loss over the mean loss: ``alpha=1`` minimizes
           the worst group's loss ([1]_, Eq. 7);
         - "equalized_odds": difference in mean p among the negatives plus that among the positives
           ([1]_, Eq. 4; [2]_, Eq. 2);
@@ -224,10 +224,11 @@ default="demographic_parity"
 
     def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
         """Name the groups without a case of what is compared: they take no part in it."""
-        if not self._penalty.by_label or self.normalize != "conditional":
+        labels = self._penalty.labels
+        if labels is None or self.normalize != "conditional":
             return
         absent = []
-        for label in self._penalty.labels:
+        for label in labels:
             code = 1 - label if self._first_is_positive() else label
             present = set(groups[y == code].flat)
             names = [name for i, name in enumerate(self.groups_) if i not in present]
@@ -256,11 +257,13 @@ default="demographic_parity"
         by_paths = self.augment is not None and self.alpha > 0
         if by_paths:
             forward = partial(forward_with_paths, by_label=penalty.by_label)
-        is_sum = comparison is not None and penalty.is_gap
+        n_summands = {}
+        if comparison is not None and penalty.is_gap:
+            n_summands["penalty"] = comparison.n_summands
         return Objective(
             terms,
             weights={"penalty": self.alpha},
             forward=forward,
             decay=decay if penalty.has_means and not by_paths else None,
-            n_summands={"penalty": comparison.n_summands} if is_sum else {},
+            n_summands=n_summands,
         )

@@ -41,8 +41,8 @@ def build_module(
             f"got the instance {type(module).__name__}(...); pass the class, or wrap it in a "
             "function that makes a new one each time."
         )
-    n_features = input_shape[0] if len(input_shape) == 1 else tuple(input_shape)
     if module is not None:
+        n_features = input_shape[0] if len(input_shape) == 1 else tuple(input_shape)
         _check_signature(module, n_features, n_outputs)
         built = module(n_features, n_outputs)
         if not isinstance(built, nn.Module):
@@ -51,23 +51,23 @@ def build_module(
                 f"{type(built).__name__}."
             )
         return built
-    sizes = hidden_layer_sizes
+    sizes: Any = hidden_layer_sizes
     if sizes is None or isinstance(sizes, Integral):
         sizes = [sizes]
-    if not all(isinstance(n, Integral) and n is not True and n > 0 for n in sizes):
+    if not all(isinstance(n, Integral) and n is not True and int(n) > 0 for n in sizes):
         raise ValueError(
             f"hidden_layer_sizes must be positive ints, got {hidden_layer_sizes!r}; an empty "
             "sequence makes a linear model."
         )
-    widths = [int(n) for n in (n_features, *sizes, n_outputs)]
+    widths = [int(n) for n in (*input_shape, *sizes, n_outputs)]
     n_weights = sum(a * b + b for a, b in zip(widths[:-1], widths[1:], strict=True))
     if n_weights > MAX_WEIGHTS or len(widths) > MAX_LAYERS:
         raise ValueError(
             f"hidden_layer_sizes makes a network of {len(widths) - 1} layers and {n_weights} "
-            f"weights for {n_features} features; at most {MAX_LAYERS} and {MAX_WEIGHTS} fit in the "
+            f"weights for {widths[0]} features; at most {MAX_LAYERS} and {MAX_WEIGHTS} fit in the "
             "memory of ordinary machines. A module of your own may have more."
         )
-    return MLP(n_features, n_outputs, widths[1:-1], activation, dropout)
+    return MLP(widths[0], n_outputs, widths[1:-1], activation, dropout)
 
 
 def _check_signature(module: Callable, *args: Any) -> None:

@@ -18,6 +18,7 @@ from .._tables import numbers
 from .mlp import MLP
 
 LINEAR = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
+WeightLayer = nn.Linear | _ConvNd
 log_softmax = partial(torch.log_softmax, dim=1)
 
 
@@ -46,7 +47,7 @@ def network_of(final: Any) -> Network:
 
 
 def rows_seen(final: Any, inputs: Any) -> np.ndarray:
-    """What the module of a differentiable classifier sees of what the classifier is given."""
+    """Return what the module of a differentiable classifier sees of the classifier's input."""
     if is_ours(final):
         return final._logits(inputs, lambda module, rows: rows)
     inputs = inputs.toarray() if hasattr(inputs, "toarray") else inputs
@@ -101,7 +102,7 @@ def coefficients(linear_model: Any) -> np.ndarray:
 def first_layer(module: nn.Module) -> tuple[nn.Linear, Callable[[Tensor], Tensor]] | None:
     """Divide a network into its first linear layer and what follows, if it starts with one."""
     if isinstance(module, MLP):
-        return (module.hidden[0] if module.hidden else module.output), module.after_first_layer
+        return module.first_layer, module.after_first_layer
     if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
         layers = list(module)
         if layers and isinstance(layers[0], nn.Linear):
@@ -114,15 +115,16 @@ def relu_layers(module: nn.Module) -> list[nn.Linear]:
     if isinstance(module, MLP):
         known = module.activation == "relu" and len(module.hidden) > 0
         return [*module.hidden[1:], module.output] if known else []
-    if first_layer(module) is None:
+    if not isinstance(module, nn.Sequential) or first_layer(module) is None:
         return []
     layers = list(module)
     between = all(isinstance(layer, nn.ReLU) for layer in layers[1::2])
-    linear = all(isinstance(layer, nn.Linear) for layer in layers[::2])
-    return layers[2::2] if between and linear and len(layers) % 2 else []
+    linear = [layer for layer in layers[::2] if isinstance(layer, nn.Linear)]
+    alternate = between and len(linear) == len(layers) // 2 + 1
+    return linear[1:] if alternate and len(layers) % 2 else []
 
 
-def weight_layers(module: nn.Module, last: int | None = None) -> list[nn.Module]:
+def weight_layers(module: nn.Module, last: int | None = None) -> list[WeightLayer]:
     """Linear and convolution layers in the order in which the module holds them.
 
     Parameters
@@ -130,7 +132,7 @@ def weight_layers(module: nn.Module, last: int | None = None) -> list[nn.Module]
     module : torch.nn.Module
         The network.
     last : int, default=None
-        Take only so many, from the end.
+        Take only this many, from the end.
 
     Returns
     -------
@@ -143,9 +145,9 @@ def weight_layers(module: nn.Module, last: int | None = None) -> list[nn.Module]
     ValueError
         If there is no such layer, or fewer than ``last``.
     """
-    by_weight = {}
+    by_weight: dict[Tensor, WeightLayer] = {}
     for layer in module.modules():
-        if isinstance(layer, (nn.Linear, _ConvNd)) and layer.weight.requires_grad:
+        if isinstance(layer, WeightLayer) and layer.weight.requires_grad:
             by_weight.setdefault(layer.weight, layer)
     layers = list(by_weight.values())
     if not layers:

@@ -44,7 +44,9 @@ def _has_only_weights(part: nn.Module) -> bool:
     return type(part) is MLP or type(part).__module__.startswith("torch.nn.")
 
 
-def _is_copy(kept: nn.Module, part: nn.Module) -> bool:
+def _is_copy(kept: nn.Module | None, part: nn.Module | None) -> bool:
+    if kept is None or part is None:
+        return kept is part
     if type(kept) is not type(part) or part._forward_hooks or part._forward_pre_hooks:
         return False
     for theirs, ours in ((kept._parameters, part._parameters), (kept._buffers, part._buffers)):

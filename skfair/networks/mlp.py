@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -54,10 +55,15 @@ class MLP(nn.Module):
         self.activation = activation
         self.dropout = dropout
 
+    @property
+    def first_layer(self) -> nn.Linear:
+        """The layer that sees the input."""
+        # a ModuleList does not say of what
+        return cast(nn.Linear, self.hidden[0]) if self.hidden else self.output
+
     def forward(self, X: Tensor) -> Tensor:
         """Logits of shape (n, n_outputs) for X of shape (n, n_features)."""
-        first = self.hidden[0] if self.hidden else self.output
-        return self.after_first_layer(first(X))
+        return self.after_first_layer(self.first_layer(X))
 
     def after_first_layer(self, z: Tensor) -> Tensor:
         """Logits for what the first layer returns, (n, hidden_layer_sizes[0])."""
@@ -95,7 +101,7 @@ class MLP(nn.Module):
         if not slopes:
             return logits, norm(gradient).expand(len(X))
         gradient = gradient * slopes[0]
-        weight = self.hidden[0].weight
+        weight = self.first_layer.weight
         gram = weight @ weight.T  # ||g W||^2 = g (W W^T) g^T, without forming g W
         return logits, ((gradient @ gram) * gradient).sum(-1).clamp(min=0).add(_FLOOR).sqrt()
 

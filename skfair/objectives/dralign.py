@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ._base import Terms
 from .classification import cross_entropy, row_losses
-from .groups import Comparison
+from .groups import Comparison, required
 from .mixup import path_gap
 from .penalties import PENALTIES, group_penalty, names_of
 
@@ -107,7 +107,7 @@ def dralign_terms(
     comparison: Comparison | None,
     n_cells: int,
     quota: int,
-    pairs: Tensor | None = None,
+    pairs: Tensor,
     rationales: Sequence[Tensor] | None = None,
     slopes: Tensor | None = None,
     partners: Tensor | None = None,
@@ -148,13 +148,15 @@ def dralign_terms(
         terms = {"cross_entropy": n_cells * cross_entropy(logits, y, weights)}
     if groups is None:
         return terms, state
+    comparison = required(comparison)
     if rationales is not None:
         groups = groups_of_cells(groups, comparison.n_groups, n_cells, quota)
-    if slopes is not None:
+    if slopes is not None and partners is not None:
         labels = y if PENALTIES[criterion].by_label else None
         terms["fairness"], state = path_gap(slopes, partners, groups, labels, weights, comparison)
     elif logits.shape[-1] == 2:
         terms["fairness"], state = group_penalty(criterion, logits, y, groups, weights, comparison)
     if rationales:
-        terms["misalignment"] = -sum(alignment(layer, pairs.to(layer)) for layer in rationales)
+        aligned = [alignment(layer, pairs.to(layer)) for layer in rationales]
+        terms["misalignment"] = -sum(aligned[1:], start=aligned[0])
     return terms, state

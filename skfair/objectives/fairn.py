@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..networks.mlp import MLP, norm
 from ._base import Outputs, Terms
 from .classification import cross_entropy, weighted_mean
-from .groups import Comparison, group_means
+from .groups import Comparison, group_means, required
 
 ROBUSTNESS_TERMS = ("mean_inverse", "inverse_mean")
 
@@ -83,7 +83,7 @@ def forward_with_gradient_norm(module: nn.Module, X: Tensor) -> tuple[Tensor, Te
     The default network has an analytic form; any other module goes through automatic
     differentiation twice.
     """
-    if type(module).forward is MLP.forward:
+    if isinstance(module, MLP) and type(module).forward is MLP.forward:
         return module.forward_with_gradient_norm(X)
     with torch.enable_grad():
         X = X.detach().requires_grad_()
@@ -162,6 +162,7 @@ def fairn_terms(
         recourse = first_order_distance(recourse, slope)
     terms = {"cross_entropy": cross_entropy(logits, y, weights)}
     if groups is not None:
+        comparison = required(comparison)
         members, denominators = weights, None
         if conditional:
             members = is_none_of(y, unfavorable).to(recourse) * (1 if weights is None else weights)

@@ -71,7 +71,7 @@ def group_means(
 
 
 def batch_part(state: Tensor, before: Tensor | None, decay: float) -> Tensor:
-    """Sums and counts of the batch alone, from the states after and before it."""
+    """Return the batch's own sums and counts, from the states after and before it."""
     if before is None or decay == 0:
         return state
     return state - decay * functional.pad(before, (0, state.shape[-1] - before.shape[-1]))
@@ -131,11 +131,11 @@ class Comparison:
             if attribute_of[a] == attribute_of[b]
         ]
         members = [[a == of for of in attribute_of] for a in sorted(set(attribute_of))]
-        like = {"dtype": dtype or torch.get_default_dtype(), "device": device}
+        dtype = dtype or torch.get_default_dtype()
         return cls(
-            torch.tensor(pairs, **like).reshape(-1, n_groups),
-            torch.tensor(members, **like).reshape(-1, n_groups),
-            None if counts is None else counts.to(**like),
+            torch.tensor(pairs, dtype=dtype, device=device).reshape(-1, n_groups),
+            torch.tensor(members, dtype=dtype, device=device).reshape(-1, n_groups),
+            None if counts is None else counts.to(dtype=dtype, device=device),
         )
 
     @property
@@ -175,11 +175,12 @@ class Comparison:
             member moves the term by less than 4 times what it adds to a mean over everybody.
             Without ``counts``: the sum over pairs of |m_a - m_b|.
         """
-        if self.counts is None:
+        if self._group_counts is None:
             contrasts = self.contrasts.to(means)
             complete = present.to(means) @ contrasts.abs().T > 1
             return ((means @ contrasts.T).abs() * complete).sum()
-        shares = self._shares(means, present, denominators)
+        counts = self._group_counts if denominators is None else denominators
+        shares = self._shares(means, present, counts)
         center = (shares * means) @ self._same_attribute.to(means)
         return (2 * shares * (means - center).abs()).sum()
 
@@ -191,31 +192,44 @@ class Comparison:
         ``differences`` and ``seen`` are of shape (..., n_pairs), in the order of ``contrasts``.
         """
         differences = differences * seen
-        if self.counts is None:
+        if self._group_counts is None:
             return differences.abs().sum()
+        counts = self._group_counts if denominators is None else denominators
         contrasts = self.contrasts.to(differences)
         present = seen.to(differences) @ contrasts.abs() > 0
-        shares = self._shares(differences, present, denominators)
+        shares = self._shares(differences, present, counts)
         of_both = shares @ contrasts.clamp(min=0).T * (shares @ contrasts.clamp(max=0).T).abs()
         # pi_g (m_g - m) = sum_h pi_g pi_h (m_g - m_h)
         return 2 * ((differences * of_both) @ contrasts).abs().sum()
 
-    def _shares(self, like: Tensor, present: Tensor, denominators: Tensor | None) -> Tensor:
-        """pi_g among the groups that are present, (..., n_groups)."""
-        counts = self._members_counts if denominators is None else denominators
+    def _shares(self, like: Tensor, present: Tensor, counts: Tensor) -> Tensor:
+        """Return pi_g among the groups that are present, (..., n_groups)."""
         counts = counts.to(like) * present
         totals = counts @ self._same_attribute.to(like)
         return counts / totals.clamp(min=torch.finfo(like.dtype).tiny)
 
     @cached_property
-    def _members_counts(self) -> Tensor:
+    def _group_counts(self) -> Tensor | None:
         """Number of training rows of each group."""
-        return self.counts.sum(0)
+        return None if self.counts is None else self.counts.sum(0)
 
     @cached_property
     def _same_attribute(self) -> Tensor:
         """1 where two groups belong to the same attribute, (n_groups, n_groups)."""
         return self.members.T @ self.members
+
+
+def required(comparison: Comparison | None) -> Comparison:
+    """Return the comparison that an objective needs as soon as there are groups.
+
+    Raises
+    ------
+    ValueError
+        If it is ``None``.
+    """
+    if comparison is None:
+        raise ValueError("comparison must say which groups are compared, got None with groups.")
+    return comparison
 
 
 def memory_decay(batch_size: int | None, memory: float) -> float:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ._base import Terms
 from .classification import row_losses, weighted_mean
-from .groups import Comparison, group_means
+from .groups import Comparison, group_means, required
 from .mixup import path_gap
 
 NORMALIZATIONS = ("conditional", "group")
@@ -120,8 +120,8 @@ class Penalty:
         ``rates(logits, y) -> (values, denominators)``.
     compare : callable
         ``compare(means, present, comparison, denominators) -> scalar``.
-    labels : tuple of (int or None), default=(None,)
-        The label whose cases each rate is conditioned on; None: it counts everybody. An empty tuple
+    labels : tuple of int or None, default=None
+        The label whose cases each rate is conditioned on; ``None`` counts everybody. An empty tuple
         says that the cases depend on the network.
     binary : bool, default=True
         Whether it is defined for two classes only.
@@ -136,7 +136,7 @@ class Penalty:
 
     rates: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     compare: Callable[[Tensor, Tensor, Comparison, Tensor | None], Tensor]
-    labels: tuple[int | None, ...] = (None,)
+    labels: tuple[int, ...] | None = None
     binary: bool = True
     directed: bool = False
     augmentable: bool = False
@@ -153,7 +153,7 @@ class Penalty:
     @property
     def by_label(self) -> bool:
         """Whether its rates look at the label."""
-        return self.labels != (None,)
+        return self.labels is not None
 
     def denominators_of(self, counts: Tensor | None, normalize: str, seen: Tensor) -> Tensor | None:
         """How much each group counts in each rate, (n_rates, n_groups).
@@ -163,7 +163,7 @@ class Penalty:
         """
         if counts is None:
             return None
-        if normalize == "group" or not self.by_label:
+        if normalize == "group" or self.labels is None:
             return counts.sum(0)
         return counts[list(self.labels)] if self.labels else seen
 
@@ -198,8 +198,7 @@ class CustomPenalty:
     function: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
     binary = directed = augmentable = is_gap = by_label = has_means = False
-    labels = (None,)
-    baseline = None
+    labels = baseline = None
 
     def __call__(
         self,
@@ -244,7 +243,7 @@ def names_of(**properties: Any) -> list[str]:
 
 
 def with_first_positive(terms: partial) -> partial:
-    """The same terms, with a ``comparison``, where the first of two classes is the positive one."""
+    """Return the terms for the case that the first of two classes is the positive one."""
     comparison = terms.keywords["comparison"]
     if comparison is not None and comparison.counts is not None:
         comparison = replace(comparison, counts=comparison.counts.flip(0))
@@ -309,7 +308,7 @@ def penalty_terms(
     slopes: Tensor | None = None,
     partners: Tensor | None = None,
 ) -> tuple[Terms, Tensor | None]:
-    """Terms of a penalised objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
+    """Terms of a penalized objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
 
     Parameters
     ----------
@@ -350,8 +349,8 @@ def penalty_terms(
         return terms, state
     if penalty_only is not None:
         groups = groups.masked_fill(~penalty_only.unsqueeze(-1), -1)
-    known = penalty_of(penalty)
-    if slopes is not None:
+    known, comparison = penalty_of(penalty), required(comparison)
+    if slopes is not None and partners is not None:
         labels = y if known.by_label else None
         terms["penalty"], state = path_gap(
             slopes, partners, groups, labels, penalized, comparison, state, decay

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-from ..networks._inspection import weight_layers
+from ..networks._inspection import WeightLayer, weight_layers
 from . import _base, dralign
 
 Call = tuple[Tensor, Tensor]
@@ -42,7 +42,7 @@ def forward_with_rationales(
         As in :class:`~skfair.objectives.Objective`; rows in cells, as
         :class:`~skfair.training._batches.BatchLoader` makes them.
     last : int or None
-        Align so many layers.
+        Align this many layers, the last ones; ``None``: all.
     n_groups, n_cells, quota : int
         Number of groups and cells, and rows in each cell.
     align : bool, default=True
@@ -73,7 +73,7 @@ def forward_with_rationales(
 
 
 @contextmanager
-def _calls_of(layers: Sequence[nn.Module]) -> Iterator[list[list[Call]]]:
+def _calls_of(layers: Sequence[WeightLayer]) -> Iterator[list[list[Call]]]:
     """Record inputs and output of every call of the layers."""
     calls: list[list[Call]] = [[] for _ in layers]
 
@@ -98,14 +98,14 @@ def _is_row_by_row(module: nn.Module) -> bool:
     return len(names) == len(list(module.parameters()))
 
 
-def _is_simple(layer: nn.Module, calls: list[Call]) -> bool:
+def _is_simple(layer: WeightLayer, calls: list[Call]) -> bool:
     if isinstance(layer, nn.Linear):
         return len(calls) == 1
     plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
     return len(calls) == 1 and plain and not isinstance(layer, _ConvTransposeNd)
 
 
-def _gradients_one_by_one(losses: Tensor, layers: Sequence[nn.Module]) -> list[Tensor]:
+def _gradients_one_by_one(losses: Tensor, layers: Sequence[WeightLayer]) -> list[Tensor]:
     weights = [layer.weight for layer in layers]
     per_cell = [
         torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
@@ -115,7 +115,7 @@ def _gradients_one_by_one(losses: Tensor, layers: Sequence[nn.Module]) -> list[T
 
 
 def _gradients_from_rows(
-    losses: Tensor, layers: Sequence[nn.Module], calls: Sequence[Call], quota: int
+    losses: Tensor, layers: Sequence[WeightLayer], calls: Sequence[Call], quota: int
 ) -> list[Tensor]:
     outputs = [output for _, output in calls]
     deltas = torch.autograd.grad(losses.sum(), outputs, create_graph=True, materialize_grads=True)

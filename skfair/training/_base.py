@@ -19,7 +19,7 @@ from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
 from ..objectives import Comparison, Objective
-from ._batches import BatchLoader, TensorRows
+from ._batches import TensorRows, batch_starts
 from ._device import available_devices, reproducible, resolve_device
 from ._encoder import Encoder, EncoderOptions, Targets, TrainingData, check_table, split_off
 from ._monitor import ValidationPart, training_callbacks
@@ -52,6 +52,15 @@ class NeuralClassifier(NetworkPredictions, NetworkParameterized, metaclass=ABCMe
     __metadata_request__fit = {"sensitive_features": True}
     __metadata_request__partial_fit = {"sensitive_features": True}
 
+    classes_: np.ndarray
+    groups_: list
+    n_features_in_: int
+    n_iter_: int
+    net_: ObjectiveNet
+    _encoder: Encoder
+    _architecture: Architecture
+    _runs_in_float64: bool
+
     #: Share of the last steps of ``fit`` whose weights are averaged.
     averaging = 0.0
 
@@ -74,11 +83,11 @@ class NeuralClassifier(NetworkPredictions, NetworkParameterized, metaclass=ABCMe
         return (1,) if len(self.classes_) == 2 else None
 
     def _sampling(self) -> str:
-        """How batches are drawn."""
+        """Return how batches are drawn."""
         return self.sampling
 
     def _targets(self) -> Targets:
-        """What y may be."""
+        """Return what y may be."""
         return Targets()
 
     def _split_holdout(
@@ -210,7 +219,7 @@ default=None
         device = resolve_device(self.device)
         rng = own_generator(self.random_state)
         seed = int(rng.randint(2**31 - 1))
-        train, valid = split_off(data, self._validation_share(), rng)
+        train, valid = self._split_validation(data, rng)
         train, holdout = self._split_holdout(data, train, rng)
         previous = self.net_.export_state() if resume else None
         steps_before = previous["steps"] if previous else 0
@@ -247,9 +256,13 @@ default=None
             self.net_.train_split = None  # it holds the data
             self.n_iter_ = check_outcome(self, rows.inputs["X"], data, by_group)
 
-    def _validation_share(self) -> float | None:
-        needed = self.early_stopping or self.restore_best or self.monitor is not None
-        return self.validation_fraction if needed else None
+    def _split_validation(
+        self, data: TrainingData, rng: np.random.RandomState
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Divide the rows into those to train on and those held out, ``None`` for all and none."""
+        if self.early_stopping or self.restore_best or self.monitor is not None:
+            return split_off(data, self.validation_fraction, rng)
+        return None, None
 
     # -- the recipe ---------------------------------------------------------------------------
 
@@ -267,7 +280,7 @@ default=None
     def _make_batches(
         self, data: TrainingData, train: np.ndarray | None, holdout: np.ndarray | None
     ) -> Batches:
-        """What a batch is made of: the next rows, or so many of each stratum."""
+        """Say what a batch is made of: the next rows, or a fixed number of each stratum."""
         rows = np.arange(len(data.y)) if train is None else train
         size = batch_rows(self.batch_size, len(rows))
 
@@ -280,7 +293,7 @@ default=None
             extra = strata(holdout, batch_rows(self.batch_size, len(holdout)), len(rows))
         return Batches(
             size=size,
-            n_batches=len(BatchLoader(range(len(rows)), size)),
+            n_batches=len(batch_starts(len(rows), size)),
             strata=None if self._sampling() == "natural" else strata(rows, size, 0),
             extra_strata=extra,
         )
@@ -304,12 +317,12 @@ default=None
                 DTYPES[self._architecture.dtype],
                 device,
             )
-        n_batches = batches.n_batches
+        n_batches, optimizer = batches.n_batches, self.optimizer
         return Recipe(
             architecture=self._architecture,
             objective=self._make_objective(comparison, batches.size if n_batches > 1 else None),
-            optimizer=OPTIMIZERS.get(self.optimizer, self.optimizer),
-            optimizer_options=optimizer_options(self.optimizer, self.lr, self.weight_decay, device),
+            optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
+            optimizer_options=optimizer_options(optimizer, self.lr, self.weight_decay, device),
             batches=batches,
             epochs=epochs,
             warmup_steps=round(self.warmup * self.max_epochs * n_batches),
@@ -377,17 +390,17 @@ default=None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        net_state = state.pop("net_", None)
+        parts = {name: state.pop(name, None) for name in ("_encoder", "_architecture", "net_")}
         super().__setstate__(state)
-        if net_state is None:
+        if parts["net_"] is None:
             return
         known = isinstance(self.device, str) and self.device in available_devices()
         device = resolve_device(self.device if known else "auto")
         try:
-            self._encoder = Encoder(**self._encoder)
-            self._architecture = Architecture(**self._architecture)
+            self._encoder = Encoder(**parts["_encoder"])
+            self._architecture = Architecture(**parts["_architecture"])
             with reproducible(device, seed=0):
-                self.net_ = ObjectiveNet.load(self._architecture, net_state, device)
+                self.net_ = ObjectiveNet.load(self._architecture, parts["net_"], device)
         except Exception as error:
             raise ValueError(
                 f"The stored state of {type(self).__name__} is not whole, or its module is "

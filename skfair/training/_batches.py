@@ -37,7 +37,7 @@ class TensorRows(Dataset):
         rows: Tensor | None = None,
         private: bool = False,
     ) -> None:
-        # skorch's own initialiser would only guess how to index X; __getitem__ below knows.
+        # skorch's own initializer would only guess how to index X; __getitem__ below knows.
         self.inputs, self.targets, self.rows, self.private = inputs, y, rows, private
 
     @classmethod
@@ -55,8 +55,8 @@ class TensorRows(Dataset):
         """Return the given rows (all if ``None``) as a set of their own; nothing is copied."""
         if rows is None:
             return self
-        rows = torch.from_numpy(rows).to(self.targets.device)
-        return TensorRows(self.inputs, self.targets, rows, self.private)
+        positions = torch.from_numpy(rows).to(self.targets.device)
+        return TensorRows(self.inputs, self.targets, positions, self.private)
 
     def __len__(self) -> int:
         return len(self.targets if self.rows is None else self.rows)
@@ -81,6 +81,17 @@ class TensorRows(Dataset):
     def y(self) -> Tensor:
         """All class codes of this set, as skorch's callbacks expect."""
         return self[:][1]
+
+
+def batch_starts(n_rows: int, batch_size: int, drop_last: bool = False) -> range:
+    """First row of each batch of an epoch.
+
+    A single row that is left over joins the batch before it, as batch-norm needs two.
+    """
+    if drop_last and n_rows > batch_size:
+        return range(0, n_rows - n_rows % batch_size, batch_size)
+    alone = n_rows % batch_size == 1 and n_rows > batch_size > 1
+    return range(0, n_rows - alone, batch_size)
 
 
 class BatchLoader:
@@ -125,14 +136,7 @@ class BatchLoader:
         self.n_rows = len(dataset) - sum(len(stratum.rows) for stratum in self.extra_strata)
 
     def __len__(self) -> int:
-        return len(self._starts())
-
-    def _starts(self) -> range:
-        n, size = self.n_rows, self.batch_size
-        if self.drop_last and n > size:
-            return range(0, n - n % size, size)
-        alone = n % size == 1 and n > size > 1  # joins the batch before it: batch-norm needs two
-        return range(0, n - alone, size)
+        return len(batch_starts(self.n_rows, self.batch_size, self.drop_last))
 
     def __iter__(self) -> Iterator[Batch]:
         batches = self._batches() if self.strata is None else self._draw(self.strata)
@@ -148,7 +152,8 @@ class BatchLoader:
             yield inputs, y
 
     def _batches(self) -> Iterator[slice | Tensor]:
-        starts, n, size = self._starts(), self.n_rows, self.batch_size
+        n, size = self.n_rows, self.batch_size
+        starts = batch_starts(n, size, self.drop_last)
         last = n - n % size if self.drop_last and n > size else n
         if len(starts) == 1 and last == n:
             yield slice(n)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 PARAMETERS = """\
 module : callable, default=None
@@ -105,7 +109,7 @@ history_ : pandas.DataFrame
 
 def fill_docstring(cls: type) -> None:
     """Put the shared sections into the places a class's docstring marks."""
-    signature = inspect.signature(cls.__init__)
+    signature = inspect.signature(cls)
     if not cls.__doc__ or "warmup" not in signature.parameters:
         return
     doc = inspect.cleandoc(cls.__doc__)  # as the compiler of Python 3.13 leaves it
@@ -113,3 +117,13 @@ def fill_docstring(cls: type) -> None:
         text = text.replace("{warmup}", repr(signature.parameters["warmup"].default))
         doc = doc.replace(marker, text)
     cls.__doc__ = doc
+
+
+def documented_as(method: Callable[..., Any]) -> Callable[[Method], Method]:
+    """Give a method the docstring of another one that it answers for."""
+
+    def document(own: Method) -> Method:
+        own.__doc__ = method.__doc__
+        return own
+
+    return document

@@ -136,7 +136,7 @@ class TrainingData:
         )
 
     def arrays(self, penalty_only: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """What travels in a batch; ``penalty_only`` are the rows that are not classified."""
+        """Return what travels in a batch; ``penalty_only`` rows are not classified."""
         arrays = {"X": self.X, "y": self.y, "groups": self.groups}
         if penalty_only is not None:
             arrays["penalty_only"] = np.isin(np.arange(len(self.y)), penalty_only)
@@ -274,7 +274,7 @@ class Encoder:
         return encoder, data
 
     def select_features(self, raw: Any) -> Any:
-        """Columns of X that training may see."""
+        """Return the columns of X that training may see."""
         if self.kept_columns is None:
             return raw
         return _safe_indexing(raw, self.kept_columns, axis=1)
@@ -380,7 +380,7 @@ def select_rows(X: Any, rows: np.ndarray) -> Any:
     return _safe_indexing(X, rows)
 
 
-def _is_ready(X: Any, dtypes: list) -> bool:
+def _is_ready(X: Any, dtypes: Sequence[Any]) -> bool:
     """Whether check_array would return X as it is; for one row that takes longer than the rest."""
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in dtypes or not X.size:
         return False
@@ -410,7 +410,7 @@ def _check_target(y: Any, allowed: Targets) -> tuple[np.ndarray, bool]:
 
 
 def _check_several(y: np.ndarray, known: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """The labels' positions are the classes."""
+    """Return y, and the labels' positions, which are the classes."""
     if known is not None and y.shape[1] != len(known):
         raise ValueError(f"y must have {len(known)} labels as before, got {y.shape[1]}.")
     return y, np.arange(y.shape[1])
@@ -488,17 +488,15 @@ def _relative(weights: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def split_off(
     data: TrainingData,
-    share: float | None,
+    share: float,
     rng: np.random.RandomState,
     rows: np.ndarray | None = None,
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Divide ``rows`` into those to train on and those held out, ``None`` for all and for none.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide ``rows`` (all if ``None``) into those to train on and a ``share`` that is held out.
 
     The split is stratified by class and group if every such cell is large enough, else by class,
     and at random if a class is too small even for that.
     """
-    if share is None:
-        return rows, None
     rows = np.arange(len(data.y)) if rows is None else rows
     stratify = None
     candidates = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]

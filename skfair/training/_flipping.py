@@ -81,24 +81,24 @@ class FlipLabels(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Start afresh."""
-        self.rng_, self.y_ = np.random.RandomState(net.recipe.seed), None
+        self.rng_, self.is_first_ = np.random.RandomState(net.recipe.seed), True
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
         """Give the training part its labels for this epoch; what is held out keeps its own."""
-        first = self.y_ is None
-        if first:
+        if self.is_first_:
             self.y_ = dataset_train.targets.cpu().numpy()
             self.rows_ = slice(None) if dataset_train.rows is None else dataset_train.rows.cpu()
             members = (dataset_train.inputs["groups"] == self.group).any(1)
             self.members_ = members.cpu().numpy()[self.rows_]
-        if first or not self.once:
+        if self.is_first_ or not self.once:
             codes = self.y_.copy()
             codes[self.rows_] = flip_labels(
                 self.y_[self.rows_], self.members_, self.fraction, self.n_classes, self.rng_
             )
             dataset_train.targets = torch.from_numpy(codes).to(dataset_train.targets.device)
+        self.is_first_ = False
         net.history.record("flipped", round(self.fraction * int(self.members_.sum())))
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Let go of the data."""
-        del self.rng_, self.y_, self.rows_, self.members_
+        del self.y_, self.rows_, self.members_

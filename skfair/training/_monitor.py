@@ -68,7 +68,8 @@ class Monitor(Callback):
     """
 
     def __init__(self, monitor: str | Callable, estimator: Any, part: ValidationPart) -> None:
-        self.monitor, self.estimator, self.part = monitor, estimator, part
+        self.monitor, self.estimator = monitor, estimator
+        self.part: Any = part  # None after training
         self.has_warned = False
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
@@ -80,9 +81,10 @@ class Monitor(Callback):
             value = value.item()
         if not isinstance(value, Real):
             raise ValueError(f"monitor={self.monitor!r} must return a number, got {brief(value)}.")
+        value = float(value)
         if np.isnan(value):
             raise self._failed("it is NaN, which no epoch can be better than.")
-        net.history.record("monitor", float(value))
+        net.history.record("monitor", value)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Let go of the data."""

@@ -44,6 +44,10 @@ class ObjectiveNet(NeuralNetClassifier):
         Parameters of :class:`skorch.NeuralNetClassifier`.
     """
 
+    _steps: list[tuple[dict[str, Tensor], int]]
+    _group_sums: Tensor | None
+    _means: list[Tensor] | None
+
     def __init__(
         self,
         module: torch.nn.Module,
@@ -118,7 +122,7 @@ class ObjectiveNet(NeuralNetClassifier):
             )
         defaults = {"iterator_train__shuffle": True}
         defaults |= {f"optimizer__{name}": value for name, value in options.items()}
-        return cls(**defaults | params | net_params).initialize()
+        return cls(**{**defaults, **params, **net_params}).initialize()
 
     @classmethod
     def load(
@@ -150,6 +154,13 @@ class ObjectiveNet(NeuralNetClassifier):
             ("print_log", PrintLog()),
         ]
 
+    @property
+    def _recipe(self) -> Recipe:
+        """The recipe, for what only a net that trains does."""
+        if self.recipe is None:
+            raise RuntimeError("This net only predicts: it was made without a recipe.")
+        return self.recipe
+
     # -- one step ---------------------------------------------------------------------------
 
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
@@ -159,7 +170,7 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def _forward(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Any]]:
         inputs, y = batch
-        forward, players = self.recipe.objective.forward, dict(self.players_.items())
+        forward, players = self._recipe.objective.forward, dict(self.players_.items())
         if training:
             logits, extra = forward(self.module_, inputs, y, **players)
             if "penalty_only" in inputs:
@@ -180,10 +191,10 @@ class ObjectiveNet(NeuralNetClassifier):
         }
 
     def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor], Any]:
-        """Logits, terms and the state after a batch."""
+        """Return logits, terms and the state after a batch."""
         logits, extra = self._forward(batch, training)
         inputs, y = batch
-        terms, state = self.recipe.objective.terms(
+        terms, state = self._recipe.objective.terms(
             logits,
             y,
             inputs.get("groups"),
@@ -195,8 +206,9 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def _follow_groups(self, state: Any) -> None:
         """Add up what the groups' means are made of over the epoch."""
-        decay = self.recipe.objective.decay
-        if state is None or decay is None or len(self.recipe.group_names) < 3:
+        recipe = self._recipe
+        decay = recipe.objective.decay
+        if state is None or decay is None or len(recipe.group_names) < 3:
             return
         batch = batch_part(state, self.objective_state_, decay)
         self._group_sums = batch if self._group_sums is None else self._group_sums + batch
@@ -221,22 +233,23 @@ class ObjectiveNet(NeuralNetClassifier):
         logits, terms, state = self._evaluate(batch, training=True)
         self._follow_groups(state)
         self.objective_state_ = state
-        loss = self.recipe.objective.total(terms, self.recipe.ramp(self.steps_))
+        recipe = self._recipe
+        loss = recipe.objective.total(terms, recipe.ramp(self.steps_))
         loss.backward()
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
-        """The steps of the further players, and one step of the network's optimizer."""
+        """Take the steps of the further players, and one of the network's optimizer."""
         check_interpreter()
+        recipe = self._recipe
         self.steps_ += 1
-        for name, player in self.recipe.objective.players.items():
+        for name, player in recipe.objective.players.items():
             if not self.module_.training:
                 self._set_training(True)
             for _ in range(player.steps):
                 self._player_step(name, player, batch)
         step = super().train_step(batch, **fit_params)
-        average_from = self.recipe.average_from
-        if average_from is not None and self.steps_ > average_from:
+        if recipe.average_from is not None and self.steps_ > recipe.average_from:
             self._average()
         return step
 
@@ -245,7 +258,7 @@ class ObjectiveNet(NeuralNetClassifier):
         self._set_training(False)
         with torch.no_grad():
             logits, terms, _ = self._evaluate(batch, training=False)
-            loss = self.recipe.objective.total(terms)
+            loss = self._recipe.objective.total(terms)
             return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
@@ -255,7 +268,7 @@ class ObjectiveNet(NeuralNetClassifier):
             self.interrupted_ = False
         except KeyboardInterrupt as interruption:
             self.interrupted_ = not _is_early_stopping(interruption)
-            self.stopped_in_warmup_ = self.steps_ < self.recipe.warmup_steps
+            self.stopped_in_warmup_ = self.steps_ < self._recipe.warmup_steps
             raise
         return self
 
@@ -318,7 +331,7 @@ class ObjectiveNet(NeuralNetClassifier):
         self.history[-1]["batches"].append({f"{prefix}_loss": loss, f"{prefix}_batch_size": size})
 
     def on_batch_end(
-        self, net: Any, batch: Batch | None = None, training: bool = False, **step: Any
+        self, net: Any, batch: Any = None, training: bool = False, **step: Any
     ) -> None:
         """Collect the terms when skorch's own loop runs."""
         super().on_batch_end(net, batch=batch, training=training, **step)
@@ -339,13 +352,13 @@ class ObjectiveNet(NeuralNetClassifier):
         if prefix == "train" and not math.isfinite(loss):
             raise ValueError(
                 f"Training stopped in epoch {len(self.history)}: the loss became {loss} (terms: "
-                f"{means}). A lower lr (now {self.lr}), standardised features or smaller fairness "
+                f"{means}). A lower lr (now {self.lr}), standardized features or smaller fairness "
                 "weights usually help."
             )
         for name, mean in means.items():
             self.history.record(name if prefix == "train" else f"{prefix}_{name}", mean)
         if self._group_sums is not None:
-            for name, value in widest_gap(self._group_sums, self.recipe.group_names).items():
+            for name, value in widest_gap(self._group_sums, self._recipe.group_names).items():
                 self.history.record(name, value)
         return loss, sum(sizes)
 
@@ -378,7 +391,7 @@ class ObjectiveNet(NeuralNetClassifier):
         return self
 
     def get_all_learnable_params(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
-        """The network's parameters, which are what its optimizer changes."""
+        """Return the network's parameters, which are what its optimizer changes."""
         return self.module_.named_parameters()
 
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> ObjectiveNet:
@@ -449,13 +462,13 @@ class ObjectiveNet(NeuralNetClassifier):
 def _is_early_stopping(interruption: KeyboardInterrupt) -> bool:
     """Whether skorch's callback raised it, which ends training in this way."""
     trace = interruption.__traceback__
-    while trace.tb_next is not None:
+    while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return isinstance(trace.tb_frame.f_locals.get("self"), EarlyStopping)
+    return trace is not None and isinstance(trace.tb_frame.f_locals.get("self"), EarlyStopping)
 
 
 def widest_gap(sums_and_counts: Tensor, groups: Sequence[tuple[int, str]]) -> dict[str, Any]:
-    """The largest difference between two groups' means, and which they are.
+    """Return the largest difference between two groups' means, and which they are.
 
     Parameters
     ----------
@@ -474,7 +487,7 @@ def widest_gap(sums_and_counts: Tensor, groups: Sequence[tuple[int, str]]) -> di
         rate = int((high.values - low.values).argmax())
         gap = float(high.values[rate] - low.values[rate])
         if math.isfinite(gap) and not gap <= largest:
-            pair = high.indices[rate], low.indices[rate]
+            pair = int(high.indices[rate]), int(low.indices[rate])
             largest, names = gap, " / ".join(groups[group][1] for group in pair)
     return {"largest_gap": largest, "largest_gap_groups": names}
 

@@ -16,7 +16,7 @@ from ._encoder import TrainingData
 class FitInterruptedWarning(UserWarning):
     """An interruption (Ctrl-C) ended ``fit``.
 
-    Either it returned with what had been learnt, or it raised the interruption and left the
+    Either it returned with what had been learned, or it raised the interruption and left the
     estimator as it was. As an error, by :func:`warnings.simplefilter`, it never returns.
     """
 
@@ -60,10 +60,11 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
         raise ValueError(
             f"Training ended with weights that are not finite. A lower lr (now {estimator.lr}), "
-            "standardised features or smaller fairness weights usually help."
+            "standardized features or smaller fairness weights usually help."
         )
     by_group = by_group and data.groups is not None and data.y.ndim == 1
-    decisions, seen = [], set()
+    decisions: list[torch.Tensor] = []
+    seen: set[Any] = set()
     with torch.inference_mode():
         for chunk in iterate_rows(X):
             logits = module(chunk.clone())
@@ -93,11 +94,11 @@ def warn_of_groups_left_out(estimator: Any, decisions: np.ndarray, data: Trainin
     ``decisions`` (n,) are predicted class codes of the training rows. What to expect of a group is
     its share of favorable labels. Nothing is said where no class is favorable.
     """
-    favorable = estimator._favorable_codes()
-    if favorable is None:
+    favorable, groups = estimator._favorable_codes(), data.groups
+    if favorable is None or groups is None:
         return
     accepted, labeled = np.isin(decisions, favorable), np.isin(data.y, favorable)
-    members = np.array([(data.groups == g).any(axis=1) for g in range(len(estimator.groups_))])
+    members = np.array([(groups == g).any(axis=1) for g in range(len(estimator.groups_))])
     sizes = members.sum(axis=1)
     n_accepted, n_labeled = members @ accepted.astype(int), members @ labeled.astype(int)
     at_least_one = np.maximum(sizes, 1)

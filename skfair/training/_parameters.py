@@ -19,7 +19,8 @@ from ._recipe import DTYPES, OPTIMIZERS
 from ._sampling import SAMPLINGS
 
 IN_NET = "net_params__"
-Estimator = TypeVar("Estimator", bound=type)
+SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+Estimator = TypeVar("Estimator", bound="type[NetworkParameterized]")
 
 
 class CommonParameters(TypedDict, total=False):
@@ -69,7 +70,7 @@ class NetworkParameters(WarmupParameters, SamplingParameters, total=False):
     """All parameters of a network and its training, for ``**network``."""
 
 
-def inherit_parameters(base: type) -> Callable[[Estimator], Estimator]:
+def inherit_parameters(base: type[NetworkParameterized]) -> Callable[[Estimator], Estimator]:
     """Decorate an estimator class that hands its ``**network`` on to ``base``.
 
     Its signature, which scikit-learn reads, its constraints and its docstring are completed with
@@ -92,19 +93,18 @@ def inherit_parameters(base: type) -> Callable[[Estimator], Estimator]:
     """
 
     def complete(cls: Estimator) -> Estimator:
-        own = dict(inspect.signature(cls.__init__).parameters)
-        inherited = inspect.signature(base.__init__).parameters
-        kinds = {name: parameter.kind for name, parameter in own.items()}
-        if inspect.Parameter.VAR_KEYWORD in kinds.values():
-            own = {n: p for n, p in own.items() if kinds[n] != inspect.Parameter.VAR_KEYWORD}
-        elif missing := [name for name in inherited if name not in own]:
+        own, inherited = (inspect.signature(one).parameters for one in (cls, base))
+        named = {n: p for n, p in own.items() if p.kind != inspect.Parameter.VAR_KEYWORD}
+        missing = [name for name in inherited if name not in named]
+        if missing and len(named) == len(own):
             raise TypeError(
                 f"{cls.__name__}.__init__ must take **network and hand it on to "
                 f"{base.__name__}.__init__; without it the parameters {missing} are lost."
             )
-        parameters = own | {name: p for name, p in inherited.items() if name not in own}
         if "__init__" in vars(cls):
-            cls.__init__.__signature__ = inspect.Signature(list(parameters.values()))
+            added = [inherited[name] for name in missing]
+            signature = inspect.Signature([SELF, *named.values(), *added])
+            vars(cls)["__init__"].__signature__ = signature
         constraints = vars(cls).get("_parameter_constraints", {})
         cls._parameter_constraints = base._parameter_constraints | constraints
         fill_docstring(cls)
@@ -122,8 +122,8 @@ def check_complete(cls: type) -> None:
     TypeError
         If parameters are missing in its signature, which scikit-learn reads.
     """
-    found = inspect.signature(cls.__init__).parameters
-    expected = inspect.signature(NetworkParameterized.__init__).parameters
+    found = inspect.signature(cls).parameters
+    expected = inspect.signature(NetworkParameterized).parameters
     if missing := [name for name in expected if name not in found]:
         raise TypeError(
             f"{cls.__name__} lacks the parameters {missing} of its base: decorate the class with "
@@ -197,7 +197,8 @@ class NetworkParameterized(BaseEstimator):
         verbose: int = 0,
         net_params: dict | None = None,
     ) -> None:
-        check_complete(type(self))
+        kind: Any = type(self)  # hashable, which mypy does not see
+        check_complete(kind)
         self.module = module
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -228,7 +229,7 @@ class NetworkParameterized(BaseEstimator):
         self.net_params = net_params
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters of the estimator.
+        """Return the parameters of the estimator.
 
         Parameters
         ----------

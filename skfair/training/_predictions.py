@@ -41,12 +41,12 @@ class NetworkPredictions(ClassifierMixin):
         if wrong.any():
             raise ValueError(
                 f"The network's output is not finite for {wrong.sum()} of the {len(values)} rows "
-                "of X: their numbers are too large for it. Standardise X, in fit and here alike."
+                "of X: their numbers are too large for it. Standardize X, in fit and here alike."
             )
         return values
 
     def _predicting_module(self) -> torch.nn.Module:
-        """The network in evaluation mode, in double precision if it can."""
+        """Return the network in evaluation mode, in double precision if it can."""
         module = self.net_.module_
         if self._runs_in_float64:
             return self.net_.double_precision.of(module)

@@ -157,6 +157,6 @@ def optimizer_options(
 
 
 def first_averaged_step(share: float, n_steps: int, steps_before: int) -> int | None:
-    """The step after which weights are averaged, for the last ``share`` of ``n_steps``."""
+    """Return the step after which weights are averaged, for the last ``share`` of ``n_steps``."""
     tail = round(share * n_steps)
     return steps_before + n_steps - tail if tail >= MIN_AVERAGED_STEPS else None

@@ -40,10 +40,10 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
     except BaseException as error:
         vars(estimator).clear()
         vars(estimator).update(before)
-        if position is not None:
+        if isinstance(generator, np.random.RandomState) and position is not None:
             generator.set_state(position)
         if isinstance(error, KeyboardInterrupt) and not hasattr(error, "__notes__"):
             error.add_note("fit was interrupted; the estimator is as it was before.")
-            warnings.filters[:] = filters
+            warnings.filters[:] = filters  # type: ignore[index]  # a list, whatever the stubs say
             warn(error.__notes__[0], FitInterruptedWarning)
         raise
