@@ -51,6 +51,16 @@ class Player:
         Arguments of the optimizer, such as ``lr``.
     steps : int, default=1
         Its steps before each step of the first network.
+
+    Examples
+    --------
+    An adversary that sees two logits, and minimizes a term of its own:
+
+    >>> from functools import partial
+    >>> from torch import nn, optim
+    >>> from skfair.objectives import Player
+    >>> build = partial(nn.Linear, 2, 1)
+    >>> adversary = Player(build, {"adversary": 1.0}, optim.Adam, {"lr": 0.01}, steps=3)
     """
 
     module: Callable[[], nn.Module]
@@ -88,6 +98,19 @@ class Objective:
         that of their mean.
     players : mapping of str to Player
         Further networks by name, which ``forward`` is handed.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from skfair.objectives import Objective, cross_entropy
+    >>> def terms(logits, y, groups, weights, state):
+    ...     loss = cross_entropy(logits, y, weights)
+    ...     return {"cross_entropy": loss, "certainty": logits.square().mean()}, state
+    >>> objective = Objective(terms, weights={"certainty": 0.1})
+    >>> logits, y = torch.tensor([[0.0, 2.0], [0.0, 2.0]]), torch.tensor([1, 1])
+    >>> values, state = objective.terms(logits, y, None, None, None)
+    >>> round(objective.total(values).item(), 3)  # cross_entropy + 0.1 * certainty
+    0.327
     """
 
     terms: Callable[..., tuple[Terms, Any]]

@@ -20,6 +20,7 @@ from ._sampling import SAMPLINGS
 
 IN_NET = "net_params__"
 SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+KEYWORDS = inspect.Parameter.VAR_KEYWORD
 Estimator = TypeVar("Estimator", bound="type[NetworkParameterized]")
 
 
@@ -84,33 +85,72 @@ def inherit_parameters(base: type[NetworkParameterized]) -> Callable[[Estimator]
     Raises
     ------
     TypeError
-        If the ``__init__`` of the decorated class takes no ``**network``: it would lose the
-        parameters of ``base``.
+        If the ``__init__`` of the decorated class, or of a mixin before its base, takes no
+        ``**network``: it would lose the parameters of ``base``.
 
     Examples
     --------
+    A classifier that is kept from being sure:
+
+    >>> from typing import Unpack
+    >>> from skfair.datasets import make_biased_classification
+    >>> from skfair.objectives import Objective, cross_entropy
     >>> from skfair.training import NetworkParameters, NeuralClassifier, inherit_parameters
+    >>> def unsure_terms(logits, y, groups, weights, state):
+    ...     terms = {"cross_entropy": cross_entropy(logits, y, weights)}
+    ...     return terms | {"certainty": logits.square().mean()}, state
+    >>> @inherit_parameters(NeuralClassifier)
+    ... class UnsureClassifier(NeuralClassifier):
+    ...     def __init__(self, *, strength=0.1, **network: Unpack[NetworkParameters]):
+    ...         super().__init__(**network)
+    ...         self.strength = strength
+    ...
+    ...     def _wants_groups(self):
+    ...         return False
+    ...
+    ...     def _make_objective(self, comparison, batch_size):
+    ...         return Objective(unsure_terms, weights={"certainty": self.strength})
+    >>> X, y, group = make_biased_classification(random_state=0)
+    >>> model = UnsureClassifier(strength=0.5, max_epochs=5, random_state=0).fit(X, y)
+    >>> model.predict(X[:3]).shape
+    (3,)
     """
 
     def complete(cls: Estimator) -> Estimator:
-        own, inherited = (inspect.signature(one).parameters for one in (cls, base))
-        named = {n: p for n, p in own.items() if p.kind != inspect.Parameter.VAR_KEYWORD}
-        missing = [name for name in inherited if name not in named]
-        if missing and len(named) == len(own):
-            raise TypeError(
-                f"{cls.__name__}.__init__ must take **network and hand it on to "
-                f"{base.__name__}.__init__; without it the parameters {missing} are lost."
-            )
+        check_hands_on(cls, base)
         if "__init__" in vars(cls):
-            added = [inherited[name] for name in missing]
-            signature = inspect.Signature([SELF, *named.values(), *added])
-            vars(cls)["__init__"].__signature__ = signature
+            inherited = inspect.signature(base).parameters
+            named = [p for p in inspect.signature(cls).parameters.values() if p.kind != KEYWORDS]
+            added = [inherited[name] for name in missing_parameters(cls, base)]
+            vars(cls)["__init__"].__signature__ = inspect.Signature([SELF, *named, *added])
         constraints = vars(cls).get("_parameter_constraints", {})
         cls._parameter_constraints = base._parameter_constraints | constraints
         fill_docstring(cls)
         return cls
 
     return complete
+
+
+def missing_parameters(cls: type, base: type) -> list[str]:
+    """Names of the parameters of ``base`` that the signature of ``cls`` lacks."""
+    found = inspect.signature(cls).parameters
+    return [name for name in inspect.signature(base).parameters if name not in found]
+
+
+def check_hands_on(cls: type, base: type) -> None:
+    """See to it that the ``__init__`` of a class can hand the parameters of ``base`` on.
+
+    Raises
+    ------
+    TypeError
+        If it takes neither these parameters nor ``**network``.
+    """
+    kinds = [parameter.kind for parameter in inspect.signature(cls).parameters.values()]
+    if KEYWORDS not in kinds and (missing := missing_parameters(cls, base)):
+        raise TypeError(
+            f"{cls.__name__}.__init__ must take **network and hand it on to "
+            f"{base.__name__}.__init__; without it the parameters {missing} are lost."
+        )
 
 
 @cache
@@ -122,9 +162,7 @@ def check_complete(cls: type) -> None:
     TypeError
         If parameters are missing in its signature, which scikit-learn reads.
     """
-    found = inspect.signature(cls).parameters
-    expected = inspect.signature(NetworkParameterized).parameters
-    if missing := [name for name in expected if name not in found]:
+    if missing := missing_parameters(cls, NetworkParameterized):
         raise TypeError(
             f"{cls.__name__} lacks the parameters {missing} of its base: decorate the class with "
             "@inherit_parameters(base), and let its __init__ take **network and hand it on."
@@ -164,6 +202,10 @@ class NetworkParameterized(BaseEstimator):
         "verbose": ["verbose"],
         "net_params": [dict, None],
     }
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_hands_on(cls, NetworkParameterized)
 
     def __init__(
         self,

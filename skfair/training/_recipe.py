@@ -115,6 +115,16 @@ class Recipe:
         Attribute and name of each group.
     seed : int
         Of the initial weights, the order of the rows and dropout.
+
+    Examples
+    --------
+    >>> from skfair import NetworkClassifier
+    >>> from skfair.datasets import make_biased_classification
+    >>> X, y, group = make_biased_classification(random_state=0)
+    >>> model = NetworkClassifier(max_epochs=2, warmup=0.5, random_state=0).fit(X, y)
+    >>> recipe = model.net_.recipe
+    >>> recipe.epochs, recipe.optimizer.__name__, recipe.ramp(step=1) < recipe.ramp(step=100)
+    (2, 'Adam', True)
     """
 
     architecture: Architecture
