@@ -147,7 +147,7 @@ def test_a_link_opens_what_it_leads_to(opened):
     assert fold.get_attribute("open") is not None
 
 
-def test_colours_follow_the_reader(opened):
+def test_colors_follow_the_reader(opened):
     backgrounds = {}
     for scheme in ("light", "dark"):
         page, *_ = opened(color_scheme=scheme)

@@ -234,7 +234,7 @@ class TestAlgebra:
         values = np.array([3.0, 0, 1, 0, 5, 2])
         np.testing.assert_allclose(Means(values, codes, 2).value, [4 / 3, 5 / 2, 11 / 6])
 
-    def test_relabelling_groups_changes_nothing(self):
+    def test_relabeling_groups_changes_nothing(self):
         rng = np.random.default_rng(0)
         codes, values = rng.integers(0, 3, 200), rng.exponential(size=200)
         swap = np.array([2, 0, 1])

@@ -288,7 +288,7 @@ class TestAnyClassifier:
         page = report.to_html()
         assert page.count("Not computed for model: ThresholdOptimizer needs to be told") == 3
 
-    def test_randomised_reduction(self, people):
+    def test_randomized_reduction(self, people):
         X, y, group = people
         numbers = X[["a", "b", "c"]]
         model = ExponentiatedGradient(LogisticRegression(), DemographicParity(), max_iter=5)

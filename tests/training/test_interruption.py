@@ -1,4 +1,4 @@
-"""Ctrl-C, wherever it strikes: what was learnt, with a warning, or the estimator as it was."""
+"""Ctrl-C, wherever it strikes: what was learned, with a warning, or the estimator as it was."""
 
 from __future__ import annotations
 
