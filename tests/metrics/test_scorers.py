@@ -1103,7 +1103,7 @@ class TestNeighbors:
         plt.close("all")
 
     def test_a_string_cannot_work_and_the_documentation_says_so(self):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="neg_recourse_gap"):
             get_sklearn_scorer("neg_recourse_gap")
         for function in (get_scorer, make_fairness_scorer):
             assert "string in ``scoring=``" in function.__doc__ or "scoring=get" in function.__doc__
