@@ -1,6 +1,6 @@
 """A method in one file: a classifier that an adversary cannot tell the group from.
 
-After Zhang, Lemoine and Mitchell, "Mitigating Unwanted Biases with Adversarial Learning", AIES 2018,
+After Zhang, Lemoine and Mitchell (Mitigating Unwanted Biases with Adversarial Learning, AIES 2018),
 without their projection of gradients.
 """
 
