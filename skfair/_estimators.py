@@ -48,7 +48,7 @@ def check_classifier(estimator: Any) -> None:
         )
 
 
-def take_apart(estimator: Any) -> tuple[Any, Pipeline | None]:
+def split_pipeline(estimator: Any) -> tuple[Any, Pipeline | None]:
     """The last step of fitted searches and pipelines, and the steps before it.
 
     Parameters
@@ -65,10 +65,10 @@ def take_apart(estimator: Any) -> tuple[Any, Pipeline | None]:
     """
     check_classifier(estimator)
     if hasattr(estimator, "best_estimator_"):
-        return take_apart(estimator.best_estimator_)
+        return split_pipeline(estimator.best_estimator_)
     if not hasattr(estimator, "steps"):
         return estimator, None
-    final, inner = take_apart(estimator.steps[-1][1])
+    final, inner = split_pipeline(estimator.steps[-1][1])
     outer = estimator[:-1] if len(estimator.steps) > 1 else None
     if outer is None or inner is None:
         return final, inner if outer is None else outer
@@ -228,7 +228,7 @@ def decision_arguments(
 # -- what estimators were told -----------------------------------------------------------------
 
 
-def from_inside(estimator: Any, name: str) -> Any:
+def find_attribute(estimator: Any, name: str) -> Any:
     """An attribute of the estimator inside pipelines, searches and other wrappers.
 
     What was fitted is asked, not the template it was made from.

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from .._estimators import THRESHOLDS, take_apart
+from .._estimators import THRESHOLDS, split_pipeline
 from .._groups import GroupEncoder, as_frame
 from .._labels import codes_of
 from .._random import own_generator
@@ -279,7 +279,7 @@ def _pose(
 def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
     """The network's estimator inside searches and pipelines, and the data that arrive there."""
     if hasattr(estimator, "fit") and hasattr(estimator, "predict"):
-        estimator, before = take_apart(estimator)
+        estimator, before = split_pipeline(estimator)
         X = X if before is None else before.transform(X)
         if isinstance(estimator, THRESHOLDS):
             return _unwrap(estimator.estimator_, X)

@@ -22,7 +22,7 @@ from .._estimators import (
     check_classifier,
     decision_arguments,
     decision_values,
-    from_inside,
+    find_attribute,
     unfavorable_of,
 )
 from .._groups import (
@@ -172,9 +172,9 @@ class FairnessScorer:
                 return float("nan")
         weights = {} if sample_weight is None else {"sample_weight": as_pandas(sample_weight)}
         if self.response in OF_LABELS:
-            told, classes = self._told(estimator), np.asarray(estimator.classes_)
-            values = self._predicted(estimator, X, classes, told)
-            return self._of_labels(y, values, classes, told, groups, **weights)
+            unfavorable, classes = self._unfavorable_of(estimator), np.asarray(estimator.classes_)
+            values = self._predicted(estimator, X, classes, unfavorable)
+            return self._of_labels(y, values, classes, unfavorable, groups, **weights)
         kwargs = self.kwargs | weights | ({} if groups is None else {"sensitive_features": groups})
         if self.response == "estimator":
             value = self.metric(estimator, X, y, **kwargs)
@@ -194,8 +194,8 @@ class FairnessScorer:
             kwargs["sensitive_columns"] = columns
             value = self.metric(estimator, X, **{"aggregate": "mean"} | kwargs)
         elif "unfavorable" in inspect.signature(self.metric).parameters:
-            decision, told = decision_arguments(estimator, X, kwargs.pop("unfavorable", None))
-            value = self.metric(decision, **told | kwargs)
+            decision, label_info = decision_arguments(estimator, X, kwargs.pop("unfavorable", None))
+            value = self.metric(decision, **label_info | kwargs)
         else:
             value = self.metric(decision_values(estimator, X), **kwargs)
         return self._signed(value)
@@ -273,17 +273,19 @@ class FairnessScorer:
             )
         return frame
 
-    def _told(self, estimator: Any) -> Any:
+    def _unfavorable_of(self, estimator: Any) -> Any:
         """The unfavorable classes; a metric that is given labels as they are has its own names."""
         if self.response == "predict":
             return None
         return unfavorable_of(estimator, self.kwargs.get("unfavorable"))
 
-    def _predicted(self, estimator: Any, X: Any, classes: np.ndarray, told: Any) -> np.ndarray:
+    def _predicted(
+        self, estimator: Any, X: Any, classes: np.ndarray, unfavorable: Any
+    ) -> np.ndarray:
         """What a metric of labels is given as predictions."""
         if self.response in ("predict", "codes"):
             return np.asarray(estimator.predict(X))
-        refusing = list(unfavorable_codes(told, classes))
+        refusing = list(unfavorable_codes(unfavorable, classes))
         if hasattr(estimator, "predict_proba"):
             return 1 - np.asarray(estimator.predict_proba(X), np.float64)[:, refusing].sum(axis=1)
         values = decision_values(estimator, X) if self.response == "scores" else None
@@ -386,7 +388,9 @@ class FairnessScorer:
         asking = caller_locals("_score", "sklearn.metrics._scorer") or {}
         X, estimator = asking.get("X", y_true), asking.get("estimator")
         classes = np.unique(np.asarray(y_true) if estimator is None else estimator.classes_)
-        told = self.kwargs.get("unfavorable") if estimator is None else self._told(estimator)
+        unfavorable = (
+            self.kwargs.get("unfavorable") if estimator is None else self._unfavorable_of(estimator)
+        )
         if sensitive_features is None:
             sensitive_features = self._groups_of(X, None)
         if sensitive_features is None:
@@ -397,7 +401,9 @@ class FairnessScorer:
         groups = self._checked(X, sensitive_features, sample_weight)
         if groups is None:
             return float("nan")
-        return self._of_labels(y_true, np.asarray(y_pred), classes, told, groups, sample_weight)
+        return self._of_labels(
+            y_true, np.asarray(y_pred), classes, unfavorable, groups, sample_weight
+        )
 
     def _columns(self, estimator: Any, sensitive_features: Any) -> Any:
         """Columns of X: those that were fixed, those named like the features, the estimator's."""
@@ -407,7 +413,7 @@ class FairnessScorer:
             names = as_frame(sensitive_features).columns
             if {*map(type, names)} == {str}:
                 return list(names)
-        return from_inside(estimator, "sensitive_columns")
+        return find_attribute(estimator, "sensitive_columns")
 
     def set_score_request(self, **requests: bool | str | None) -> FairnessScorer:
         """Return a copy that requests metadata as given (see scikit-learn's metadata routing).

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from torch import Tensor
 
 from .._columns import column_positions, numeric_columns, rows_with
-from .._estimators import take_apart
+from .._estimators import split_pipeline
 from .._random import own_generator
 from .._tables import as_table, check_weights
 from ..networks._inspection import is_differentiable, network_of, rows_seen
@@ -124,7 +124,7 @@ def prediction_sensitivity(
     True
     """
     X = as_table(X)
-    final, before = take_apart(estimator)
+    final, before = split_pipeline(estimator)
     if method == "gradient" and not is_differentiable(final):
         raise ValueError(
             f"method='gradient' needs a network of skfair or skorch, or a linear model with "

@@ -226,7 +226,7 @@ def subgroup_report(
         report["verdict"] = _verdicts(report, better, error_rate)
         report.attrs["baseline_overall"] = float(overall[1])
         report.attrs["change_test"] = how["change_test"]
-    report.attrs["note"] = _note(**report.attrs)
+    report.attrs["note"] = _note(report.attrs)
     return report
 
 
@@ -272,22 +272,23 @@ def _verdicts(report: pd.DataFrame, better: int, error_rate: float) -> np.ndarra
     return np.where(clear, verdicts, "no evidence")
 
 
-def _note(**told: Any) -> str:
-    left_out = f"{told['n_too_small']} with fewer than {told['min_size']} cases"
-    if told["n_undefined"]:
-        left_out += f", {told['n_undefined']} where it is not defined"
-    counts = f" on {told['counts']} counts" if "counts" in told else ""
+def _note(attrs: dict[str, Any]) -> str:
+    left_out = f"{attrs['n_too_small']} with fewer than {attrs['min_size']} cases"
+    if attrs["n_undefined"]:
+        left_out += f", {attrs['n_undefined']} where it is not defined"
+    counts = f" on {attrs['counts']} counts" if "counts" in attrs else ""
     note = (
-        f"{told['metric']} is {told['overall']:.4g} over everybody. {told['n_groups']} groups of "
-        f"up to {told['max_depth']} attributes (left out: {left_out}) were compared with everybody "
-        f"else by {told['test']}{counts}. {told['correction']} correction: of the groups called "
-        f"significant, {100 * told['error_rate']:.4g} % are expected to be false discoveries, at "
-        f"most. Intervals: {told['interval']}{counts}, {100 * told['confidence_level']:.4g} % for "
-        "each group by itself."
+        f"{attrs['metric']} is {attrs['overall']:.4g} over everybody. "
+        f"{attrs['n_groups']} groups of up to {attrs['max_depth']} attributes (left out: "
+        f"{left_out}) were compared with everybody else by {attrs['test']}{counts}. "
+        f"{attrs['correction']} correction: of the groups called significant, "
+        f"{100 * attrs['error_rate']:.4g} % are expected to be false discoveries, at most. "
+        f"Intervals: {attrs['interval']}{counts}, {100 * attrs['confidence_level']:.4g} % for each "
+        "group by itself."
     )
-    if "baseline_overall" in told:
+    if "baseline_overall" in attrs:
         note += (
-            f" The baseline is {told['baseline_overall']:.4g} over everybody; changes were tested "
-            f"by {told['change_test']}{counts}, corrected in the same way by themselves."
+            f" The baseline is {attrs['baseline_overall']:.4g} over everybody; changes were tested "
+            f"by {attrs['change_test']}{counts}, corrected in the same way by themselves."
         )
     return note

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from tqdm.auto import tqdm
 
 from .._columns import column_positions
-from .._estimators import check_classifier, from_inside, take_apart
+from .._estimators import check_classifier, find_attribute, split_pipeline
 from .._labels import unfavorable_codes
 from .._random import own_generator
 from .._tables import as_table
@@ -185,12 +185,12 @@ def counterfactuals(
     True
     """
     check_classifier(estimator)
-    final = take_apart(estimator)[0]
+    final = split_pipeline(estimator)[0]
     X = as_table(X)
     _check_rows(X, "X")
     reference = X if reference is None else _as_in(X, as_table(reference, "reference"))
     columns = _actionable(estimator, X, sensitive_columns, actionable)
-    unfavorable = from_inside(estimator, "unfavorable") if unfavorable is None else unfavorable
+    unfavorable = find_attribute(estimator, "unfavorable") if unfavorable is None else unfavorable
     codes = unfavorable_codes(unfavorable, np.asarray(estimator.classes_))
     rng = own_generator(random_state)
     refusing = np.asarray(estimator.classes_)[list(codes)]
@@ -291,7 +291,7 @@ def _as_in(X: Any, reference: Any) -> Any:
 def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any) -> list[int]:
     """Positions of the columns that may change."""
     if sensitive_columns is None:
-        sensitive_columns = _told(estimator, X)
+        sensitive_columns = _sensitive_columns_of(estimator, X)
     sensitive = [] if sensitive_columns is None else column_positions(X, sensitive_columns)
     if actionable is None:
         return [i for i in range(X.shape[1]) if i not in sensitive]
@@ -302,10 +302,10 @@ def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any)
     return columns
 
 
-def _told(estimator: Any, X: Any) -> Any:
+def _sensitive_columns_of(estimator: Any, X: Any) -> Any:
     """The sensitive columns of a network, if these are columns of X."""
-    columns = from_inside(estimator, "sensitive_columns")
-    if columns is None or take_apart(estimator)[1] is None:
+    columns = find_attribute(estimator, "sensitive_columns")
+    if columns is None or split_pipeline(estimator)[1] is None:
         return columns
     wanted = [columns] if isinstance(columns, str) else columns
     names = list(getattr(X, "columns", ()))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._estimators import decision_values, take_apart
+from .._estimators import decision_values, split_pipeline
 from ..networks._inspection import is_differentiable, network_of, rows_seen
 from ._linear import cheapest_change
 from ._profiles import Profiles
@@ -165,7 +165,7 @@ class Decisions:
         self.estimator, self.profiles = estimator, profiles
         self.refusing = np.asarray(estimator.classes_)[list(unfavorable)]
         self.unfavorable = list(unfavorable)
-        final, before = take_apart(estimator)
+        final, before = split_pipeline(estimator)
         self.final = final
         self.linear = self.inputs = self.network = None
         if len(estimator.classes_) == 2:

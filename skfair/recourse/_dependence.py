@@ -69,11 +69,11 @@ def _candidates(sample: np.ndarray, n_numbers: int, moved: np.ndarray) -> Iterat
         order = np.argsort(codes[:, of], kind="stable")
         differs = np.diff(codes[order], axis=0) != 0
         ties = ~differs[:, of]
-        told = ties.sum() * -np.log(most / n) >= EVIDENCE
-        told &= n_levels[of] * REPEATED <= n
+        significant = ties.sum() * -np.log(most / n) >= EVIDENCE
+        significant &= n_levels[of] * REPEATED <= n
         stepped = (of < n_numbers) & (differs.sum(axis=0) == n_levels - 1)
         stepped &= n - most >= PER_STEP * (n_levels - 1)
-        function = (told | stepped) & ~differs[ties].any(axis=0)
+        function = (significant | stepped) & ~differs[ties].any(axis=0)
         function[:n_numbers] |= units[of] if of < n_numbers else False
         function &= (n_levels > 1) & (moved | moved[of])
         function[of] = False
