@@ -29,6 +29,7 @@ from sklearn.utils.validation import (
 
 from ._columns import column_positions, numeric_columns
 from ._random import own_generator
+from ._rates import clopper_pearson
 from ._tables import as_pandas, naming
 from ._tensors import takes_tensors
 from ._torch_state import plain_torch
@@ -45,7 +46,6 @@ from .smoothing._votes import (
 )
 from .smoothing._weights import make_weights
 from .smoothing.guarantees import (
-    confidence_limits,
     draws_needed,
     largest_difference,
     radius,
@@ -598,7 +598,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         counts, used = self._votes(raw)
         n_shares = 1 if counts.shape[1] == 2 else counts.shape[1]  # the other one of two follows
         level = self._delta / (2 * n_shares)
-        return *confidence_limits(counts, used[:, np.newaxis], level), None
+        return *clopper_pearson(counts, used[:, np.newaxis], level), None
 
     # -- scikit-learn's protocols -------------------------------------------------------------
 

@@ -13,9 +13,9 @@ from sklearn.utils import check_scalar
 
 from .._groups import as_frame
 from .._random import own_generator
+from .._rates import RATES
 from .._tables import check_weights
 from ._subgroup_counts import (
-    RATES,
     check_metric,
     encode_attributes,
     find_groups,
@@ -222,7 +222,7 @@ def subgroup_report(
     if sample_weight is not None and not callable(metric):
         report.attrs["counts"] = "effective (Kish)"
     if baseline is not None:
-        better = 0 if callable(metric) else RATES[metric][2]
+        better = 0 if callable(metric) else RATES[metric].better
         report["verdict"] = _verdicts(report, better, error_rate)
         report.attrs["baseline_overall"] = float(overall[1])
         report.attrs["change_test"] = how["change_test"]

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .._columns import rows_with
+from .._rates import clopper_pearson
 from ..networks._inspection import first_layer, relu_layers
-from .guarantees import confidence_limits
 from .noise import Noise
 
 NETWORK_ROWS = 2048  # of a tile: activations of some hundred units stay in the cache
@@ -305,7 +305,7 @@ def count_votes(
         if level is None or block & (block - 1) or block == n_blocks:
             return np.zeros(len(people), dtype=bool)
         top = counts[people].max(axis=1)
-        return confidence_limits(top, counts[people].sum(axis=1), level)[0] > 0.5
+        return clopper_pearson(top, counts[people].sum(axis=1), level)[0] > 0.5
 
     with (
         torch.no_grad(),
