@@ -129,10 +129,9 @@ def warn_of_few(groups: np.ndarray, labels: Sequence[Hashable]) -> None:
         named = ", ".join(f"{labels[code]!r} ({counts[code]})" for code in few[:SHOWN])
         more = f" and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
         warn(
-            f"{len(few)} of {np.count_nonzero(counts)} groups of sensitive_features have fewer "
-            f"than {FEW} rows: {named}{more}. Differences between such groups are chance: merge "
-            "them, or make them missing; and look whether an encoder or a sampler before the "
-            "estimator made them.",
+            f"sensitive_features: {len(few)} of {np.count_nonzero(counts)} groups have fewer than "
+            f"{FEW} rows: {named}{more}. Differences between such groups are chance: merge them, "
+            "or make them missing; and look whether an encoder or a sampler has made them.",
         )
 
 

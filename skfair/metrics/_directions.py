@@ -32,9 +32,9 @@ EXISTS: dict[str, Callable[[np.ndarray, np.ndarray], bool]] = {
     "precision_score": partial(_has_cases, RATES["precision"]),
     **dict.fromkeys(
         ("equalized_odds", "balanced_accuracy_score", "r2_score", *RANKED),
-        lambda y, p: y.any() and not y.all(),
+        lambda y, p: bool(y.any() and not y.all()),
     ),
-    "f1_score": lambda y, p: (y | p).any(),
+    "f1_score": lambda y, p: bool((y | p).any()),
 }
 
 
@@ -73,7 +73,7 @@ class Peer(NamedTuple):
             base, transform = found.groups()
         name = name or type(function).__name__
         base = base or name
-        sign = {"difference": -1, "ratio": 1}.get(transform, _direction(base))
+        sign = -1 if transform == "difference" else 1 if transform == "ratio" else _direction(base)
         response = "codes" if is_fairlearns else "predict"
         if is_fairlearns and base in (*RANKED, *PROBABILITIES):
             response = "scores" if base in RANKED else "probabilities"
