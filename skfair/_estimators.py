@@ -17,7 +17,7 @@ from ._labels import codes_of, unfavorable_codes
 from ._tables import brief
 from ._warnings import warn
 
-TIE = 1e-6  # what rounding does to a decision value on the boundary
+TIE_TOLERANCE = 1e-6  # what rounding does to a decision value on the boundary
 EPS = np.finfo(np.float64).eps
 RESPONSES = ("decision_function", "predict_proba")
 THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
@@ -213,7 +213,7 @@ def _n_different(values: np.ndarray, codes: np.ndarray) -> int:
     best = values.max(axis=1)
     lead = best - values[np.arange(len(codes)), codes]
     with np.errstate(invalid="ignore"):
-        return int((lead > TIE * np.maximum(1, np.abs(best))).sum())
+        return int((lead > TIE_TOLERANCE * np.maximum(1, np.abs(best))).sum())
 
 
 def decision_arguments(

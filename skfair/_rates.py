@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
-LEAST_COUNT = 1e-6  # far below one row, far above rounding errors in counts
+COUNT_TOLERANCE = 1e-6  # far below one row, far above rounding errors in counts
 
 
 class Rate(NamedTuple):
@@ -81,6 +81,6 @@ def _limits(
     """Quantiles of beta distributions; ``prior`` hits and as many misses are added."""
     hits, tail = np.asarray(hits), np.asarray(tail)
     misses = np.asarray(cases) - hits
-    low = betaincinv(np.maximum(hits + prior, LEAST_COUNT), misses + 1 - prior, tail)
-    high = betaincinv(hits + 1 - prior, np.maximum(misses + prior, LEAST_COUNT), 1 - tail)
-    return np.where(hits > LEAST_COUNT, low, 0.0), np.where(misses > LEAST_COUNT, high, 1.0)
+    low = betaincinv(np.maximum(hits + prior, COUNT_TOLERANCE), misses + 1 - prior, tail)
+    high = betaincinv(hits + 1 - prior, np.maximum(misses + prior, COUNT_TOLERANCE), 1 - tail)
+    return np.where(hits > COUNT_TOLERANCE, low, 0.0), np.where(misses > COUNT_TOLERANCE, high, 1.0)

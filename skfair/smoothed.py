@@ -539,7 +539,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             In the distance of ``metric_``; 0 where it is not certain that a class has more than
             half of the votes. Holds for a person with a probability of 1 - ``delta`` over the
             draws (Clopper-Pearson), surely where ``n_samples_`` is 0. It is about the exact shares;
-            the sampled answer of a neighbour near one half may still fall on the other side.
+            the sampled answer of a neighbor near one half may still fall on the other side.
         """
         low, _, score = self._shares_of(X).limits()
         return radius(

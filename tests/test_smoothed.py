@@ -33,7 +33,7 @@ NETWORK = PenaltyClassifier(
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
-    """1[v.x >= c], not recognised as linear."""
+    """1[v.x >= c], not recognized as linear."""
 
     def __init__(self, v=(1.0,), c=0.0):
         self.v, self.c = v, c

@@ -1,4 +1,4 @@
-"""Whether fairness generalises: metrics per group and their gaps, side by side on every split."""
+"""Whether fairness generalizes: metrics per group and their gaps, side by side on every split."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from .._groups import _factorize
 from .._rates import RATES
 from .._tables import label_array
 
-MOST_COMBINATIONS = 10_000  # of attributes
+MAX_COMBINATIONS = 10_000  # of attributes
 
 
 def check_metric(metric: Any, baseline: Any, pos_label: Any) -> None:
@@ -171,7 +171,7 @@ def find_groups(
     Raises
     ------
     ValueError
-        If there are more than ``MOST_COMBINATIONS`` of attributes, or no group is large enough.
+        If there are more than ``MAX_COMBINATIONS`` of attributes, or no group is large enough.
 
     Returns
     -------
@@ -182,10 +182,10 @@ def find_groups(
     """
     n_attributes = codes.shape[1]
     n_combinations = sum(comb(n_attributes, k) for k in range(1, min(max_depth, n_attributes) + 1))
-    if n_combinations > MOST_COMBINATIONS:
+    if n_combinations > MAX_COMBINATIONS:
         raise ValueError(
             f"max_depth={max_depth} makes {n_combinations} combinations of the {n_attributes} "
-            f"columns of sensitive_features, more than {MOST_COMBINATIONS}; lower max_depth, or "
+            f"columns of sensitive_features, more than {MAX_COMBINATIONS}; lower max_depth, or "
             "pass fewer columns."
         )
     cell, first = _combine(codes + 1)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .._rates import LEAST_COUNT, clopper_pearson
+from .._rates import COUNT_TOLERANCE, clopper_pearson
 
 EXACT = {
     "test": "Fisher's exact test",
@@ -54,9 +54,9 @@ def compare_rates(
     lower, upper = clopper_pearson(value * n, n, (1 - level) / 2)
     result = {"value": value, "lower": lower, "upper": upper}
     overall = [everybody["hit_weight"] / everybody["case_weight"]]
-    n_rest = np.floor(np.minimum(_kish(rest_weight, rest_squared), rest_cases) + LEAST_COUNT)
+    n_rest = np.floor(np.minimum(_kish(rest_weight, rest_squared), rest_cases) + COUNT_TOLERANCE)
     rest_value = np.clip(_ratio(rest_hits, rest_weight), 0, 1)
-    n = np.floor(n + LEAST_COUNT)
+    n = np.floor(n + COUNT_TOLERANCE)
     result["p_value"] = hypergeometric_test(
         _towards(overall[0], value, n), n, np.round(rest_value * n_rest), n_rest
     )
@@ -64,7 +64,7 @@ def compare_rates(
         gained, lost, moved_squared = groups[["gained", "lost", "moved_squared"]].to_numpy().T
         result["baseline"] = (hits - gained + lost) / weight
         result["change"] = (gained - lost) / weight
-        moved = np.floor(_kish(gained + lost, moved_squared) + LEAST_COUNT)
+        moved = np.floor(_kish(gained + lost, moved_squared) + COUNT_TOLERANCE)
         result["change_p_value"] = sign_test(
             _towards(0.5, _ratio(gained, gained + lost), moved), moved
         )
@@ -196,7 +196,9 @@ def _towards(null: float, value: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Whole number of hits among ``n``, rounded towards what the null hypothesis expects."""
     hits = value * n
     return np.where(
-        value > null, np.floor(hits + LEAST_COUNT), np.minimum(np.ceil(hits - LEAST_COUNT), n)
+        value > null,
+        np.floor(hits + COUNT_TOLERANCE),
+        np.minimum(np.ceil(hits - COUNT_TOLERANCE), n),
     )
 
 

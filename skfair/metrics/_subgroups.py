@@ -28,7 +28,7 @@ from ._subgroup_tests import EXACT, RESAMPLED, compare_rates, measure, on_rows
 
 __all__ = ["subgroup_report"]
 
-MOST_RESAMPLED = 500  # groups, for a callable
+MAX_RESAMPLED_GROUPS = 500  # groups, for a callable
 
 
 def subgroup_report(
@@ -231,12 +231,12 @@ def subgroup_report(
 
 
 def _check_number(n_groups: int, n_attributes: int, max_depth: int) -> None:
-    if n_groups > MOST_RESAMPLED:
+    if n_groups > MAX_RESAMPLED_GROUPS:
         raise ValueError(
             f"A callable metric would be resampled in {n_groups} groups of up to {max_depth} of "
-            f"{n_attributes} attributes, at some 600 calls each; at most {MOST_RESAMPLED} are. "
-            "Lower max_depth, raise min_size, pass fewer columns, or use a named metric, which is "
-            "not resampled."
+            f"{n_attributes} attributes, at some 600 calls each; at most {MAX_RESAMPLED_GROUPS} "
+            "are. Lower max_depth, raise min_size, pass fewer columns, or use a named metric, "
+            "which is not resampled."
         )
 
 

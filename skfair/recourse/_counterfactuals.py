@@ -27,9 +27,10 @@ from ._state import undisturbed
 
 __all__ = ["counterfactuals"]
 
-NAMED = 5  # functions that a warning shows
-ASKED = 20_000  # people of the reference among whom the following are looked for
-DONORS, SCOUTS = 1000, 200  # accepted people whose profiles are starts; refused ones who find some
+MAX_NAMED_FUNCTIONS = 5  # functions that a warning shows
+MAX_REFERENCE_ROWS = 20_000  # people of the reference among whom the following are looked for
+MAX_DONORS = 1000  # accepted people whose profiles are starts
+MAX_SCOUTS = 200  # refused people who look for more of them
 
 
 @validate_params(
@@ -105,7 +106,7 @@ def counterfactuals(
         - ``distance(X, counterfactuals) -> ndarray of shape (n,)``, which is given two tables; by
           the population search.
     method : {"auto", "gradient", "genetic"}, default="auto"
-        - "gradient": ever new linearisations, for networks of skfair and skorch and linear models
+        - "gradient": ever new linearizations, for networks of skfair and skorch and linear models
           whose earlier steps act on each column by itself, scaling numbers and encoding
           categories. The projection on the boundary, which is exact, if the decision is linear.
         - "genetic": a population for every person, for any classifier.
@@ -207,7 +208,7 @@ def counterfactuals(
 
     with undisturbed(final):
         refused = np.flatnonzero(refuses(estimator, X, refusing))
-        order = rng.permutation(reference.shape[0])[:ASKED]
+        order = rng.permutation(reference.shape[0])[:MAX_REFERENCE_ROWS]
         profiles = profiled(rows_of(X, refused))
         values, found = profiles.own, np.zeros(len(refused), dtype=bool)
         if len(refused) and profiles.width:
@@ -257,7 +258,10 @@ def _broken(
         if (of, column) not in pairs:  # functions of each other
             pairs.append((column, of))
     if pairs:
-        shown = (f"{whole.name_of(column)} of {whole.name_of(of)}" for column, of in pairs[:NAMED])
+        shown = (
+            f"{whole.name_of(column)} of {whole.name_of(of)}"
+            for column, of in pairs[:MAX_NAMED_FUNCTIONS]
+        )
         warn(
             "Some counterfactuals (where `consistent` is False) are people who may not exist: in "
             f"reference columns are functions of others ({', '.join(shown)}), which they do not "
@@ -345,8 +349,8 @@ def _donors(search: Search, pose: Callable, reference: Any, method: str, progres
     """
     decisions = search.decisions
     refused = refuses(decisions.estimator, reference, decisions.refusing)
-    accepted = rows_of(reference, np.flatnonzero(~refused)[:DONORS])
-    scouts = np.flatnonzero(refused)[:SCOUTS]
+    accepted = rows_of(reference, np.flatnonzero(~refused)[:MAX_DONORS])
+    scouts = np.flatnonzero(refused)[:MAX_SCOUTS]
     if not search.descends(method) or not len(scouts):
         return [accepted]
     scouting = pose(rows_of(reference, scouts))

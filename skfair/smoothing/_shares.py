@@ -49,7 +49,7 @@ class ExactShares(Shares):
     estimator : classifier
         Fitted, one that this :meth:`applies_to`.
     X : ndarray or DataFrame of shape (n, n_features)
-        People.
+        Input samples.
     columns : list of int
         Columns that the noise is for.
     scale : ndarray of shape (d,)
