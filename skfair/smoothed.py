@@ -50,9 +50,11 @@ from .smoothing.guarantees import (
 from .smoothing.metric import METRICS
 from .smoothing.noise import NOISES, AddNoise, Noise
 from .training import NeuralClassifier
-from .training._base import all_or_nothing, inner_tags
+from .training._base import inner_tags
 from .training._device import resolve_device
-from .training._prepare import check_table, kept_columns, prepare_X
+from .training._encoder import check_table, columns_kept
+from .training._parameters import NetworkParameterized
+from .training._transaction import all_or_nothing
 
 __all__ = ["SmoothedClassifier"]
 
@@ -327,7 +329,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 "scikit-learn's rules for estimators, or be fitted already, with prefit=True."
             ) from error
         _set_missing_seeds(estimator, self._seed)
-        network = isinstance(estimator, NeuralClassifier)
+        network = isinstance(estimator, NetworkParameterized)
         network = network and getattr(estimator, "estimator", None) is None  # LabelFlipClassifier
         if not (self.augment_training and network):
             return estimator.fit(raw, y, **fit_params)
@@ -336,9 +338,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         estimator.set_params(net_params=(given or {}) | noisy)
         return estimator.fit(raw, y, **fit_params)
 
-    def _seen(self, estimator: NeuralClassifier, raw: Any) -> list[int]:
+    def _seen(self, estimator: NetworkParameterized, raw: Any) -> list[int]:
         """Where the network sees the noisy columns, -1 for those it does not."""
-        kept = kept_columns(estimator, raw)
+        kept = columns_kept(estimator, raw)
         if kept is None:
             return self._columns
         return [kept.index(i) if i in kept else -1 for i in self._columns]
@@ -353,7 +355,15 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
 
     def _is_network(self) -> bool:
-        return isinstance(self.estimator_, NeuralClassifier) and hasattr(self.estimator_, "net_")
+        return isinstance(self._network, NeuralClassifier) and hasattr(self._network, "net_")
+
+    @property
+    def _network(self) -> Any:
+        """The estimator, or what a LabelFlipClassifier has trained."""
+        is_flip = isinstance(self.estimator_, NetworkParameterized)
+        return (
+            getattr(self.estimator_, "estimator_", self.estimator_) if is_flip else self.estimator_
+        )
 
     def _number_of_draws(self) -> int:
         if self.n_samples is not None:
@@ -444,14 +454,12 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def _evaluation_device(self) -> torch.device:
         if self.device is not None:
             return resolve_device(self.device)
-        return torch.device(self.estimator_.net_.device if self._is_network() else "cpu")
+        return torch.device(self._network.net_.device if self._is_network() else "cpu")
 
     def _network_voter(self, raw: Any, numbers: np.ndarray, device: torch.device) -> NetworkVoter:
-        network, scale = self.estimator_, self._noise.scale
+        network, scale = self._network, self._noise.scale
         network.predict(raw)  # raises where the numbers are too large
-        people = prepare_X(
-            network, check_table(network, raw, reset=False), [np.float64, np.float32]
-        )
+        people = network._encoder.features(check_table(network, raw, reset=False))
         module = network.net_.module_.eval()
         if (np.abs(numbers) / scale).max() > MAX_FLOAT32_WIDTHS and network._runs_in_float64:
             module = network.net_.double_precision.of(module)

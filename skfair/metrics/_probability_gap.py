@@ -139,7 +139,7 @@ def probability_gap(
 
 
 def _looks_at_labels(criterion: str) -> bool:
-    return PENALTIES[criterion].labels != (None,)
+    return PENALTIES[criterion].by_label
 
 
 def _two_classes(y_true: np.ndarray) -> np.ndarray:

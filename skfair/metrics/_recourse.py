@@ -95,7 +95,7 @@ def _burdens(
         raise ValueError(f"classes has {classes.size} labels for {logits.shape[1]} columns.")
     codes = unfavorable_codes(unfavorable, classes)
     warn_of_one_decision(np.isin(logits.argmax(1).numpy(), codes))
-    return fairn.burden(logits, codes), weights
+    return fairn.logit_recourse(logits, codes), weights
 
 
 def warn_of_one_decision(refused: np.ndarray) -> None:

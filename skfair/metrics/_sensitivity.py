@@ -245,11 +245,12 @@ def _made_of(name: str, before: list[str], after: Iterable[str]) -> list[int]:
 
 def _of_skfair(final: Any, columns: list[int]) -> list[int]:
     """Which of the columns the network sees, and where."""
-    if final._multi_label:
+    if final._encoder.multi_label:
         raise ValueError("prediction_sensitivity needs one label a row, y had several.")
-    if final._kept_columns is None:
+    if final._encoder.kept_columns is None:
         return columns
-    return [final._kept_columns.index(i) for i in columns if i in final._kept_columns]
+    kept = final._encoder.kept_columns
+    return [kept.index(i) for i in columns if i in kept]
 
 
 def _by_gradient(problem: _GradientProblem, noise: _Noise) -> np.ndarray:

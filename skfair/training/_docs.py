@@ -113,18 +113,3 @@ def fill_docstring(cls: type) -> None:
         text = text.replace("{warmup}", repr(signature.parameters["warmup"].default))
         doc = doc.replace(marker, text)
     cls.__doc__ = doc
-
-
-def merge_signatures(cls: type) -> None:
-    """Spell out, in the signature of ``cls``, the parameters that ``**network`` hands on.
-
-    scikit-learn reads an estimator's parameters from its signature.
-    """
-    if "__init__" not in vars(cls):
-        return
-    own = dict(inspect.signature(cls.__init__).parameters)
-    if own.pop("network", None) is None:
-        return
-    inherited = inspect.signature(cls.__mro__[1].__init__).parameters
-    parameters = own | {name: p for name, p in inherited.items() if name not in own}
-    cls.__init__.__signature__ = inspect.Signature(list(parameters.values()))

@@ -358,14 +358,14 @@ def test_forward_is_plain_outside_training_and_without_groups():
 @pytest.mark.parametrize("by_label", [False, True])
 def test_paths_run_between_rows_held_out_and_no_others(by_label):
     module, (inputs, y) = network().train(), inputs_of(60)
-    inputs["held_out"] = torch.arange(60) % 3 == 0
+    inputs["penalty_only"] = torch.arange(60) % 3 == 0
     torch.manual_seed(0)
     _, extra = forward_with_paths(module, inputs, y, by_label=by_label)
     rows, partners = torch.arange(0, 60, 2), extra["partners"][0]
     paired = partners >= 0
     assert paired.any()
-    assert inputs["held_out"][rows[paired]].all()
-    assert inputs["held_out"][partners[paired]].all()
+    assert inputs["penalty_only"][rows[paired]].all()
+    assert inputs["penalty_only"][partners[paired]].all()
 
 
 @pytest.mark.parametrize("holds_out", [False, True])
@@ -374,7 +374,7 @@ def test_penalty_of_fair_mixup_is_the_gap_of_its_paths(name, holds_out):
     module, (inputs, y) = network().train(), inputs_of(60)
     groups, weights = inputs["groups"], inputs["weights"]
     if holds_out:
-        inputs["held_out"] = torch.arange(60) % 3 == 0
+        inputs["penalty_only"] = torch.arange(60) % 3 == 0
     torch.manual_seed(1)
     by_label = name == "equalized_odds"
     logits, extra = forward_with_paths(module, inputs, y, by_label=by_label)
@@ -386,7 +386,7 @@ def test_penalty_of_fair_mixup_is_the_gap_of_its_paths(name, holds_out):
         weights,
         penalty=name,
         comparison=Comparison.of([0] * 3),
-        held_out=inputs.get("held_out"),
+        penalty_only=inputs.get("penalty_only"),
     )
     terms, _ = terms_of(**extra)
     label = y if by_label else None

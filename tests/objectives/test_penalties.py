@@ -434,7 +434,7 @@ def test_vmap_over_stacked_logits_equals_a_loop(name, target, normalize, holds_o
         comparison=comparison_of(3),
         normalize=normalize,
         decay=0.9,
-        held_out=torch.arange(20) % 2 == 0 if holds_out else None,
+        penalty_only=torch.arange(20) % 2 == 0 if holds_out else None,
     )
     objective = Objective(function, {"penalty": 0.7})
 
@@ -517,7 +517,7 @@ def test_held_out_rows_make_up_the_penalty_and_the_others_the_cross_entropy(name
         weights,
         penalty=name,
         comparison=comparison_of(3),
-        held_out=held_out,
+        penalty_only=held_out,
     )
 
     def part(rows):
@@ -560,7 +560,13 @@ def test_a_callable_receives_the_shapes_that_are_documented(target, weighted, ho
     weights, spread = weights if weighted else None, Spread()
     held_out = torch.arange(len(y)) % 3 == 0 if holds_out else None
     terms, state = penalty_terms(
-        logits, y, groups, weights, penalty=spread, comparison=comparison_of(3), held_out=held_out
+        logits,
+        y,
+        groups,
+        weights,
+        penalty=spread,
+        comparison=comparison_of(3),
+        penalty_only=held_out,
     )
     ((seen_logits, seen_y, seen_groups, seen_weights),) = spread.calls
     assert seen_logits is logits

@@ -657,7 +657,7 @@ def test_shares_are_those_of_the_weighted_training_rows(biased):
     by_weight = model(max_epochs=1).fit(X, y, sensitive_features=group, sample_weight=weight)
     rows = np.repeat(np.arange(len(y)), weight)
     by_rows = model(max_epochs=1).fit(X[rows], y[rows], sensitive_features=group[rows])
-    shares = [m._group_counts / m._group_counts.sum() for m in (by_weight, by_rows)]
+    shares = [m._encoder.group_counts / m._encoder.group_counts.sum() for m in (by_weight, by_rows)]
     np.testing.assert_allclose(*shares, rtol=1e-12)
     expected = [[((y == c) & (group == g))[rows].mean() for g in "ab"] for c in (0, 1)]
     np.testing.assert_allclose(shares[0], expected)
@@ -669,11 +669,11 @@ def test_partial_fit_counts_the_rows_of_all_calls(biased):
     parts = model().partial_fit(X[:200], y[:200], classes=[0, 1], sensitive_features=group[:200])
     parts = pickle.loads(pickle.dumps(parts))
     parts.partial_fit(X[200:], y[200:], sensitive_features=group[200:])
-    assert (parts._group_counts == whole._group_counts).all()
+    assert (parts._encoder.group_counts == whole._encoder.group_counts).all()
     new = np.where(np.arange(len(y)) % 2, "new", group)
     parts.partial_fit(X, y, sensitive_features=new)
-    assert parts._group_counts.sum() == 2 * len(y)
-    assert parts._group_counts[:, parts.groups_.index("new")].sum() == len(y) / 2
+    assert parts._encoder.group_counts.sum() == 2 * len(y)
+    assert parts._encoder.group_counts[:, parts.groups_.index("new")].sum() == len(y) / 2
 
 
 # -- parameters of the net ------------------------------------------------------------------------

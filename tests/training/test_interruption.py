@@ -25,7 +25,7 @@ from skfair import (
 )
 from skfair.datasets import make_biased_classification
 from skfair.training import FitInterruptedWarning
-from skfair.training._data import BatchLoader
+from skfair.training._batches import BatchLoader
 
 QUICK = {"max_epochs": 3, "batch_size": 60, "hidden_layer_sizes": (4,), "random_state": 0}
 
