@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing
 
-from .._estimators import decision_values, take_apart
+from .._estimators import decision_values, split_pipeline
 from .._groups import GroupEncoder, as_frame
 from ..metrics._generalization import read_split
 from ..metrics._parity import resampled_differences
@@ -155,8 +155,8 @@ def recourse_in_logits(audited: Audited) -> Iterator[dict]:
         decision = decision_values(audited.estimator, audited.X)
     except ValueError as error:
         raise NotComputed(str(error)) from error
-    told = {"classes": audited.classes, "unfavorable": audited.refusing}
-    distance = burdens(decision, **told)
+    label_info = {"classes": audited.classes, "unfavorable": audited.refusing}
+    distance = burdens(decision, **label_info)
     yield from _means(
         "Recourse, as the model counts",
         "distance to acceptance",
@@ -267,7 +267,7 @@ def parity(audited: Audited, people: np.ndarray) -> Iterator[dict]:
     rng = np.random.default_rng(audited.seed)
     counts = resampled_counts(codes[rows], audited.n_resamples, rng)
     try:
-        if not hasattr(take_apart(audited.estimator)[0], "module_"):
+        if not hasattr(split_pipeline(audited.estimator)[0], "module_"):
             raise TypeError
         differences = resampled_differences(
             audited.estimator,

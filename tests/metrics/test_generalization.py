@@ -140,7 +140,7 @@ class TestShape:
             alone = fairness_generalization(model, rows, ["accuracy", "selection_rate"])
             pd.testing.assert_frame_equal(table.loc[name], alone)
 
-    def test_intersections_are_labelled_with_tuples(self, logistic, rows):
+    def test_intersections_are_labeled_with_tuples(self, logistic, rows):
         splits = {
             name: (X, y, pd.DataFrame({"sex": group, "old": X[:, 5] > 0}))
             for name, (X, y, group) in rows.items()

@@ -596,7 +596,7 @@ def test_scoring_warns_about_nothing_of_its_own(case):
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
-def test_gap_scorer_asks_the_estimator_what_is_unfavourable(in_pipeline):
+def test_gap_scorer_asks_the_estimator_what_is_unfavorable(in_pipeline):
     X, y, group = make_biased_classification(500, random_state=0)
     model = FaiRNClassifier(unfavorable=1, max_epochs=3, random_state=0)
     model = make_pipeline(StandardScaler(), model) if in_pipeline else model
@@ -932,7 +932,7 @@ class TestWarningsOfGroups:
     def test_groups_of_fewer_than_ten_rows_are_named(self, score, numbers):
         sex = numbers[2].to_numpy(dtype=object)
         sex[:3] = "rare"
-        with pytest.warns(UserWarning, match=r"fewer than 10 rows \('rare': 3\).*encoded"):
+        with pytest.warns(UserWarning, match=r"fewer than 10 rows: 'rare' \(3\).*encoder"):
             score(sex)
 
     def test_numbers_that_are_not_whole_are_called_what_they_are(self, score, numbers):
