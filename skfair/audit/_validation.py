@@ -21,7 +21,7 @@ from sklearn.metrics import accuracy_score
 
 from .._estimators import decision_arguments
 from ..metrics import recourse_gap
-from ._audited import Groups
+from ._subject import Groups
 from ._choice import MIN_CASES, MIN_PEOPLE, GroupRates
 
 # constraint -> (fairlearn's metric of decisions, labels of which a group needs cases, tolerance)

@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import binom, norm
 from sklearn.metrics import roc_auc_score
 
-from skfair.audit._intervals import Means, Rates, auc_interval, norm_gap, resampled_counts, tukey
+from skfair.audit._intervals import Means, Rates, auc_interval, tukey
+from skfair.audit._resampling import norm_gap, resampled_counts
 
 SIMULATIONS = 600  # an observed 94 % is then 94 plus or minus 2
 SIZES = {

@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skfair import FaiRNClassifier
 from skfair.audit import AuditReport
 from skfair.audit._figures import intervals_figure
+from skfair.audit._measures import Measure
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     burden,
@@ -614,7 +615,7 @@ def test_long_names_leave_the_figure_room():
     rows = pd.DataFrame({"group": [name, "b"], "model": "m", **ends})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        svg = intervals_figure(rows, "rate", "says")
+        svg = intervals_figure(rows, Measure("rate"), "says")
     width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
-    patch = re.search(r'id="rate-patch_2">\s*<path d="M ([\d.]+) [\d.]+ \nL ([\d.]+)', svg)
+    patch = re.search(r'id="rate-patch_2">\s*<path d="M ([\d.]+) [\d.]+ \sL ([\d.]+)', svg)
     assert (float(patch[2]) - float(patch[1])) / width > 1 / 3
