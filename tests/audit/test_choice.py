@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skfair.audit._choice import Candidate, GroupRates, Harm, choose, harms
-from skfair.audit._words import headline, reached, rule
+from skfair.audit._choice_text import headline, result, rule
 
 PLAIN = Candidate("plain network", 0.0, accuracy=0.85, gap=2.0)
 HARM = Harm("b", "acceptance", 0.3, 0.1)
@@ -170,6 +170,6 @@ class TestWords:
         assert "difference between two of these groups: a, b." in says
         assert says.endswith("Too small to be judged: c.")
         assert "Too small" not in rule("equalized_odds", 0.1, [], ["a", "b"])
-        assert reached(PLAIN, "demographic_parity") == (
+        assert result(PLAIN, "demographic_parity") == (
             "accuracy 0.850, demographic parity difference 2.000"
         )

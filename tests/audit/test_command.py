@@ -24,7 +24,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skfair import DRAlignClassifier, FaiRNClassifier, PenaltyClassifier
 from skfair.audit import _command as command
 from skfair.audit import _networks, _validation
-from skfair.audit._command import _parser, audit, main
+from skfair.audit._arguments import make_parser
+from skfair.audit._command import audit, main
 from skfair.training._net import ObjectiveNet
 
 pytest.importorskip("matplotlib")
@@ -349,7 +350,7 @@ class TestChoice:
         self, people, tmp_path, asked, monkeypatch
     ):
         seen = {"train": set(), "choose": set()}
-        fit, judge = Pipeline.fit, _validation.Validation.judge
+        fit, evaluate = Pipeline.fit, _validation.Validation.evaluate
         monkeypatch.setattr(
             Pipeline,
             "fit",
@@ -357,8 +358,8 @@ class TestChoice:
         )
         monkeypatch.setattr(
             _validation.Validation,
-            "judge",
-            lambda self, model: (seen["choose"].update(self.X.index), judge(self, model))[1],
+            "evaluate",
+            lambda self, model: (seen["choose"].update(self.X.index), evaluate(self, model))[1],
         )
         people.to_csv(tmp_path / "data.csv", index=False)
         assert run(tmp_path / "data.csv")[0] == 0
@@ -367,18 +368,18 @@ class TestChoice:
         assert [len(part) for part in parts] == [1350, 450, 600]
 
     def test_the_first_line_says_that_somebody_pays(self, people, tmp_path, asked, monkeypatch):
-        judge = _validation.Validation.judge
+        evaluate = _validation.Validation.evaluate
 
         def harmful(self, model):
             """Networks with a fairness term accept no women."""
-            accuracy, gap, rates = judge(self, model)
+            accuracy, gap, rates = evaluate(self, model)
             if model[-1].lambda_fairness:
                 accepted = rates.accepted.copy()
                 accepted[rates.names.index("woman")] = 0.0
                 rates = dataclasses.replace(rates, accepted=accepted)
             return accuracy, gap + 1, rates
 
-        monkeypatch.setattr(_validation.Validation, "judge", harmful)
+        monkeypatch.setattr(_validation.Validation, "evaluate", harmful)
         people.to_csv(tmp_path / "data.csv", index=False)
         assert run(tmp_path / "data.csv")[0] == 0
         assert asked["headline"][0].startswith("Use none of the networks with a fairness term")
@@ -426,7 +427,7 @@ class TestRows:
         coded = rows.assign(sex_m=(rows["sex"] == "m") * 1, paid=rows["paid"].astype(str))
         coded.loc[[3, 100, 249], "paid"] = np.nan
         coded.drop(columns="sex").to_csv(tmp_path / "data.csv", index=False)
-        args = _parser().parse_args(
+        args = make_parser().parse_args(
             ["audit", str(tmp_path / "data.csv"), "--target", "paid", "--positive", "True"]
             + ["--sensitive", "sex_m", "--model", str(tmp_path / "model.joblib")]
             + ["--out", str(tmp_path / "out.html"), "--quiet"]
@@ -517,7 +518,7 @@ class TestModels:
         }
 
     def test_a_model_of_numbers_is_taken_at_its_word(self, table, tmp_path, capsys):
-        """0 may be the favourable outcome, as of an offence."""
+        """0 may be the favorable outcome, as of an offence."""
         X, y = table[["wage", "hours"]], (table["paid"] == "yes").astype(int)
         for offset in (0, 1):  # classes 0 and 1; 1 and 2
             model = LogisticRegression().fit(X, y + offset)
@@ -697,7 +698,7 @@ class TestErrors:
     def test_what_nobody_foresaw_is_one_line_too(self, table, tmp_path, capsys, monkeypatch):
         path = tmp_path / "data.csv"
         table.to_csv(path, index=False)
-        monkeypatch.setattr(command, "_compare", lambda *_: {}["key"])
+        monkeypatch.setattr(command, "_audit_networks", lambda *_: {}["key"])
         code, out = run(path)
         said = capsys.readouterr().err
         assert code == 1 and not out.exists()

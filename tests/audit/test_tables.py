@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from skfair.audit._tables import BadTable, read_table
+from skfair.audit._errors import InputError
+from skfair.audit._tables import read_table
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ class TestNames:
     )
     def test_a_repeated_name_is_refused(self, header, tmp_path):
         row = ",".join("123"[: header.count(",") + 1] + "4" * (header.count(",") == 3))
-        with pytest.raises(BadTable, match="more than one column named 'sex'"):
+        with pytest.raises(InputError, match="more than one column named 'sex'"):
             read(tmp_path, f"{header}\n{','.join('1' * (header.count(',') + 1))}\n{row}\n")
 
     def test_names_that_look_repeated_are_not(self, tmp_path):
@@ -230,7 +231,7 @@ class TestAnything:
             path.write_bytes(content)
             try:
                 found = read_table(path)
-            except BadTable as error:
+            except InputError as error:
                 assert str(path) in str(error)
             else:
                 assert len(found) and found.shape[1] > 1
