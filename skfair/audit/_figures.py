@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from typing import Any
-from xml.dom import minidom
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from ._measures import Measure
 
 INK = "#010203"  # stands for the color of the text around
 MARKERS = ("o", "s")
+SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 
 def intervals_figure(rows: pd.DataFrame, measure: Measure, says: str) -> Markup:
@@ -86,21 +87,21 @@ def intervals_figure(rows: pd.DataFrame, measure: Measure, says: str) -> Markup:
 
 def _inline(svg: str, name: str, says: str) -> Markup:
     """Turn a file into an element for a page that has others: its ids begin with its name."""
-    image = minidom.parseString(svg).documentElement
-    for metadata in image.getElementsByTagName("metadata"):
-        metadata.parentNode.removeChild(metadata)
-    salt = re.sub(r"\W+", "-", name)
-    for element in (image, *image.getElementsByTagName("*")):
-        for attribute, text in element.attributes.items():
+    image, salt = ElementTree.fromstring(svg), re.sub(r"\W+", "-", name)
+    for metadata in image.findall(f"{{{SVG}}}metadata"):
+        image.remove(metadata)
+    for element in image.iter():
+        element.tag = element.tag.removeprefix(f"{{{SVG}}}")
+        for attribute, text in list(element.items()):
             if attribute == "id":
-                element.setAttribute("id", f"{salt}-{text}")
-            elif attribute == "xlink:href":
-                element.setAttribute(attribute, text.replace("#", f"#{salt}-", 1))
+                element.set("id", f"{salt}-{text}")
+            elif attribute == f"{{{XLINK}}}href":
+                del element.attrib[attribute]
+                element.set("xlink:href", text.replace("#", f"#{salt}-", 1))
             elif "url(#" in text:
-                element.setAttribute(attribute, text.replace("url(#", f"url(#{salt}-"))
-    image.setAttribute("role", "img")
-    image.setAttribute("aria-label", says)
-    return Markup(image.toxml())
+                element.set(attribute, text.replace("url(#", f"url(#{salt}-"))
+    image.attrib |= {"xmlns": SVG, "xmlns:xlink": XLINK, "role": "img", "aria-label": says}
+    return Markup(ElementTree.tostring(image, encoding="unicode"))
 
 
 def _label(name: object) -> str:

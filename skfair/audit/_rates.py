@@ -197,7 +197,7 @@ def generalization_rows(subject: AuditSubject) -> Iterator[Row]:
 
 
 def _codes(labels: list, frame: pd.DataFrame) -> np.ndarray:
-    """Number groups as they are elsewhere; -1 for any other."""
+    """Give groups the numbers that they have elsewhere; -1 for any other."""
     encoder = GroupEncoder()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

@@ -167,4 +167,5 @@ class AuditSubject:
         self, measure: str, group: Hashable, found: Interval, cases: float, meaning: str
     ) -> Row:
         """Make a row about this classifier."""
-        return Row(measure, str(group), self.name, *map(float, found), int(cases), meaning)
+        value, lower, upper = map(float, found)
+        return Row(measure, str(group), self.name, value, lower, upper, int(cases), meaning)

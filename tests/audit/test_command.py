@@ -518,7 +518,7 @@ class TestModels:
         }
 
     def test_a_model_of_numbers_is_taken_at_its_word(self, table, tmp_path, capsys):
-        """0 may be the favorable outcome, as of an offence."""
+        """0 may be the favorable outcome, as of an offense."""
         X, y = table[["wage", "hours"]], (table["paid"] == "yes").astype(int)
         for offset in (0, 1):  # classes 0 and 1; 1 and 2
             model = LogisticRegression().fit(X, y + offset)
