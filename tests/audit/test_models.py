@@ -248,10 +248,10 @@ def test_damaged_files_are_refused_in_one_way(data, tmp_path_factory):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     content = content[: data.draw(st.integers(0, len(content)))]
     (folder / "model.skops").write_bytes(content)
+    model, refusal = None, ""
     try:
         model = load_model(folder / "model.skops", silent)
     except InputError as error:
-        assert "model.skops" in str(error)
-    else:
-        assert hasattr(model, "predict")
+        refusal = str(error)
+    assert hasattr(model, "predict") or "model.skops" in refusal
     assert [path.name for path in folder.iterdir()] == ["model.skops"]

@@ -138,7 +138,9 @@ def test_six_to_eight_sentences_say_what_matters(report):
     says = sentences(report.to_frame(), report.about)
     assert 5 <= len(says) <= 8
     assert "1 group has fewer than 30 people: listed in gray, and not compared." in says[0]
-    assert "AUC 0." in says[1] and "of model" in says[1] and "of baseline" in says[1]
+    assert "AUC 0." in says[1]
+    assert "of model" in says[1]
+    assert "of baseline" in says[1]
     frame = report.to_frame().set_index(["measure", "group", "model"])
     for start, measure in (
         ("Selection", "selection rate"),

@@ -40,6 +40,7 @@ class Always:
         self.accepted = accepted
 
     def predict(self, X):
+        assert len(X) == len(self.accepted)
         return np.where(self.accepted, "yes", "no")
 
 
@@ -51,7 +52,8 @@ def test_gaps_are_those_of_the_groups_that_are_large_enough(people, constraint):
     accepted = np.random.default_rng(1).random(len(y)) < np.where(frame["group"] == "a", 0.7, 0.4)
     accepted[frame["group"].isin(["c", "d"])] = False  # would be the largest difference
     part = validation(people, constraint)
-    assert part.names_compared() == ["a", "b"] and part.too_small() == ["c", "d"]
+    assert part.names_compared() == ["a", "b"]
+    assert part.too_small() == ["c", "d"]
     accuracy, gap, rates = part.evaluate(Always(accepted))
 
     def between(rows):
@@ -67,7 +69,8 @@ def test_gaps_are_those_of_the_groups_that_are_large_enough(people, constraint):
     assert accuracy == np.mean(accepted == y)
     for k, group in enumerate(SIZES):
         members = (frame["group"] == group).to_numpy()
-        assert rates.people[k] == members.sum() and rates.positives[k] == y[members].sum()
+        assert rates.people[k] == members.sum()
+        assert rates.positives[k] == y[members].sum()
         assert rates.accepted[k] == pytest.approx(accepted[members].mean())
         assert rates.true_positive[k] == pytest.approx(accepted[members & (y == 1)].mean())
 
@@ -106,4 +109,5 @@ def test_people_without_a_group_count_for_accuracy_alone():
         pd.DataFrame({"x": y}), y, "yes", pd.DataFrame({"group": group}), "demographic_parity"
     )
     accuracy, gap, rates = part.evaluate(Always(np.r_[np.ones(300), np.zeros(150)] == 1))
-    assert (accuracy, gap) == (0.5, 0) and rates.people.tolist() == [150, 150]
+    assert (accuracy, gap) == (0.5, 0)
+    assert rates.people.tolist() == [150, 150]
