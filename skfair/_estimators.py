@@ -17,7 +17,7 @@ from ._labels import codes_of, unfavorable_codes
 from ._tables import brief
 from ._warnings import warn
 
-TIE = 1e-6  # what rounding does to a decision value on the boundary
+TIE_TOLERANCE = 1e-6  # what rounding does to a decision value on the boundary
 EPS = np.finfo(np.float64).eps
 RESPONSES = ("decision_function", "predict_proba")
 THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
@@ -48,7 +48,7 @@ def check_classifier(estimator: Any) -> None:
         )
 
 
-def take_apart(estimator: Any) -> tuple[Any, Pipeline | None]:
+def split_pipeline(estimator: Any) -> tuple[Any, Pipeline | None]:
     """The last step of fitted searches and pipelines, and the steps before it.
 
     Parameters
@@ -65,10 +65,10 @@ def take_apart(estimator: Any) -> tuple[Any, Pipeline | None]:
     """
     check_classifier(estimator)
     if hasattr(estimator, "best_estimator_"):
-        return take_apart(estimator.best_estimator_)
+        return split_pipeline(estimator.best_estimator_)
     if not hasattr(estimator, "steps"):
         return estimator, None
-    final, inner = take_apart(estimator.steps[-1][1])
+    final, inner = split_pipeline(estimator.steps[-1][1])
     outer = estimator[:-1] if len(estimator.steps) > 1 else None
     if outer is None or inner is None:
         return final, inner if outer is None else outer
@@ -214,7 +214,7 @@ def _n_different(values: np.ndarray, codes: np.ndarray) -> int:
     best = values.max(axis=1)
     lead = best - values[np.arange(len(codes)), codes]
     with np.errstate(invalid="ignore"):
-        return int((lead > TIE * np.maximum(1, np.abs(best))).sum())
+        return int((lead > TIE_TOLERANCE * np.maximum(1, np.abs(best))).sum())
 
 
 def decision_arguments(
@@ -229,7 +229,7 @@ def decision_arguments(
 # -- what estimators were told -----------------------------------------------------------------
 
 
-def from_inside(estimator: Any, name: str) -> Any:
+def find_attribute(estimator: Any, name: str) -> Any:
     """An attribute of the estimator inside pipelines, searches and other wrappers.
 
     What was fitted is asked, not the template it was made from.

@@ -86,20 +86,11 @@ def numbers(X: Any, parameter: str = "X", dtype: Any = np.float64, **checks: Any
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If X does not hold finite numbers.
     """
-    try:
+    with naming(parameter):
         return check_array(as_pandas(X), dtype=dtype, input_name=parameter, **checks)
-    except (ValueError, TypeError) as error:
-        if parameter in str(error) and "\n" not in str(error):  # entries follow in a new line
-            raise
-        if "Expected 2D" in str(error):
-            raise ValueError(f"{parameter} must have two dimensions, got {brief(X)}.") from None
-        if "Found array" in str(error):
-            raise ValueError(f"{parameter}: {error}") from None
-        short = "must be real numbers" if "omplex" in str(error) else "must hold numbers"
-        raise ValueError(f"{parameter} {short}, got {brief(X)}.") from None
 
 
 def check_weights(sample_weight: Any, n_samples: int) -> np.ndarray:

@@ -472,7 +472,7 @@ class NoClone(Threshold):
         ({"estimator": StandardScaler()}, ValueError, "'estimator' parameter"),
         ({"estimator": LinearRegression()}, ValueError, "estimator must be a classifier"),
         ({"numeric_columns": [0, 0]}, ValueError, "names a column twice"),
-        ({"estimator": NoClone([1.0])}, TypeError, "can not be cloned.*prefit=True"),
+        ({"estimator": NoClone([1.0])}, TypeError, "cannot be cloned.*prefit=True"),
     ],
     ids=lambda value: str(value)[:30] if isinstance(value, dict) else "",
 )

@@ -932,7 +932,7 @@ class TestWarningsOfGroups:
     def test_groups_of_fewer_than_ten_rows_are_named(self, score, numbers):
         sex = numbers[2].to_numpy(dtype=object)
         sex[:3] = "rare"
-        with pytest.warns(UserWarning, match=r"fewer than 10 rows \('rare': 3\).*encoded"):
+        with pytest.warns(UserWarning, match=r"fewer than 10 rows: 'rare' \(3\).*encoder"):
             score(sex)
 
     def test_numbers_that_are_not_whole_are_called_what_they_are(self, score, numbers):
