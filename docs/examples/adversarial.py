@@ -1,7 +1,10 @@
-"""A method in one file: a classifier that an adversary cannot tell the group from.
+"""
+An adversarial classifier in one file
+=====================================
 
-After Zhang, Lemoine and Mitchell (Mitigating Unwanted Biases with Adversarial Learning, AIES 2018),
-without their projection of gradients.
+Its decisions are to hide the group from an adversary (B. H. Zhang, B. Lemoine, M. Mitchell.
+Mitigating Unwanted Biases with Adversarial Learning. AIES 2018), without their projection of
+gradients.
 """
 
 from __future__ import annotations
