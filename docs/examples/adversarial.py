@@ -1,10 +1,7 @@
 """
 An adversarial classifier in one file
 =====================================
-
-Its decisions are to hide the group from an adversary (B. H. Zhang, B. Lemoine, M. Mitchell.
-Mitigating Unwanted Biases with Adversarial Learning. AIES 2018), without their projection of
-gradients.
+Zhang et al., Mitigating Unwanted Biases with Adversarial Learning, 2018, without the projection.
 """
 
 from __future__ import annotations
