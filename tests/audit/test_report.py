@@ -19,8 +19,6 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfair import FaiRNClassifier
 from skfair.audit import AuditReport
-from skfair.audit._figures import intervals_figure
-from skfair.audit._measures import Measure
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     burden,
@@ -610,15 +608,3 @@ def test_sensitive_features_of_one_name_are_refused_by_name(people, forest):
     twice = pd.DataFrame(np.column_stack([group, group]), columns=["group", "group"])
     with pytest.raises(ValueError, match=r"columns of sensitive_features must differ.*'group'"):
         AuditReport.from_estimator(forest, X, y, sensitive_features=twice)
-
-
-def test_long_names_leave_the_figure_room():
-    name = "Female & Amer-Indian-Eskimo & Married-spouse-absent & Other-relative & 35-44"
-    ends = {"value": [0.5, 0.6], "lower": [0.4, 0.5], "upper": [0.6, 0.7]}
-    rows = pd.DataFrame({"group": [name, "b"], "model": "m", **ends})
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        svg = intervals_figure(rows, Measure("rate"), "says")
-    width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
-    patch = re.search(r'id="rate-patch_2">\s*<path d="M ([\d.]+) [\d.]+ \sL ([\d.]+)', svg)
-    assert (float(patch[2]) - float(patch[1])) / width > 1 / 3
