@@ -33,7 +33,7 @@ from ._common import (
     equalized_odds_peers,
     measures,
     report,
-    summarise,
+    summarize,
     table_encoder,
     timed,
 )
@@ -140,7 +140,7 @@ def table_3(seeds: int, epochs: int, people: int) -> pd.DataFrame:
             row |= {"burden men": means["Male"], "burden difference": abs(means.diff().iloc[-1])}
             rows.append(row | {"seconds of search": search})
             print({key: round(v, 3) if isinstance(v, float) else v for key, v in rows[-1].items()})
-    table = summarise(rows, ["model"])
+    table = summarize(rows, ["model"])
     plain = table["model"].map(lambda name: "plain, 4 layers" if "4" in name else "plain, 2 layers")
     of_plain = table.set_index("model")["burden difference"]
     table["reduction"] = 1 - table["burden difference"] / of_plain[plain].to_numpy()

@@ -74,7 +74,7 @@ def whole(dataset: str) -> Part:
 def in_bins(train: Part, *others: Part) -> tuple[Part, ...]:
     """Adult's features as Fair-Mixup encodes them: 120 columns of zeros and ones.
 
-    Each of five numbers, standardised, falls in one of ten bins, between the deciles of age: the
+    Each of five numbers, standardized, falls in one of ten bins, between the deciles of age: the
     published code learns them from the first number and keeps them for all. Each of 35 indicators
     has a column for yes and one for no. Education in words, country and the survey's weight of a
     row are left out.
@@ -118,7 +118,7 @@ def measure(decision: np.ndarray, part: Part) -> dict[str, float]:
 
 
 class OneLogit(nn.Sequential):
-    """The paper's network, 64,601 parameters for 120 columns: one logit, torch's initialisation."""
+    """The paper's network, 64,601 parameters for 120 columns: one logit, torch's initialization."""
 
     def __init__(self, n_features: int, n_outputs: int, width: int = 200) -> None:
         hidden = nn.Linear(n_features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()

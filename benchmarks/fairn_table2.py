@@ -27,7 +27,7 @@ from ._common import (
     measures,
     meps,
     report,
-    summarise,
+    summarize,
     timed,
 )
 
@@ -92,7 +92,7 @@ def table_2(seeds: int, epochs: int) -> pd.DataFrame:
                 )
                 rows.append({"data": name, "model": model, "seed": seed})
                 rows[-1] |= score(network, train, test)
-    table = summarise(rows, ["data", "model"])
+    table = summarize(rows, ["data", "model"])
     names = ["accuracy", "I_fair", "I_robust", "|dTPR|", "|dFPR|"]
     return beside(table, PAPER_2, ["data", "model"], names)
 
@@ -104,7 +104,7 @@ def table_3(seeds: int, epochs: int) -> pd.DataFrame:
     for seed in range(seeds):
         for name, fit in methods(seed, epochs):
             rows.append({"model": name, "seed": seed} | fit(train, test))
-    table = summarise(rows, ["model"])
+    table = summarize(rows, ["model"])
     return beside(table, PAPER_3, ["model"], ["accuracy", "|dTPR|", "|dFPR|", "seconds"])
 
 

@@ -2,7 +2,7 @@
 
 A plain network, FaiR-N and the equalized-odds penalty, with groups weighed by their share (the
 default) and all alike (the papers' term, averaged over pairs), group by group. Adult and MEPS by
-sex x race, COMPAS by race x sex (favorable: no new offence), ACSIncome by SEX x RAC1P, and with one
+sex x race, COMPAS by race x sex (favorable: no new offense), ACSIncome by SEX x RAC1P, and with one
 tiny group against the rest. Nothing is tuned here: the weights by shares were chosen on rows of the
 training parts (docs/user_guide/fairn.rst).
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from .._estimators import take_apart
+from .._estimators import split_pipeline
 from ..metrics._parity import resampled_differences
 from ..metrics._sensitivity import prediction_sensitivity
 from ..metrics._subgroups import subgroup_report
@@ -52,7 +52,7 @@ def _weight_differences(subject: AuditSubject, rows: np.ndarray) -> np.ndarray:
     rng = np.random.default_rng(subject.settings.seed)
     counts = resampled_counts(subject.groups.codes[rows], subject.settings.n_resamples, rng)
     try:
-        if not hasattr(take_apart(subject.estimator)[0], "module_"):
+        if not hasattr(split_pipeline(subject.estimator)[0], "module_"):
             raise TypeError
         return resampled_differences(
             subject.estimator,

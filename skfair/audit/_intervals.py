@@ -18,7 +18,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import beta, gamma, norm, rankdata, studentized_range, t
+from scipy.stats import gamma, norm, rankdata, studentized_range, t
+
+from .._rates import jeffreys
 
 MIN_VARIATION = 1e-12  # of numbers that are all the same
 MIN_SPREAD_CASES = 30  # up to which a group is too small to know its own spread
@@ -173,7 +175,7 @@ class Rates(Estimate):
         return cls(*(_sums(what & case, codes, n_groups) for what in (np.asarray(hit, bool), case)))
 
     def ends(self, z: float) -> tuple[np.ndarray, np.ndarray]:
-        return jeffreys(self.hits, self.cases, z)
+        return jeffreys(self.hits, self.cases, norm.sf(z))
 
 
 class Means(Estimate):
@@ -217,7 +219,7 @@ class Means(Estimate):
         return np.maximum(own, share * general + (1 - share) * own)
 
     def ends(self, z: float) -> tuple[np.ndarray, np.ndarray]:
-        least, most = jeffreys(self.above, self.cases, z)
+        least, most = jeffreys(self.above, self.cases, norm.sf(z))
         if (self.above == self.cases).all():  # a number that is zero for nobody
             least, most = np.ones((2, len(self.cases)))
         tail = norm.sf(t.isf(norm.sf(z), np.maximum(self.above, MIN_SPREAD_CASES) - 1))
@@ -245,14 +247,6 @@ class Means(Estimate):
 def tukey(n_groups: int, level: float) -> float:
     """Return the critical value for the differences of all pairs: 1.96 for two groups at 95 %."""
     return float(studentized_range.ppf(level, n_groups, np.inf) / np.sqrt(2))
-
-
-def jeffreys(hits: np.ndarray, cases: np.ndarray, z: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the interval of a share (L. D. Brown et al. 2001); NaN without cases."""
-    tail = norm.sf(z)
-    lower = np.where(hits > 0, beta.ppf(tail, hits + 0.5, cases - hits + 0.5), 0.0)
-    upper = np.where(hits < cases, beta.isf(tail, hits + 0.5, cases - hits + 0.5), 1.0)
-    return np.where(cases > 0, lower, np.nan), np.where(cases > 0, upper, np.nan)
 
 
 def auc_interval(scores: np.ndarray, positive: np.ndarray, level: float) -> Interval:

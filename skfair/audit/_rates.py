@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,6 +14,8 @@ import pandas as pd
 
 from .._estimators import decision_values
 from .._groups import GroupEncoder, as_frame
+from .._rates import BASE_RATE as DATA_RATE
+from .._rates import RATES, Rate
 from ..metrics._generalization import read_split
 from ._errors import NotComputedError
 from ._formats import percent
@@ -38,74 +40,50 @@ from ._subject import AuditSubject, Groups, Row
 
 
 class Decisions(NamedTuple):
-    """Outcomes in the data and decisions, 1 where they are favorable."""
+    """Whether outcomes in the data, and decisions, are favorable."""
 
     favorable: np.ndarray
     accepted: np.ndarray
 
 
 @dataclass(frozen=True)
-class Rate:
-    """A measure; who counts, and who of them is counted; and both in words."""
+class RateInWords:
+    """A rate; the measure that it is on the page; who counts, and what is counted, in words."""
 
     measure: Measure
-    cases: Callable[[Decisions], np.ndarray]
-    hits: Callable[[Decisions], np.ndarray]
+    rate: Rate
     people: str
     verb: str
 
 
-def _everybody(made: Decisions) -> np.ndarray:
-    return np.ones(len(made.favorable), dtype=bool)
-
-
-def _favorable(made: Decisions) -> np.ndarray:
-    return made.favorable == 1
-
-
-def _unfavorable(made: Decisions) -> np.ndarray:
-    return made.favorable == 0
-
-
-def _accepted(made: Decisions) -> np.ndarray:
-    return made.accepted == 1
-
-
-def _right(made: Decisions) -> np.ndarray:
-    return made.favorable == made.accepted
-
-
-RATES = (
-    Rate(BASE_RATE, _everybody, _favorable, "people in {group}", "had a favorable outcome"),
-    Rate(SELECTION_RATE, _everybody, _accepted, "people in {group}", "are accepted"),
-    Rate(
+_PEOPLE, _ARE_ACCEPTED, _HAD_ONE = (
+    "people in {group}",
+    "are accepted",
+    "had a favorable outcome",
+)
+IN_WORDS = (
+    RateInWords(BASE_RATE, DATA_RATE, _PEOPLE, _HAD_ONE),
+    RateInWords(SELECTION_RATE, RATES["selection_rate"], _PEOPLE, _ARE_ACCEPTED),
+    RateInWords(
         TRUE_POSITIVE_RATE,
-        _favorable,
-        _accepted,
-        "people in {group} with a favorable outcome",
-        "are accepted",
+        RATES["true_positive_rate"],
+        f"{_PEOPLE} with a favorable outcome",
+        _ARE_ACCEPTED,
     ),
-    Rate(
+    RateInWords(
         FALSE_POSITIVE_RATE,
-        _unfavorable,
-        _accepted,
-        "people in {group} with an unfavorable outcome",
-        "are accepted",
+        RATES["false_positive_rate"],
+        f"{_PEOPLE} with an unfavorable outcome",
+        _ARE_ACCEPTED,
     ),
-    Rate(
-        PRECISION,
-        _accepted,
-        _favorable,
-        "people in {group} who are accepted",
-        "had a favorable outcome",
-    ),
-    Rate(ACCURACY, _everybody, _right, "decisions about {group}", "agree with the data"),
+    RateInWords(PRECISION, RATES["precision"], f"{_PEOPLE} who are accepted", _HAD_ONE),
+    RateInWords(ACCURACY, RATES["accuracy"], "decisions about {group}", "agree with the data"),
 )
 
 
 def rate_rows(subject: AuditSubject) -> Iterator[Row]:
     """Yield rates of each group, their gaps, four-fifths ratios; and the AUC over everybody."""
-    made = Decisions(subject.favorable, subject.accepted)
+    made = Decisions(subject.favorable == 1, subject.accepted == 1)
     for groups in subject.groupings():
         yield from _rates(subject, groups, made)
     with suppress(NotComputedError, ValueError):
@@ -129,8 +107,9 @@ def _auc(subject: AuditSubject) -> Iterator[Row]:
 
 def _rates(subject: AuditSubject, groups: Groups, made: Decisions) -> Iterator[Row]:
     min_cases = subject.settings.min_cases
-    for rate in RATES:
-        rates = Rates.of(rate.hits(made), rate.cases(made), groups.codes, len(groups.names))
+    for rate in IN_WORDS:
+        hits, cases = rate.rate.hits(*made), rate.rate.cases(*made)
+        rates = Rates.of(hits, cases, groups.codes, len(groups.names))
         sentence = partial(_rate_sentence, rate, rates, min_cases)
         yield from comparison_rows(subject, rate.measure, groups, rates, sentence)
         if rate.measure is SELECTION_RATE:
@@ -138,7 +117,13 @@ def _rates(subject: AuditSubject, groups: Groups, made: Decisions) -> Iterator[R
 
 
 def _rate_sentence(
-    rate: Rate, rates: Rates, min_cases: int, k: int, phrase: str, found: Interval, cases: int
+    rate: RateInWords,
+    rates: Rates,
+    min_cases: int,
+    k: int,
+    phrase: str,
+    found: Interval,
+    cases: int,
 ) -> str:
     people = rate.people.format(group=phrase)
     if not cases:
@@ -191,7 +176,7 @@ def generalization_rows(subject: AuditSubject) -> Iterator[Row]:
             raise NotComputedError(f"split {name!r}: {error}") from error
         groups = replace(subject.groups, codes=codes, suffix=f", {name}")
         favorable = (~np.isin(split.y, subject.refusing)).astype(int)
-        for row in _rates(subject, groups, Decisions(favorable, accepted)):
+        for row in _rates(subject, groups, Decisions(favorable == 1, accepted == 1)):
             if row.group == GAP and find_measure(row.measure) is not BASE_RATE:
                 yield row
 

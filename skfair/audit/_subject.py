@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .._estimators import from_inside
+from .._estimators import find_attribute
 from .._groups import GroupEncoder, group_name
 from .._labels import unfavorable_codes
 from ._errors import NotComputedError
@@ -123,7 +123,7 @@ class AuditSubject:
                 f"{self.classes.tolist()}."
             )
         if self.unfavorable is None:
-            self.unfavorable = from_inside(self.estimator, "unfavorable")
+            self.unfavorable = find_attribute(self.estimator, "unfavorable")
         codes = unfavorable_codes(self.unfavorable, self.classes)
         self.refusing = self.classes[list(codes)]
         self.accepted = self.accepts(self.X, self.sensitive_features)

@@ -117,8 +117,8 @@ class Validation:
         sensitive = self.groups.codes[rows]
         difference = CONSTRAINTS[self.constraint][0]
         if difference is None:
-            decision, told = decision_arguments(model, self.X[rows])
-            gap = recourse_gap(decision, sensitive_features=sensitive, **told)
+            decision, label_info = decision_arguments(model, self.X[rows])
+            gap = recourse_gap(decision, sensitive_features=sensitive, **label_info)
         else:
             gap = difference(self.favorable[rows], accepted[rows], sensitive_features=sensitive)
         return accuracy_score(self.favorable, accepted), float(gap), self._rates(accepted)

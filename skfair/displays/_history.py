@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from .._estimators import take_apart
+from .._estimators import split_pipeline
 from ._base import Display, label_of
 
 __all__ = ["HistoryDisplay"]
@@ -72,7 +72,7 @@ class HistoryDisplay(Display):
         ValueError
             If there is no history.
         """
-        inside, _ = take_apart(estimator)
+        inside, _ = split_pipeline(estimator)
         if not isinstance(getattr(inside, "history_", None), pd.DataFrame):
             raise ValueError(
                 f"{type(inside).__name__} has no history_ of epochs; networks of skfair have."

@@ -88,9 +88,9 @@ class RecourseGapDisplay(Display):
         RecourseGapDisplay
             The display, plotted.
         """
-        decision, told = decision_arguments(estimator, X, unfavorable)
+        decision, label_info = decision_arguments(estimator, X, unfavorable)
         return cls.from_predictions(
-            decision, sensitive_features=sensitive_features, ax=ax, **told, **kwargs
+            decision, sensitive_features=sensitive_features, ax=ax, **label_info, **kwargs
         )
 
     @classmethod
@@ -126,15 +126,15 @@ class RecourseGapDisplay(Display):
         RecourseGapDisplay
             The display, plotted.
         """
-        told = {"unfavorable": unfavorable, "classes": classes}
-        distance = burdens(decision, **told)
+        label_info = {"unfavorable": unfavorable, "classes": classes}
+        distance = burdens(decision, **label_info)
         encoder, frame = GroupEncoder(), as_frame(sensitive_features, len(distance))
         codes = encoder.encode(frame)[:, 0]
         known = codes >= 0
         with warnings.catch_warnings():  # burdens has said it
             warnings.filterwarnings("ignore", message="(Nobody|Everybody) is refused")
             decision = np.asarray(as_pandas(decision))[known]
-            gap = recourse_gap(decision, sensitive_features=frame[known], **told)
+            gap = recourse_gap(decision, sensitive_features=frame[known], **label_info)
         distances, means = {}, {}
         for code, group in enumerate(encoder.labels):
             members = distance[codes == code]

@@ -7,8 +7,8 @@ from typing import Any, Self
 import pandas as pd
 
 from .._estimators import accepted_codes, check_classifier
+from .._rates import RATES
 from ..metrics import subgroup_report
-from ..metrics._subgroup_counts import RATES
 from ._base import PALETTE, Display, label_of
 
 __all__ = ["SubgroupDisplay"]

@@ -80,7 +80,7 @@ def trace(module: nn.Module) -> fx.GraphModule:
 
 
 @dataclass
-class Problem:
+class WeightProblem:
     """A network in evaluation mode, and what its losses are taken on.
 
     Shapes: X (n, ...); y (n,), class codes or, in a binary problem, signs, or (n, n_labels), 0 and
@@ -95,7 +95,7 @@ class Problem:
     shares: Tensor
 
     def losses(self, outputs: Any, y: Tensor | None = None, times: int = 1) -> Tensor:
-        """Cross-entropies (times n,), given what the network returned so many times for n rows."""
+        """Cross-entropies (times n,) of the outputs for as many copies of n rows."""
         logits = outputs[0] if isinstance(outputs, tuple) else outputs
         y = self.y if y is None else y
         if isinstance(self.criterion, nn.NLLLoss):  # skorch, too, takes the logarithm itself
@@ -117,7 +117,7 @@ class Problem:
         """Whether the network returns logits, not probabilities."""
         return not isinstance(self.criterion, (nn.NLLLoss, nn.BCELoss))
 
-    def parts(self, n_rows: int) -> Iterator[Problem]:
+    def parts(self, n_rows: int) -> Iterator[WeightProblem]:
         """Some rows at a time."""
         for start in range(0, len(self.X), n_rows):
             rows = slice(start, start + n_rows)
@@ -177,7 +177,7 @@ class Removal:
 class Graph:
     """A network that can be entered at its layers, as far as its code can be traced."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: WeightProblem) -> None:
         self.removals: list[Removal | None] = [None] * len(problem.layers)
         self.kept, self.nodes = 1, []  # numbers that are recorded for a row
         try:
@@ -316,7 +316,7 @@ class Graph:
                 return nodes
         return [*nodes, node]  # several things follow
 
-    def _is_right(self, removal: Removal, problem: Problem, values: Values) -> bool:
+    def _is_right(self, removal: Removal, problem: WeightProblem, values: Values) -> bool:
         """Whether the network, entered at the target with what it has there, comes out the same."""
         rows = torch.tensor([0, 1, 0], device=problem.X.device)
         target = values[removal.target]

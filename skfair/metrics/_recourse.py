@@ -53,7 +53,7 @@ def recourse_gap(
     aggregate : {"max", "share", "sum"}, default="max"
         With more than two groups: the largest difference between two of them; 2 sum_g pi_g |m_g -
         m|, where m_g are the groups' means, pi_g their shares of the rows and m the mean of all,
-        which is what the estimators minimise; or the sum over all pairs. "max" and "sum" are the
+        which is what the estimators minimize; or the sum over all pairs. "max" and "sum" are the
         same for two groups, and "share" is, too, if they are of equal size.
 
     Returns
@@ -95,7 +95,7 @@ def _burdens(
         raise ValueError(f"classes has {classes.size} labels for {logits.shape[1]} columns.")
     codes = unfavorable_codes(unfavorable, classes)
     warn_of_one_decision(np.isin(logits.argmax(1).numpy(), codes))
-    return fairn.burden(logits, codes), weights
+    return fairn.logit_recourse(logits, codes), weights
 
 
 def warn_of_one_decision(refused: np.ndarray) -> None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-FRAMES = 8  # between scikit-learn's function and the scorer, at most
+MAX_FRAMES = 8  # between scikit-learn's function and the scorer, at most
 
 
 class Unscored:
@@ -27,7 +27,7 @@ class Unscored:
 def caller_locals(function: str, module: str) -> dict[str, Any] | None:
     """Local variables of the nearest caller of a name, ``None`` if there is none."""
     frame = sys._getframe(1)
-    for _ in range(FRAMES):
+    for _ in range(MAX_FRAMES):
         if frame is None:
             return None
         if frame.f_code.co_name == function and frame.f_globals.get("__name__") == module:

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from tqdm.auto import tqdm
 
 from .._columns import column_positions
-from .._estimators import check_classifier, from_inside, take_apart
+from .._estimators import check_classifier, find_attribute, split_pipeline
 from .._labels import unfavorable_codes
 from .._random import own_generator
 from .._tables import as_table
@@ -27,9 +27,10 @@ from ._state import undisturbed
 
 __all__ = ["counterfactuals"]
 
-NAMED = 5  # functions that a warning shows
-ASKED = 20_000  # people of the reference among whom the following are looked for
-DONORS, SCOUTS = 1000, 200  # accepted people whose profiles are starts; refused ones who find some
+MAX_NAMED_FUNCTIONS = 5  # functions that a warning shows
+MAX_REFERENCE_ROWS = 20_000  # people of the reference among whom the following are looked for
+MAX_DONORS = 1000  # accepted people whose profiles are starts
+MAX_SCOUTS = 200  # refused people who look for more of them
 
 
 @validate_params(
@@ -105,7 +106,7 @@ def counterfactuals(
         - ``distance(X, counterfactuals) -> ndarray of shape (n,)``, which is given two tables; by
           the population search.
     method : {"auto", "gradient", "genetic"}, default="auto"
-        - "gradient": ever new linearisations, for networks of skfair and skorch and linear models
+        - "gradient": ever new linearizations, for networks of skfair and skorch and linear models
           whose earlier steps act on each column by itself, scaling numbers and encoding
           categories. The projection on the boundary, which is exact, if the decision is linear.
         - "genetic": a population for every person, for any classifier.
@@ -185,12 +186,12 @@ def counterfactuals(
     True
     """
     check_classifier(estimator)
-    final = take_apart(estimator)[0]
+    final = split_pipeline(estimator)[0]
     X = as_table(X)
     _check_rows(X, "X")
     reference = X if reference is None else _as_in(X, as_table(reference, "reference"))
     columns = _actionable(estimator, X, sensitive_columns, actionable)
-    unfavorable = from_inside(estimator, "unfavorable") if unfavorable is None else unfavorable
+    unfavorable = find_attribute(estimator, "unfavorable") if unfavorable is None else unfavorable
     codes = unfavorable_codes(unfavorable, np.asarray(estimator.classes_))
     rng = own_generator(random_state)
     refusing = np.asarray(estimator.classes_)[list(codes)]
@@ -207,7 +208,7 @@ def counterfactuals(
 
     with undisturbed(final):
         refused = np.flatnonzero(refuses(estimator, X, refusing))
-        order = rng.permutation(reference.shape[0])[:ASKED]
+        order = rng.permutation(reference.shape[0])[:MAX_REFERENCE_ROWS]
         profiles = profiled(rows_of(X, refused))
         values, found = profiles.own, np.zeros(len(refused), dtype=bool)
         if len(refused) and profiles.width:
@@ -257,7 +258,10 @@ def _broken(
         if (of, column) not in pairs:  # functions of each other
             pairs.append((column, of))
     if pairs:
-        shown = (f"{whole.name_of(column)} of {whole.name_of(of)}" for column, of in pairs[:NAMED])
+        shown = (
+            f"{whole.name_of(column)} of {whole.name_of(of)}"
+            for column, of in pairs[:MAX_NAMED_FUNCTIONS]
+        )
         warn(
             "Some counterfactuals (where `consistent` is False) are people who may not exist: in "
             f"reference columns are functions of others ({', '.join(shown)}), which they do not "
@@ -291,7 +295,7 @@ def _as_in(X: Any, reference: Any) -> Any:
 def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any) -> list[int]:
     """Positions of the columns that may change."""
     if sensitive_columns is None:
-        sensitive_columns = _told(estimator, X)
+        sensitive_columns = _sensitive_columns_of(estimator, X)
     sensitive = [] if sensitive_columns is None else column_positions(X, sensitive_columns)
     if actionable is None:
         return [i for i in range(X.shape[1]) if i not in sensitive]
@@ -302,10 +306,10 @@ def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any)
     return columns
 
 
-def _told(estimator: Any, X: Any) -> Any:
+def _sensitive_columns_of(estimator: Any, X: Any) -> Any:
     """The sensitive columns of a network, if these are columns of X."""
-    columns = from_inside(estimator, "sensitive_columns")
-    if columns is None or take_apart(estimator)[1] is None:
+    columns = find_attribute(estimator, "sensitive_columns")
+    if columns is None or split_pipeline(estimator)[1] is None:
         return columns
     wanted = [columns] if isinstance(columns, str) else columns
     names = list(getattr(X, "columns", ()))
@@ -345,8 +349,8 @@ def _donors(search: Search, pose: Callable, reference: Any, method: str, progres
     """
     decisions = search.decisions
     refused = refuses(decisions.estimator, reference, decisions.refusing)
-    accepted = rows_of(reference, np.flatnonzero(~refused)[:DONORS])
-    scouts = np.flatnonzero(refused)[:SCOUTS]
+    accepted = rows_of(reference, np.flatnonzero(~refused)[:MAX_DONORS])
+    scouts = np.flatnonzero(refused)[:MAX_SCOUTS]
     if not search.descends(method) or not len(scouts):
         return [accepted]
     scouting = pose(rows_of(reference, scouts))

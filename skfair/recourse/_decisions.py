@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._estimators import decision_values, take_apart
+from .._estimators import decision_values, split_pipeline
 from ..networks._inspection import is_differentiable, network_of, rows_seen
 from ._linear import cheapest_change
 from ._profiles import Profiles
 
-CHECKED = 200  # rows on which a map that was taken for affine is compared
-PRECISION = 1e-4  # of what single precision can hold after scaling
-ROWS = 65_536  # decided on together
+CHECKED_ROWS = 200  # rows on which a map that was taken for affine is compared
+FLOAT32_TOLERANCE = 1e-4  # of what single precision can hold after scaling
+BATCH_ROWS = 65_536  # decided on together
 
 
 class Affine:
@@ -64,18 +64,18 @@ class Affine:
             seen = np.asarray(function(profiles.table(probes, rows)), dtype=np.float64)
             matrix[units[0]] = (seen.reshape(len(probes), -1) - own[rows]) / units[1][:, None]
         found = cls(own, matrix)
-        rows = rng.randint(len(own), size=CHECKED)
-        mixed = profiles.reference[rng.randint(len(profiles.reference), size=CHECKED)]
+        rows = rng.randint(len(own), size=CHECKED_ROWS)
+        mixed = profiles.reference[rng.randint(len(profiles.reference), size=CHECKED_ROWS)]
         for j in range(mixed.shape[1]):
             mixed[:, j] = rng.permutation(mixed[:, j])
         p = len(profiles.numbers)  # own numbers, too, but others than there are
         mixed[::2, :p] = profiles.own[rows[::2], :p]
-        mixed[::2, :p] += 2 * profiles.scale * rng.standard_normal((CHECKED // 2, p))
+        mixed[::2, :p] += 2 * profiles.scale * rng.standard_normal((CHECKED_ROWS // 2, p))
         mixed = profiles.permitted(np.where(np.isnan(mixed), profiles.own[rows], mixed), rows)
         expected = np.asarray(function(profiles.table(mixed, rows)), dtype=np.float64)
         error = np.abs(found(profiles, mixed, rows) - expected.reshape(len(rows), -1))
         spread = np.abs(own).max(axis=0) + np.abs(matrix).max(axis=0) + 1
-        return found if (error <= PRECISION * spread).all() else None
+        return found if (error <= FLOAT32_TOLERANCE * spread).all() else None
 
     def __call__(self, profiles: Profiles, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """The function of the people in ``rows`` with other values."""
@@ -165,7 +165,7 @@ class Decisions:
         self.estimator, self.profiles = estimator, profiles
         self.refusing = np.asarray(estimator.classes_)[list(unfavorable)]
         self.unfavorable = list(unfavorable)
-        final, before = take_apart(estimator)
+        final, before = split_pipeline(estimator)
         self.final = final
         self.linear = self.inputs = self.network = None
         if len(estimator.classes_) == 2:
@@ -196,7 +196,7 @@ class Decisions:
 
     def _decides_at_zero(self, linear: Affine) -> bool:
         """Whether it accepts just beyond zero, and not before: there are other thresholds."""
-        rows = np.arange(len(self.profiles.own))[:CHECKED]
+        rows = np.arange(len(self.profiles.own))[:CHECKED_ROWS]
         slopes = np.broadcast_to(linear.matrix[:, 0], (len(rows), self.profiles.width))
         for share in (0.98, 1.02):
             needed = -share * linear.own[rows, 0]
@@ -218,8 +218,8 @@ class Decisions:
     def accepts(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Whether the classifier accepts, by its own ``predict``."""
         accepted = [np.empty(0, dtype=bool)]
-        for start in range(0, len(rows), ROWS):
-            part = slice(start, start + ROWS)
+        for start in range(0, len(rows), BATCH_ROWS):
+            part = slice(start, start + BATCH_ROWS)
             table = self.profiles.table(values[part], rows[part])
             accepted.append(~refuses(self.estimator, table, self.refusing))
         return np.concatenate(accepted)
@@ -229,8 +229,8 @@ class Decisions:
         if not self.differentiable:
             return self.accepts(values, rows)
         accepted = [np.empty(0, dtype=bool)]
-        for start in range(0, len(rows), ROWS):
-            part = slice(start, start + ROWS)
+        for start in range(0, len(rows), BATCH_ROWS):
+            part = slice(start, start + BATCH_ROWS)
             with torch.no_grad():
                 margin = self._margin(self._rows(values[part], rows[part]))
             accepted.append(margin.cpu().numpy() > 0)

@@ -14,8 +14,8 @@ from ._linear import cheapest_change
 from ._polish import polish
 from ._profiles import Profiles
 
-PEOPLE = 2048  # searched for together
-STARTS = 3  # of the gradient search from each array of donors
+BATCH_ROWS = 2048  # searched for together
+N_STARTS = 3  # of the gradient search from each array of donors
 MARGINS = (1e-9, 1e-6, 1e-4, 2e-3)  # by which the boundary of a linear decision is passed
 
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -93,8 +93,8 @@ class Search:
         """
         n = len(self.profiles.own)
         values, found = self.profiles.own.copy(), np.zeros(n, dtype=bool)
-        for start in range(0, n, PEOPLE):
-            rows = np.arange(start, min(start + PEOPLE, n))
+        for start in range(0, n, BATCH_ROWS):
+            rows = np.arange(start, min(start + BATCH_ROWS, n))
             if self.projects(method):
                 self._keep(rows, self._project(rows), values, found)
             rows = rows[~found[rows]]
@@ -129,7 +129,7 @@ class Search:
     def _descend(self, rows: np.ndarray, donors: list, progress: Any) -> np.ndarray:
         """Best of what the gradient leads to from the own profile and the nearest donors."""
         own = self.profiles.own[rows][:, None]
-        nearest = [self._nearest(pool, rows, STARTS) for pool in donors]
+        nearest = [self._nearest(pool, rows, N_STARTS) for pool in donors]
         starts = np.concatenate([own, *nearest], axis=1)
         n, k, width = starts.shape
         flat, who = starts.reshape(-1, width), np.repeat(rows, k)
@@ -146,7 +146,7 @@ class Search:
 
     def _evolve(self, rows: np.ndarray, donors: list, progress: Any) -> np.ndarray:
         own = self.profiles.own[rows][:, None]
-        nearest = self._nearest(np.concatenate(donors), rows, genetic.POPULATION)
+        nearest = self._nearest(np.concatenate(donors), rows, genetic.POPULATION_SIZE)
         starts = np.concatenate([own, nearest], axis=1)
         values, found = genetic.search(
             self.decisions,

@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .._columns import rows_with
+from .._rates import clopper_pearson
 from ..networks._inspection import first_layer, relu_layers
-from .guarantees import confidence_limits
 from .noise import Noise
 
 NETWORK_ROWS = 2048  # of a tile: activations of some hundred units stay in the cache
-CHUNK = 1024  # people whose first layer is computed together
+CHUNK_ROWS = 1024  # people whose first layer is computed together
 ESTIMATOR_ROWS = 2**16  # a call of predict has a cost of its own
 
 
@@ -121,10 +121,12 @@ class NetworkVoter:
         """
         if np.ndim(people):
             return self._first(self.X[people])
-        if people // CHUNK != self._chunk:
-            self._chunk = people // CHUNK
-            self._of_chunk = self._first(self.X[self._chunk * CHUNK : (self._chunk + 1) * CHUNK])
-        return self._of_chunk[people % CHUNK]
+        if people // CHUNK_ROWS != self._chunk:
+            self._chunk = people // CHUNK_ROWS
+            self._of_chunk = self._first(
+                self.X[self._chunk * CHUNK_ROWS : (self._chunk + 1) * CHUNK_ROWS]
+            )
+        return self._of_chunk[people % CHUNK_ROWS]
 
     def _first(self, X: np.ndarray) -> Tensor:
         return self.first(torch.tensor(X, dtype=torch.float64)).to(self.device, self.dtype)
@@ -166,7 +168,7 @@ class EstimatorVoter:
     estimator : estimator
         A fitted classifier or pipeline.
     X : ndarray or DataFrame of shape (n, n_features)
-        People.
+        Input samples.
     numbers : ndarray of shape (n, d)
         Their numbers in ``columns``.
     columns : list of int
@@ -305,7 +307,7 @@ def count_votes(
         if level is None or block & (block - 1) or block == n_blocks:
             return np.zeros(len(people), dtype=bool)
         top = counts[people].max(axis=1)
-        return confidence_limits(top, counts[people].sum(axis=1), level)[0] > 0.5
+        return clopper_pearson(top, counts[people].sum(axis=1), level)[0] > 0.5
 
     with (
         torch.no_grad(),

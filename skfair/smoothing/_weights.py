@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_array
 
-LEAST_WEIGHT = 1e-3  # of "linear", where the mean is one; none at all would need endless noise
+MIN_WEIGHT = 1e-3  # of "linear", where the mean is one; none at all would need endless noise
 
 
 def make_weights(
@@ -67,7 +67,7 @@ def _linear(numbers: np.ndarray, y: Any, sample_weight: Any) -> np.ndarray:
             "weights='linear' needs a logistic regression with a coefficient other than zero; all "
             "are zero on these data. Give weights=None or an array."
         )
-    return np.maximum(weights / weights.mean(), LEAST_WEIGHT)
+    return np.maximum(weights / weights.mean(), MIN_WEIGHT)
 
 
 def _in_order(weights: Any, names: list) -> Any:
