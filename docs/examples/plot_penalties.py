@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from skfair import PenaltyClassifier
+from skfair import NetworkClassifier, PenaltyClassifier
 from skfair.datasets import make_biased_classification
 from skfair.metrics import fairness_generalization, subgroup_report
 
@@ -124,7 +124,7 @@ X, y, attributes = people(4000, seed=0)
 X_test, y_test, attributes_test = people(8000, seed=1)
 
 settings = {"penalty": "equal_opportunity", "max_epochs": 20, "random_state": 0}
-plain = PenaltyClassifier(alpha=0, **settings).fit(X, y, sensitive_features=attributes["sex"])
+plain = NetworkClassifier(**settings).fit(X, y, sensitive_features=attributes["sex"])
 fair = PenaltyClassifier(**settings).fit(X, y, sensitive_features=attributes["sex"])
 
 # %%

@@ -95,7 +95,6 @@ METHODS = {
     ),
 }
 PLAIN_NAME = "plain network"
-PLAIN = {"lambda_fairness": 0.0, "lambda_robustness": 0.0}
 
 
 def column_kinds(X: pd.DataFrame, groups: Iterable[str] = ()) -> tuple[list[str], list[str]]:

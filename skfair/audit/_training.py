@@ -11,6 +11,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
+from .. import NetworkClassifier
 from .._groups import GroupEncoder
 from . import _networks as networks
 from ._choice import Candidate, choose, harms
@@ -181,11 +182,9 @@ class Trainer:
     def _fit(self, weight: float, rows: np.ndarray) -> Pipeline:
         """Train a network on these rows, to the end."""
         self.log(f"training the {self.method.name(self.constraint, weight)}")
-        own = self.method.parameters(self.constraint, weight)
-        kind = self.method.kind if weight else networks.FaiRNClassifier
-        own = own if weight else networks.PLAIN
+        kind = self.method.kind if weight else NetworkClassifier
         network = kind(
-            **own,
+            **self.method.parameters(self.constraint, weight) if weight else {},
             unfavorable=self.refusing,
             max_epochs=networks.EPOCHS,
             batch_size=networks.batch_size(len(rows)),
