@@ -12,6 +12,7 @@ from skfair import (
     DRAlignClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    NetworkClassifier,
     PenaltyClassifier,
     SmoothedClassifier,
 )
@@ -45,6 +46,7 @@ from skfair.audit._describe import describe
             "Fairness as decision rationale alignment (DRAlign), criterion demographic_parity, "
             "lambda_fairness 0.4",
         ),
+        (NetworkClassifier(), "Neural network without a fairness term"),
         (
             LabelFlipClassifier(),
             "Classifier trained on randomly flipped labels of one group, flip_fraction 0.3",
