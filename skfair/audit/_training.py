@@ -102,7 +102,7 @@ class Trainer:
                 f"--constraint {self.constraint} does not go with --method {args.method}, which "
                 f"takes {', '.join(self.method.constraints)}."
             )
-        given, usual = args.tolerance, CONSTRAINTS[self.constraint][2]
+        given, usual = args.tolerance, CONSTRAINTS[self.constraint].tolerance
         self.tolerance = usual if given is None else given
 
     def train(self) -> TrainingResult:

@@ -1,11 +1,58 @@
-"""A table, and commands that train for a moment or make no report."""
+"""People, models and a report; a table, and commands that take a moment or make no report."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
+from skfair import FaiRNClassifier
+from skfair.audit import AuditReport, _networks
 from skfair.audit import _command as command
-from skfair.audit import _networks
+from skfair.datasets import make_biased_classification
+
+from .helpers import pipeline
+
+
+@pytest.fixture(scope="module")
+def people():
+    X, y, group = make_biased_classification(
+        700, n_features=3, n_informative=3, recourse_gap=1.0, random_state=0
+    )
+    return pd.DataFrame(X, columns=["a", "b", "c"]).assign(group=group), y, group
+
+
+@pytest.fixture(scope="module")
+def network(people):
+    X, y, group = people
+    model = pipeline(FaiRNClassifier(hidden_layer_sizes=(6,), max_epochs=8, random_state=0))
+    return model.fit(X, y, fairnclassifier__sensitive_features=group)
+
+
+@pytest.fixture(scope="module")
+def forest(people):
+    model = pipeline(RandomForestClassifier(8, max_depth=4, random_state=0))
+    return model.fit(*people[:2])
+
+
+@pytest.fixture(scope="module")
+def report(people, network, forest):
+    X, y, group = people
+    half = len(y) // 2
+    return AuditReport.from_estimator(
+        network,
+        X,
+        y,
+        sensitive_features=X[["group"]],
+        baseline=forest,
+        names=("network", "forest <old>"),
+        splits={
+            "first": (X[:half], y[:half], X[["group"]][:half]),
+            "second": (X[half:], y[half:], X[["group"]][half:]),
+        },
+        n_resamples=100,
+        min_cases=10,
+        random_state=0,
+    )
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from skfair.audit import _command as command
 
-from .running import run
+from .helpers import run
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("short_training")

@@ -23,7 +23,7 @@ from skfair import FaiRNClassifier
 from skfair.audit import _command as command
 from skfair.audit._command import main
 
-from .running import run
+from .helpers import run
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("short_training")

@@ -10,7 +10,7 @@ from skfair.audit._arguments import make_parser
 from skfair.audit._command import audit, main
 from skfair.audit._log import discard
 
-from .running import run
+from .helpers import run
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("short_training")

@@ -12,7 +12,7 @@ from skfair import DRAlignClassifier, FaiRNClassifier, NetworkClassifier, Penalt
 from skfair.audit import _validation
 from skfair.training._net import ObjectiveNet
 
-from .running import run
+from .helpers import run
 
 pytest.importorskip("matplotlib")
 pytestmark = pytest.mark.usefixtures("short_training")
