@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from ..displays._base import MAX_LABEL_CHARACTERS, PALETTE, label_of
+from ..displays._base import MAX_LABEL_CHARACTERS, PALETTE, shorten_label
 from ._formats import printable
 from ._measures import Measure
 
@@ -108,4 +108,4 @@ def _inline(svg: str, name: str, says: str) -> Markup:
 
 def _label(name: object) -> str:
     """Make a name one that leaves the axes room, and can be printed."""
-    return label_of(printable(str(name)))
+    return shorten_label(printable(str(name)))

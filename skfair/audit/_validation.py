@@ -105,12 +105,12 @@ class Validation:
         """Tell whether at least two groups are large enough."""
         return bool(self.compared.any())
 
-    def too_small(self) -> list[str]:
+    def small_groups(self) -> list[str]:
         """Name groups with fewer people than it takes to judge whether they are harmed."""
         small = self._sizes() < MIN_PEOPLE
         return [name for name, left in zip(self.groups.names, small, strict=True) if left]
 
-    def names_compared(self) -> list[str]:
+    def compared_groups(self) -> list[str]:
         """Name the groups whose largest difference is the gap."""
         return [self.groups.names[k] for k in np.flatnonzero(self.compared)]
 

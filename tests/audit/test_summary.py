@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skfair.audit import AuditReport
 from skfair.audit._measures import find_measure
-from skfair.audit._summary import sentences
+from skfair.audit._summary import summary_sentences
 from skfair.datasets import make_biased_classification
 
 
@@ -21,7 +21,7 @@ def report():
 
 
 def test_six_to_eight_sentences_say_what_matters(report):
-    says = sentences(report.to_frame(), report.about)
+    says = summary_sentences(report.to_frame(), report.about)
     assert 5 <= len(says) <= 8
     assert "1 group has fewer than 30 people: listed in gray, and not compared." in says[0]
     assert "AUC 0." in says[1]
@@ -69,4 +69,5 @@ def test_ratios_are_of_selection_rates_and_the_line_is_marked():
         "fifths."
     )
     assert "▼ 0.400" in report.to_html()
-    assert "1 is accepted less than four fifths" in sentences(report.to_frame(), report.about)[2]
+    line = summary_sentences(report.to_frame(), report.about)[2]
+    assert "1 is accepted less than four fifths" in line
