@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -39,6 +40,7 @@ from .smoothing._votes import (
     Draws,
     EstimatorVoter,
     NetworkVoter,
+    Voter,
 )
 from .smoothing._weights import make_weights
 from .smoothing.guarantees import (
@@ -435,11 +437,10 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if ExactShares.applies_to(self.estimator_, self._noise):
             return ExactShares(self.estimator_, raw, self._columns, self._noise.scale)
         draws = Draws(self._noise, self._seed, self.n_samples_, None if self._shared else raw)
-        device = self._evaluation_device()
+        device, rows = self._evaluation_device(), ESTIMATOR_ROWS
+        make_voter: Callable[[], Voter] = partial(self._estimator_voter, raw, numbers)
         if self._is_network():
             make_voter, rows = partial(self._network_voter, raw, numbers, device), NETWORK_ROWS
-        else:
-            make_voter, rows = partial(self._estimator_voter, raw, numbers), ESTIMATOR_ROWS
         return SampledShares(
             make_voter,
             draws,

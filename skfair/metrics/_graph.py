@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
 from torch.nn import functional
-from torch.nn.modules.conv import _ConvTransposeNd
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from ..objectives.classification import row_losses
 
@@ -31,6 +31,7 @@ ELEMENTWISE_FUNCTIONS = {
 }
 RELU = {torch.relu, functional.relu, "relu"}
 
+Layer = nn.Linear | _ConvNd
 Values = dict[fx.Node, Any]
 
 
@@ -42,7 +43,7 @@ class _Tracer(fx.Tracer):
     with these methods.
     """
 
-    def trace(self, root: nn.Module, concrete_args: None = None) -> fx.Graph:
+    def graph_of(self, root: nn.Module) -> fx.Graph:
         """Return the graph of ``root``, whose modules have their own classes again."""
         self.root, self.graph = root, fx.Graph(tracer_cls=type(self))
         self.root_module_name, self.tensor_attrs = root._get_name(), {}
@@ -60,7 +61,7 @@ class _Tracer(fx.Tracer):
         self.create_node("output", "output", (output,), {})
         return self.graph
 
-    def _traced(tracer, kind: type, proxies: dict[str, fx.Proxy]) -> type:  # noqa: N805
+    def _traced(tracer, kind: type[nn.Module], proxies: dict[str, fx.Proxy]) -> type:  # noqa: N805
         def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
             def forward(*args: Any, **kwargs: Any) -> Any:
                 return kind.__call__(self, *args, **kwargs)
@@ -76,7 +77,7 @@ class _Tracer(fx.Tracer):
 
 def trace(module: nn.Module) -> fx.GraphModule:
     """As :func:`torch.fx.symbolic_trace`, for a module that no other thread uses."""
-    return fx.GraphModule(module, _Tracer().trace(module))
+    return fx.GraphModule(module, _Tracer().graph_of(module))
 
 
 @dataclass
@@ -88,7 +89,7 @@ class WeightProblem:
     """
 
     module: nn.Module
-    layers: list[nn.Module]
+    layers: list[Layer]
     criterion: Any
     X: Tensor
     y: Tensor
@@ -134,7 +135,7 @@ class Removal:
     Otherwise ``effect`` is None and the layer is the target itself.
     """
 
-    layer: nn.Module
+    layer: Layer
     node: fx.Node
     target: fx.Node
     between: list[fx.Node] = field(default_factory=list)
@@ -243,9 +244,9 @@ class Graph:
         return value
 
     def _called(self, node: fx.Node) -> nn.Module | None:
-        return self.module.get_submodule(node.target) if node.op == "call_module" else None
+        return self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
 
-    def _only_call(self, layer: nn.Module) -> fx.Node | None:
+    def _only_call(self, layer: Layer) -> fx.Node | None:
         """The call of a layer, if nothing else is done with its weight."""
         uses = [
             node
@@ -265,7 +266,7 @@ class Graph:
         return later
 
     def _removal(
-        self, layer: nn.Module, call: fx.Node, folded: Sequence[fx.Node], values: Values
+        self, layer: Layer, call: fx.Node, folded: Sequence[fx.Node], values: Values
     ) -> Removal:
         removal = Removal(layer, call, call)
         if folded and call is folded[0]:
@@ -273,9 +274,10 @@ class Graph:
             removal.effect = layer.weight.new_tensor([[-1.0], [1.0]])
         else:
             *between, follower = self._activations(call)
-            if type(self._called(follower)) is nn.Linear and values[call].ndim == 2:
+            next_layer = self._called(follower)
+            if type(next_layer) is nn.Linear and values[call].ndim == 2:
                 removal.between, removal.target = between, follower
-                removal.effect = self._called(follower).weight.T.contiguous()
+                removal.effect = next_layer.weight.T.contiguous()
         later, after, given = self._later(removal.target), set(), set()
         pending = list(self.nodes[-1:])
         while pending:
@@ -348,7 +350,7 @@ def _fold_logits(traced: fx.GraphModule) -> Sequence[fx.Node]:
     (last,) = next(iter(reversed(traced.graph.nodes))).args
     if not (isinstance(last, fx.Node) and last.op == "call_module" and len(last.users) == 1):
         return ()
-    layer = traced.get_submodule(last.target)
+    layer = traced.get_submodule(str(last.target))
     if type(layer) is not nn.Linear or layer.out_features != 2:
         return ()
     difference = copy.deepcopy(layer)

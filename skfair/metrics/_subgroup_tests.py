@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ def on_rows(metric: Callable, y_true: np.ndarray, weights: np.ndarray | None) ->
 
 def measure(
     metric: Callable[[np.ndarray, np.ndarray], float],
-    groups: list[np.ndarray],
+    groups: Iterable[np.ndarray],
     predictions: list[np.ndarray],
     rng: np.random.Generator,
     *,

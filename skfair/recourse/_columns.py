@@ -140,7 +140,7 @@ def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:
 
 def _all_coded(columns: list[int], values: dict) -> list[int]:
     """The first column and adjacent ones, of which every row has exactly one; or none."""
-    total, run = 0.0, []
+    total, run = np.zeros(1), list[int]()
     for i in columns:
         if run and i != run[-1] + 1:
             break
@@ -169,7 +169,8 @@ def _named_alike(columns: list[int], names: list[str], values: dict) -> list[int
 
 def _is_exclusive(tables: tuple, columns: list[int]) -> bool:
     values = [_zeros_and_ones(tables, i) for i in columns]
-    return all(v is not None for v in values) and bool((np.sum(values, axis=0) <= 1).all())
+    known = [v for v in values if v is not None]
+    return len(known) == len(values) and bool((np.sum(known, axis=0) <= 1).all())
 
 
 def _one_hot(X: Any, block: list[int]) -> np.ndarray:

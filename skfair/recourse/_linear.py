@@ -59,7 +59,7 @@ def cheapest_change(
     room = np.where(per_unit == 0, 0.0, np.nan_to_num(room, posinf=np.inf))
     codes, gains = _best_categories(profiles, rows, slopes)
     order = np.argsort(-gains, axis=1, kind="stable")
-    change = _no_change
+    change: Change = _no_change
     if p:
         ways = _change_by_l2 if kind == "l2" else _change_by_l1
         change = ways(np.abs(per_unit), room, profiles.scale, profiles.whole & whole)

@@ -30,7 +30,7 @@ from ._columns import (
 )
 
 ROUNDING = 1e-9  # of a column's scale: no change
-DIRECTIONS = {"increase": 1, "decrease": -1}
+DIRECTIONS: dict[Hashable, int] = {"increase": 1, "decrease": -1, 1: 1, -1: -1}
 
 
 class Profiles:
@@ -270,8 +270,8 @@ class Profiles:
     def _apply(self, monotone: Any) -> None:
         p = len(self.numbers)
         for name, direction in _items({} if monotone is None else monotone, "monotone"):
-            sign = DIRECTIONS.get(direction, direction) if isinstance(direction, Hashable) else 0
-            if sign not in (1, -1):
+            sign = DIRECTIONS.get(direction, 0) if isinstance(direction, Hashable) else 0
+            if not sign:
                 raise ValueError(
                     f"monotone[{name!r}] must be 'increase' or 'decrease', got {direction!r}."
                 )
