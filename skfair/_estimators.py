@@ -146,7 +146,7 @@ class Threshold(NamedTuple):
     pos_label: Any
 
     def shift(self, response: str, classes: np.ndarray) -> float:
-        """What to subtract from the decision values."""
+        """Return what to subtract from the decision values."""
         level = self.level
         if response == "predict_proba":
             if not 0 <= level <= 1:
@@ -179,7 +179,7 @@ def _known_threshold(estimator: Any) -> Threshold | None:
 
 
 def _last(estimator: Any) -> Any:
-    """What decides inside a search or pipeline."""
+    """Return what decides inside a search or pipeline."""
     if isinstance(estimator, FrozenEstimator):
         return estimator.estimator
     if hasattr(estimator, "best_estimator_"):
@@ -238,7 +238,7 @@ def find_attribute(estimator: Any, name: str) -> Any:
 
 
 def unfavorable_of(estimator: Any, unfavorable: Any = None) -> Any:
-    """The classes that call for recourse: those named, else those the estimator inside was told.
+    """Return the classes that call for recourse: those named, else those the estimator was told.
 
     Returns
     -------
@@ -278,7 +278,7 @@ def unfavorable_of(estimator: Any, unfavorable: Any = None) -> Any:
 
 
 def _holder(estimator: Any, name: str) -> Any:
-    """The outermost estimator that has an attribute, where it is not None if there is such."""
+    """Find the outermost estimator that has an attribute, not None if there is such."""
     if estimator is None or hasattr(estimator, name):
         return estimator
     first = None
@@ -291,7 +291,7 @@ def _holder(estimator: Any, name: str) -> Any:
 
 
 def _inside(estimator: Any) -> Iterator[Any]:
-    """What a wrapper has fitted, else what it is made from."""
+    """Yield what a wrapper has fitted, else what it is made from."""
     if hasattr(estimator, "final_estimator_"):
         yield estimator.final_estimator_
     if (one := _last(estimator)) is not None:

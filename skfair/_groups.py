@@ -252,7 +252,7 @@ class GroupEncoder:
 
 
 def group_name(label: Hashable) -> str:
-    """A group's label as text: the values of several attributes are joined."""
+    """Write a group's label as text; the values of several attributes are joined."""
     return " & ".join(map(str, label)) if isinstance(label, tuple) else str(label)
 
 

@@ -65,7 +65,7 @@ def _column(series: Any) -> pd.Series:
 
 
 def as_table(X: Any, parameter: str = "X") -> Any:
-    """A DataFrame, or an array of shape (n_samples, n_features), that can be changed row by row.
+    """Return a DataFrame or array (n_samples, n_features) that can be changed row by row.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def column_names(X: Any) -> list:
 
 
 def brief(value: Any) -> str:
-    """What an error shows of a value: short ones as they are, of data their kind and size only."""
+    """Describe a value in an error: short ones as they are, of data their kind and size only."""
     if value is None or isinstance(value, (Number, np.bool_, slice, type)) or callable(value):
         return repr(value)
     if isinstance(value, (str, bytes)):

@@ -199,8 +199,8 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
     def _make_estimator(self) -> Any:
         if self.estimator is not None:
             return clone(self.estimator)
-        names = inspect.signature(NetworkClassifier).parameters
-        network = NetworkClassifier(**{name: getattr(self, name) for name in names})
+        names = inspect.signature(NetworkParameterized).parameters
+        network = NetworkClassifier(averaging=0.0, **{name: getattr(self, name) for name in names})
         return network.set_params(class_weight=None)  # which is among the weights it is given
 
     # -- fitting ------------------------------------------------------------------------------

@@ -588,7 +588,7 @@ def squared_gap(logits, y, groups, weights):
     return (means[0] - means[1]) ** 2
 
 
-def test_a_callable_penalty_is_minimised_and_pickled(biased):
+def test_a_callable_penalty_is_minimized_and_pickled(biased):
     X, y, group = biased
     gaps = {}
     for alpha in (0, 20):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .._version import __version__
 from ._networks import METHODS
@@ -25,7 +26,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     audit_.set_defaults(typed=None)
     add = audit_.add_argument
-    columns = {"nargs": "+", "metavar": "COLUMN", "action": "extend"}
+    columns: dict[str, Any] = {"nargs": "+", "metavar": "COLUMN", "action": "extend"}
     add(
         "data",
         type=Path,

@@ -18,7 +18,7 @@ from . import _networks as networks
 
 
 def about_data(args: argparse.Namespace, n_rows: int) -> dict[str, str]:
-    """The file, and what was asked about it."""
+    """Name the file, and what was asked about it."""
     told = {}
     if args.typed is not None:
         told["command"] = shlex.join(["python", "-m", "skfair", *args.typed])
@@ -31,7 +31,7 @@ def about_data(args: argparse.Namespace, n_rows: int) -> dict[str, str]:
 
 
 def about_rows(n_rows: int, parts: Any, args: argparse.Namespace) -> dict[str, str]:
-    """Who was trained on, chosen by and audited."""
+    """Count who was trained on, chosen by and audited."""
     sizes = {
         "to train on": parts.train,
         "to choose by": parts.validation,
@@ -55,7 +55,7 @@ def about_columns(
     actionable: Sequence[str],
     groups: Sequence[str],
 ) -> dict[str, str]:
-    """By what is decided, what is left out and why, and what is missing.
+    """Name by what is decided, what is left out and why, and what is missing.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def about_columns(
 
 
 def versions() -> dict[str, str]:
-    """Of what computed the report."""
+    """Name what computed the report."""
     others = ", ".join(f"{name} {version(name)}" for name in ("torch", "scikit-learn", "pandas"))
     return {"versions": f"skfair {__version__}, {others}, Python {platform.python_version()}"}
 
@@ -100,6 +100,6 @@ def _names(names: Sequence[str]) -> str:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,8 +21,8 @@ from sklearn.metrics import accuracy_score
 
 from .._estimators import decision_arguments
 from ..metrics import recourse_gap
-from ._audited import Groups
 from ._choice import MIN_CASES, MIN_PEOPLE, GroupRates
+from ._subject import Groups
 
 # constraint -> (fairlearn's metric of decisions, labels of which a group needs cases, tolerance)
 CONSTRAINTS = {
@@ -31,9 +31,9 @@ CONSTRAINTS = {
     "equalized_odds": (equalized_odds_difference, (0, 1), 0.1),
     "recourse_gap": (None, (), 0.25),
 }
-# Least numbers of people, and of cases of a label, in groups that are compared: the second pair
-# only if fewer than two groups reach the first.
-SIZES = ((MIN_PEOPLE, MIN_CASES), (30, 10))
+# Of people, and of cases of a label, in groups that are compared: the second pair only if fewer
+# than two groups reach the first.
+MIN_SIZES = ((MIN_PEOPLE, MIN_CASES), (30, 10))
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Validation:
         with warnings.catch_warnings():  # of people whose group is unknown: fit says it
             warnings.simplefilter("ignore", UserWarning)
             self.groups = Groups.of(self.frame)
-        for min_people, min_cases in SIZES:
+        for min_people, min_cases in MIN_SIZES:
             self.compared = self._sizes() >= min_people
             for label in CONSTRAINTS[self.constraint][1]:
                 self.compared &= self._sizes(self.favorable == label) >= min_cases
@@ -82,21 +82,21 @@ class Validation:
         known = (self.groups.codes >= 0) & among
         return np.bincount(self.groups.codes[known], minlength=len(self.groups.names))
 
-    def can_tell(self) -> bool:
-        """Whether at least two groups are large enough."""
+    def is_decisive(self) -> bool:
+        """Tell whether at least two groups are large enough."""
         return bool(self.compared.any())
 
     def too_small(self) -> list[str]:
-        """Groups with fewer people than it takes to judge whether they are harmed."""
+        """Name groups with fewer people than it takes to judge whether they are harmed."""
         small = self._sizes() < MIN_PEOPLE
         return [name for name, left in zip(self.groups.names, small, strict=True) if left]
 
     def names_compared(self) -> list[str]:
-        """Groups whose largest difference is the gap."""
+        """Name the groups whose largest difference is the gap."""
         return [self.groups.names[k] for k in np.flatnonzero(self.compared)]
 
-    def judge(self, model: Any) -> tuple[float, float, GroupRates]:
-        """Accuracy, gap and rates of the groups.
+    def evaluate(self, model: Any) -> tuple[float, float, GroupRates]:
+        """Measure accuracy, gap and rates of the groups.
 
         Parameters
         ----------

@@ -18,7 +18,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
-TIMEOUT = 60  # seconds without an answer from a publisher
+TIMEOUT_SECONDS = 60  # without an answer from a publisher
 
 PARAMETERS = {
     "data_home": [str, os.PathLike, None],
@@ -111,6 +111,7 @@ class DataSet:
 
     @property
     def columns(self) -> list[str]:
+        """Names of the columns of the file."""
         return [*self.features.split(), self.target, *["split"] * self.split]
 
 
@@ -183,7 +184,7 @@ def download(dataset: DataSet) -> bytes:
     raw = []
     for url in dataset.urls:
         try:
-            with urlopen(url, timeout=TIMEOUT) as response:
+            with urlopen(url, timeout=TIMEOUT_SECONDS) as response:
                 raw.append(response.read())
         except (OSError, HTTPException) as error:
             raise OSError(f"{dataset.name} could not be downloaded from {url}: {error}") from error

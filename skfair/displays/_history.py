@@ -12,7 +12,7 @@ from ._base import Display, label_of
 
 __all__ = ["HistoryDisplay"]
 
-NOT_SHOWN = ("epoch", "dur")
+HIDDEN_COLUMNS = ("epoch", "dur")
 
 
 class HistoryDisplay(Display):
@@ -108,7 +108,7 @@ class HistoryDisplay(Display):
             Where to plot, new axes if ``None``.
         columns : sequence of str, default=None
             Columns of the history, all that hold numbers if ``None``. Those of held-out rows
-            (``valid_``) are dashed, in the colour of the same column of the training rows.
+            (``valid_``) are dashed, in the color of the same column of the training rows.
         **kwargs : dict
             For :meth:`matplotlib.axes.Axes.plot`.
 
@@ -123,7 +123,7 @@ class HistoryDisplay(Display):
             If a column does not exist; the message lists those that do.
         """
         numbers = self.history.select_dtypes("number").columns
-        known = [c for c in numbers if c not in NOT_SHOWN]
+        known = [c for c in numbers if c not in HIDDEN_COLUMNS]
         columns = known if columns is None else list(columns)
         if unknown := [c for c in columns if c not in self.history]:
             raise ValueError(f"columns={unknown} are not in the history, which has {known}.")

@@ -72,7 +72,7 @@ class RecourseGapDisplay(Display):
         estimator : classifier
             Fitted.
         X : array-like of shape (n_samples, n_features)
-            People.
+            Input samples.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
             Group membership.
         unfavorable : label or list of labels, default=None

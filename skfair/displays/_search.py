@@ -15,7 +15,7 @@ __all__ = ["LambdaHeatmapDisplay", "ParetoDisplay"]
 
 
 def _column(results: Mapping, start: str, name: str) -> np.ndarray:
-    """The results whose key begins with ``start``, "param_" or "mean_test_"."""
+    """Return the results whose key begins with ``start``, "param_" or "mean_test_"."""
     if start + name not in results:
         known = [key.removeprefix(start) for key in results if key.startswith(start)]
         raise ValueError(f"The search has no {name!r}; it has {known}.")
@@ -273,8 +273,8 @@ class ParetoDisplay(Display):
         ValueError
             If the search has no such score; the message lists those it has.
         """
-        scores = [_column(cv_results, "mean_test_", s).astype(float) for s in (first, second)]
-        return cls(*scores, (first, second), chosen).plot(ax=ax, **kwargs)
+        one, other = (_column(cv_results, "mean_test_", s).astype(float) for s in (first, second))
+        return cls(one, other, (first, second), chosen).plot(ax=ax, **kwargs)
 
     def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:
         """Plot candidates, front and choice.

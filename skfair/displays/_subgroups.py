@@ -66,7 +66,7 @@ class SubgroupDisplay(Display):
         estimator : classifier
             Fitted.
         X : array-like of shape (n_samples, n_features)
-            People.
+            Input samples.
         y : array-like of shape (n_samples,)
             Labels.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)

@@ -28,8 +28,8 @@ from skfair import (
     PenaltyClassifier,
     SmoothedClassifier,
 )
-from skfair.audit._models import OWN, TRUSTED, load_model
-from skfair.audit._tables import BadTable
+from skfair.audit._errors import InputError
+from skfair.audit._models import SKFAIR_NAMES, TRUSTED_NAMES, load_model
 from skfair.datasets import make_biased_classification
 from skfair.metrics import make_fairness_scorer
 from skfair.model_selection import best_under_constraint
@@ -106,7 +106,7 @@ def test_other_types_are_named_with_what_to_do(people, tmp_path):
     X, y, _ = people
     skops.dump(RandomForestClassifier(2).fit(X, y), tmp_path / "model.skops")
     with pytest.raises(
-        BadTable, match=r"not known to be safe: sklearn\.tree\._tree\.Tree\. If"
+        InputError, match=r"not known to be safe: sklearn\.tree\._tree\.Tree\. If"
     ) as e:
         load_model(tmp_path / "model.skops", silent)
     assert "skops.io.load(path, trusted=[...])" in str(e.value)
@@ -115,15 +115,15 @@ def test_other_types_are_named_with_what_to_do(people, tmp_path):
 
 def test_what_is_trusted_is_a_list_of_harmless_names():
     """A class whose making stores what it is given, or a function of arrays and estimators."""
-    for name in TRUSTED:
+    for name in TRUSTED_NAMES:
         module, _, attribute = name.rpartition(".")
         found = getattr(importlib.import_module(module), attribute)
         assert found.__module__ in (module, "numpy")  # not one that is imported there
-    for kind in OWN:
+    for kind in SKFAIR_NAMES:
         source = inspect.getsource(kind.__init__ if isinstance(kind, type) else kind)
         for verb in ("open(", "exec(", "eval(", "import_module", "__import__", "os.", "subprocess"):
             assert verb not in source
-    assert not [name for name in TRUSTED if name.startswith("skfair.audit")]
+    assert not [name for name in TRUSTED_NAMES if name.startswith("skfair.audit")]
 
 
 # -- crafted files ----------------------------------------------------------------------------
@@ -189,7 +189,7 @@ def crafted(folder):
             "list", call("skfair.audit._report.write_atomically", evil, text("x"))
         ),
         "a name that only begins like ours": node("ObjectNode", "skfairy.Model", content=None),
-        "a name below a trusted one": node("ObjectNode", f"{TRUSTED[1]}.fit", content=None),
+        "a name below a trusted one": node("ObjectNode", f"{TRUSTED_NAMES[1]}.fit", content=None),
         "a partial function": node("PartialNode", "functools.partial", content=partial),
         "the type of a key": {
             **several("dict"),
@@ -224,17 +224,17 @@ def crafted(folder):
 )
 def test_crafted_files_do_nothing(way, tmp_path):
     path = write(tmp_path / "model.skops", crafted(tmp_path)[way])
-    with pytest.raises(BadTable, match="not known to be safe|cannot be opened"):
+    with pytest.raises(InputError, match="not known to be safe|cannot be opened"):
         load_model(path, silent)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["evil.joblib", "model.skops"]
 
 
 def test_what_is_no_classifier_is_refused(tmp_path):
     skops.dump([1, 2], tmp_path / "model.skops")
-    with pytest.raises(BadTable, match="holds a list, which is not a fitted classifier"):
+    with pytest.raises(InputError, match="holds a list, which is not a fitted classifier"):
         load_model(tmp_path / "model.skops", silent)
     (tmp_path / "evil.SKOPS").write_bytes(pickle.dumps(Touch(tmp_path / "made")))
-    with pytest.raises(BadTable, match="cannot be opened as a model"):
+    with pytest.raises(InputError, match="cannot be opened as a model"):
         load_model(tmp_path / "evil.SKOPS", silent)
     assert not (tmp_path / "made").exists()
 
@@ -248,10 +248,10 @@ def test_damaged_files_are_refused_in_one_way(data, tmp_path_factory):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     content = content[: data.draw(st.integers(0, len(content)))]
     (folder / "model.skops").write_bytes(content)
+    model, refusal = None, ""
     try:
         model = load_model(folder / "model.skops", silent)
-    except BadTable as error:
-        assert "model.skops" in str(error)
-    else:
-        assert hasattr(model, "predict")
+    except InputError as error:
+        refusal = str(error)
+    assert hasattr(model, "predict") or "model.skops" in refusal
     assert [path.name for path in folder.iterdir()] == ["model.skops"]

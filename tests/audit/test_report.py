@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skfair import FaiRNClassifier
 from skfair.audit import AuditReport
 from skfair.audit._figures import intervals_figure
+from skfair.audit._measures import Measure
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     burden,
@@ -191,7 +192,7 @@ class TestFigures:
         assert frame["meaning"].str.endswith(".").all()
         assert not frame["meaning"].str.contains("nan|None").any()
 
-    def test_cases_are_the_people_a_figure_rests_on(self, report, people, network):
+    def test_cases_are_the_people_a_figure_rests_on(self, report, people):
         X, y, group = people
         frame = report.to_frame().query("model == 'network' and section == 'Group metrics'")
         cases = frame.set_index(["measure", "group"])["cases"]
@@ -288,7 +289,7 @@ class TestAnyClassifier:
         page = report.to_html()
         assert page.count("Not computed for model: ThresholdOptimizer needs to be told") == 3
 
-    def test_randomised_reduction(self, people):
+    def test_randomized_reduction(self, people):
         X, y, group = people
         numbers = X[["a", "b", "c"]]
         model = ExponentiatedGradient(LogisticRegression(), DemographicParity(), max_iter=5)
@@ -360,7 +361,8 @@ class TestOddities:
         )
         assert value(report, "Group", "selection rate", "a", "model") == constant
         sentences = " ".join(report.to_frame()["meaning"])
-        assert "nan" not in sentences and "looked at" not in sentences
+        assert "nan" not in sentences
+        assert "looked at" not in sentences
         assert report.to_html()
 
     def test_names_and_indices_that_are_not_made_for_a_page(self, people, forest):
@@ -504,7 +506,8 @@ class TestPage:
             random_state=0,
         )
         text = report.to_html()
-        assert "How this was made" in text and "audit &lt;x&gt;</dd>" in text
+        assert "How this was made" in text
+        assert "audit &lt;x&gt;</dd>" in text
         assert text.index("No candidate met") < text.index("Audited on")
 
     def test_it_is_one_file_without_scripts_and_requests(self, report):
@@ -538,7 +541,8 @@ class TestPage:
 
     def test_notebooks_show_a_part_of_a_page(self, report):
         part = report._repr_html_()
-        assert "<html" not in part and "<h1>" in part
+        assert "<html" not in part
+        assert "<h1>" in part
         assert repr(report).startswith("AuditReport(network, forest <old>: ")
 
 
@@ -614,7 +618,7 @@ def test_long_names_leave_the_figure_room():
     rows = pd.DataFrame({"group": [name, "b"], "model": "m", **ends})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        svg = intervals_figure(rows, "rate", "says")
+        svg = intervals_figure(rows, Measure("rate"), "says")
     width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
-    patch = re.search(r'id="rate-patch_2">\s*<path d="M ([\d.]+) [\d.]+ \nL ([\d.]+)', svg)
+    patch = re.search(r'id="rate-patch_2">\s*<path d="M ([\d.]+) [\d.]+ \sL ([\d.]+)', svg)
     assert (float(patch[2]) - float(patch[1])) / width > 1 / 3

@@ -16,9 +16,12 @@ from skfair import (
     SmoothedClassifier,
 )
 from skfair.audit import AuditReport
+from skfair.audit._describe import describe
+from skfair.audit._formats import percent
 from skfair.audit._intervals import Rates
+from skfair.audit._measures import BURDEN, MEASURES, SELECTION_RATE, Measure, find_measure
+from skfair.audit._rows import gap_sentence
 from skfair.audit._summary import sentences
-from skfair.audit._wording import describe, difference, gap_sentence, percent, shown
 from skfair.datasets import make_biased_classification
 
 
@@ -79,7 +82,7 @@ def gap_of(hits, cases, min_cases=30):
     hits, cases = (np.array([*x, sum(x)], dtype=float) for x in (hits, cases))
     rates = Rates(hits, cases)
     gap = rates.gap(0.95, min_cases)
-    return gap_sentence("selection rate", gap, rates, ["a", "b", "c"], 0.95, min_cases)
+    return gap_sentence(SELECTION_RATE, gap, rates, ["a", "b", "c"], 0.95, min_cases)
 
 
 class TestGapSentence:
@@ -106,11 +109,19 @@ class TestGapSentence:
 
 
 def test_numbers_are_rounded_in_one_place():
-    assert percent(0.2756) == shown("selection rate by sex", 0.2756) == "27.6%"
-    assert difference("selection rate", 0.2756) == "27.6"
-    assert shown("selection rate ratio", 0.7996) == "0.800"
-    assert shown("burden", 0.00123) == "0.0012"
-    assert shown("burden", np.nan) == difference("accuracy", np.nan) == "–"
+    assert percent(0.2756) == find_measure("selection rate by sex").format(0.2756) == "27.6%"
+    assert find_measure("change of job").format(0.2756) == "27.6%"
+    assert SELECTION_RATE.format_difference(0.2756) == "27.6"
+    assert find_measure("selection rate ratio, test part").format(0.7996) == "0.800"
+    assert BURDEN.format(0.00123) == "0.0012"
+    assert BURDEN.format(np.nan) == SELECTION_RATE.format_difference(np.nan) == "–"
+
+
+def test_measures_are_found_by_name_whatever_follows():
+    for measure in MEASURES:
+        for suffix in ("", " by sex", ", training part"):
+            assert find_measure(measure.name + suffix) is measure
+    assert find_measure("burdens") == Measure("burdens")
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +138,9 @@ def test_six_to_eight_sentences_say_what_matters(report):
     says = sentences(report.to_frame(), report.about)
     assert 5 <= len(says) <= 8
     assert "1 group has fewer than 30 people: listed in gray, and not compared." in says[0]
-    assert "AUC 0." in says[1] and "of model" in says[1] and "of baseline" in says[1]
+    assert "AUC 0." in says[1]
+    assert "of model" in says[1]
+    assert "of baseline" in says[1]
     frame = report.to_frame().set_index(["measure", "group", "model"])
     for start, measure in (
         ("Selection", "selection rate"),
@@ -138,7 +151,7 @@ def test_six_to_eight_sentences_say_what_matters(report):
         (line,) = (line for line in says if line.startswith(start))
         assert frame.loc[(measure, "gap", "model"), "meaning"] in line
         gap = frame.loc[(measure, "gap", "baseline"), "value"]
-        assert f"With baseline: {difference(measure, gap)}" in line
+        assert f"With baseline: {find_measure(measure).format_difference(gap)}" in line
         assert "few" not in line
 
 

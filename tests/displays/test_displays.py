@@ -82,8 +82,8 @@ def test_recourse_gap(logistic):
     assert np.sort(display.distances["a"]) == pytest.approx(np.sort(-decision[refused]))
     assert len(display.ax_.patches) == 20
     assert display.ax_.get_title() == f"recourse gap {display.gap:.3f}"
+    missing = pd.Series(group).where(np.arange(len(group)) > 0)
     with pytest.warns(UserWarning, match="missing in 1 of"):
-        missing = pd.Series(group).where(np.arange(len(group)) > 0)
         RecourseGapDisplay.from_predictions(decision, sensitive_features=missing)
 
 

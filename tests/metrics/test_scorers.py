@@ -642,14 +642,14 @@ SIGNS = {
 
 
 class TestDirections:
-    CATALOGUE = sorted(
+    CATALOG = sorted(
         name
         for name in fairlearn.metrics.__all__
         if name.endswith(("_difference", "_ratio", "_group_min", "_group_max"))
     )
 
-    @pytest.mark.parametrize("name", CATALOGUE)
-    def test_of_fairlearns_whole_catalogue(self, name):
+    @pytest.mark.parametrize("name", CATALOG)
+    def test_of_fairlearns_whole_catalog(self, name):
         metric = getattr(fairlearn.metrics, name)
         (sign,) = {sign for ending, sign in SIGNS.items() if name.endswith(ending)}
         for given_as in (name, metric, partial(metric), partial(partial(metric))):
@@ -1103,7 +1103,7 @@ class TestNeighbors:
         plt.close("all")
 
     def test_a_string_cannot_work_and_the_documentation_says_so(self):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="neg_recourse_gap"):
             get_sklearn_scorer("neg_recourse_gap")
         for function in (get_scorer, make_fairness_scorer):
             assert "string in ``scoring=``" in function.__doc__ or "scoring=get" in function.__doc__

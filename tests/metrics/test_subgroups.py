@@ -162,7 +162,7 @@ def test_fair_data_give_findings_no_more_often_than_stated(n_times, weighted):
 @pytest.mark.parametrize("n", [4, 15, 60])
 @pytest.mark.parametrize("rate", [0.5, 0.9, 0.99])
 def test_p_values_hold_their_level_in_small_groups(n, rate):
-    # all outcomes of a group among 100 people with so many hits altogether, by their probability
+    # all outcomes of a group among 100 people with this many hits altogether, by their probability
     all_hits, everybody = round(100 * rate), 100
     hits = np.arange(max(0, n - everybody + all_hits), min(n, all_hits) + 1)
     p = hypergeometric_test(hits, n, all_hits - hits, everybody - n)

@@ -179,7 +179,7 @@ def test_labels_that_occur_twice_are_compared_too(biased):
 )
 def test_warnings_point_at_the_line_that_called(rare, estimator):
     X, y, group = rare
-    with pytest.warns(UserWarning) as caught:
-        estimator.fit(X, y, sensitive_features=group)
-        estimator.fit(X, y)
-    assert {warning.filename for warning in caught} == {__file__}
+    for groups, message in ((group, "fewer than 10 rows"), (None, "sensitive_features")):
+        with pytest.warns(UserWarning, match=message) as caught:
+            estimator.fit(X, y, sensitive_features=groups)
+        assert {warning.filename for warning in caught} == {__file__}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,22 @@ import pandas as pd
 from .._estimators import find_attribute
 from .._groups import GroupEncoder, group_name
 from .._labels import unfavorable_codes
+from ._errors import NotComputedError
 from ._intervals import Interval
+from ._measures import EVERYBODY, GAP
 
-EVERYBODY, GAP = "everybody", "gap"
 
+class Row(NamedTuple):
+    """A figure: a row of the report's frame, but for its section."""
 
-class NotComputed(Exception):
-    """A section that has no figures, and why."""
+    measure: str
+    group: str
+    model: str
+    value: float
+    lower: float
+    upper: float
+    cases: int
+    meaning: str
 
 
 @dataclass
@@ -37,7 +46,7 @@ class Groups:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, suffix: str = "") -> Groups:
-        """Groups of every combination of attributes that occurs."""
+        """Make a group of every combination of attributes that occurs."""
         encoder = GroupEncoder()
         codes = encoder.encode(frame)[:, 0]
         names = [group_name(label) for label in encoder.labels]
@@ -48,14 +57,48 @@ class Groups:
         return cls(names, codes, encoder.labels, suffix)
 
     def __iter__(self) -> Iterator[tuple[int, str, str]]:
-        """Number, name and name in a sentence of each group, and of everybody."""
+        """Yield number, name and name in a sentence of each group, and of everybody."""
         for k, name in enumerate(self.names):
             yield k, name, f"group {name}"
         yield len(self.names), EVERYBODY, "all groups together"
 
 
+@dataclass(frozen=True)
+class AuditSettings:
+    """How to audit, the same for all models.
+
+    Attributes
+    ----------
+    level : float
+        Confidence level.
+    n_resamples : int
+        Bootstrap resamples.
+    min_cases : int
+        Groups with fewer cases of a measure are not compared.
+    seed : int
+        Of everything random.
+    searched : int ndarray
+        Positions of the people for whom counterfactuals are searched.
+    recourse : mapping
+        Arguments of :func:`~skfair.recourse.counterfactuals`.
+    sensitive_columns : object
+        Columns of X that hold the sensitive features, if any.
+    splits : mapping
+        ``{name: (X, y, sensitive_features)}``.
+    """
+
+    level: float
+    n_resamples: int
+    min_cases: int
+    seed: int
+    searched: np.ndarray
+    recourse: Mapping[str, Any]
+    sensitive_columns: Any
+    splits: Mapping[str, Any]
+
+
 @dataclass
-class Audited:
+class AuditSubject:
     """A classifier and the people it is audited on.
 
     ``accepted`` and ``favorable`` are 1 for acceptance, as predicted and in the data.
@@ -65,15 +108,12 @@ class Audited:
     estimator: Any
     X: Any
     y: np.ndarray
-    frame: pd.DataFrame
+    sensitive_features: pd.DataFrame
     unfavorable: Any
-    level: float
-    n_resamples: int
-    min_cases: int
-    seed: int
+    settings: AuditSettings
 
     def __post_init__(self) -> None:
-        self.groups = Groups.of(self.frame)
+        self.groups = Groups.of(self.sensitive_features)
         self.everyone = np.arange(len(self.y))
         classes = getattr(self.estimator, "classes_", None)
         self.classes = np.unique(self.y) if classes is None else np.asarray(classes)
@@ -86,62 +126,46 @@ class Audited:
             self.unfavorable = find_attribute(self.estimator, "unfavorable")
         codes = unfavorable_codes(self.unfavorable, self.classes)
         self.refusing = self.classes[list(codes)]
-        self.accepted = self.accepts(self.X, self.frame)
+        self.accepted = self.accepts(self.X, self.sensitive_features)
         self.favorable = (~np.isin(self.y, self.refusing)).astype(int)
 
-    # -- what can be asked ---------------------------------------------------------------------
-
-    def _takes(self) -> set[str]:
-        """Parameters of ``predict``, which pipelines hand on to their last step."""
+    def _predict_parameters(self) -> set[str]:
+        """Name the parameters of ``predict``, which pipelines hand on to their last step."""
         final = self.estimator
         while hasattr(final, "steps"):
             final = final.steps[-1][1]
         return set(inspect.signature(final.predict).parameters)
 
-    def accepts(self, X: Any, frame: pd.DataFrame) -> np.ndarray:
-        """1 for acceptance; ``predict`` is told the groups and a seed where it takes them."""
-        known = self._takes()
-        given = {"sensitive_features": frame, "random_state": self.seed}
+    def accepts(self, X: Any, sensitive_features: pd.DataFrame) -> np.ndarray:
+        """Predict, as 1 for acceptance; groups and a seed go where ``predict`` takes them."""
+        known = self._predict_parameters()
+        given = {"sensitive_features": sensitive_features, "random_state": self.settings.seed}
         y_pred = self.estimator.predict(X, **{k: v for k, v in given.items() if k in known})
         return (~np.isin(np.asarray(y_pred).ravel(), self.refusing)).astype(int)
 
-    def check_alone(self) -> None:
+    def check_individual(self) -> None:
         """Raise if a decision is not a function of a person's row alone."""
-        known, kind = self._takes(), type(self.estimator).__name__
+        known, kind = self._predict_parameters(), type(self.estimator).__name__
         if "sensitive_features" in known:
-            raise NotComputed(f"{kind} needs to be told everybody's group to decide.")
+            raise NotComputedError(f"{kind} needs to be told everybody's group to decide.")
         if "random_state" in known:
-            raise NotComputed(f"{kind} decides at random.")
+            raise NotComputedError(f"{kind} decides at random.")
         if not hasattr(self.estimator, "classes_"):
-            raise NotComputed(f"{kind} does not name its classes (classes_).")
+            raise NotComputedError(f"{kind} does not name its classes (classes_).")
 
     def groupings(self) -> Iterator[Groups]:
-        """The groups of all attributes together, then those of each."""
+        """Yield the groups of all attributes together, then those of each."""
         yield self.groups
-        for name in self.frame.columns if self.frame.shape[1] > 1 else ():
-            if self.frame[name].nunique() > 1:
+        features = self.sensitive_features
+        for name in features.columns if features.shape[1] > 1 else ():
+            if features[name].nunique() > 1:
                 with warnings.catch_warnings():  # of missing values, which was said before
                     warnings.simplefilter("ignore", UserWarning)
-                    yield Groups.of(self.frame[[name]], f" by {name}")
+                    yield Groups.of(features[[name]], f" by {name}")
 
     def row(
-        self,
-        section: str,
-        measure: str,
-        group: Hashable,
-        found: Interval,
-        cases: float,
-        says: str,
-    ) -> dict:
-        """A row of the report's frame."""
-        return {
-            "section": section,
-            "measure": measure,
-            "group": str(group),
-            "model": self.name,
-            "value": float(found.value),
-            "lower": float(found.lower),
-            "upper": float(found.upper),
-            "cases": int(cases),
-            "meaning": says,
-        }
+        self, measure: str, group: Hashable, found: Interval, cases: float, meaning: str
+    ) -> Row:
+        """Make a row about this classifier."""
+        value, lower, upper = map(float, found)
+        return Row(measure, str(group), self.name, value, lower, upper, int(cases), meaning)
