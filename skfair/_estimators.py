@@ -49,7 +49,7 @@ def check_classifier(estimator: Any) -> None:
 
 
 def split_pipeline(estimator: Any) -> tuple[Any, Pipeline | None]:
-    """The last step of fitted searches and pipelines, and the steps before it.
+    """Split fitted searches and pipelines into the last step and the steps before it.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def decision_arguments(
 
 
 def find_attribute(estimator: Any, name: str) -> Any:
-    """An attribute of the estimator inside pipelines, searches and other wrappers.
+    """Return an attribute of the estimator inside pipelines, searches and other wrappers.
 
     What was fitted is asked, not the template it was made from.
     """

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils import Tags, assert_all_finite, check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -430,7 +430,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return self.classes_[codes]
 
     def _shares_of(self, X: Any) -> Shares:
-        """What answers for these people."""
+        """Return what answers for these people."""
         check_is_fitted(self)
         raw = self._table(X, reset=False)
         numbers = self._numbers(raw)
@@ -572,7 +572,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_samples_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = inner_tags(self)
         if inner is not None and inner.classifier_tags is not None:

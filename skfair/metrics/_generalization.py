@@ -345,7 +345,7 @@ def _rate(name: str, answers: _Answers) -> float:
 
 
 def _value(function: Callable, answers: _Answers) -> tuple[float, str]:
-    """The metric on the chosen rows, and why it is NaN."""
+    """Return the metric on the chosen rows, and why it is NaN."""
     lacks_class = len(pd.unique(answers.y.ravel())) < len(getattr(answers.model, "classes_", ()))
     reason = "it is undefined on these rows"
     with warnings.catch_warnings():

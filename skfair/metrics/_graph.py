@@ -62,16 +62,16 @@ class _Tracer(fx.Tracer):
         return self.graph
 
     def _traced(tracer, kind: type[nn.Module], proxies: dict[str, fx.Proxy]) -> type:  # noqa: N805
-        def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+        def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
             def forward(*args: Any, **kwargs: Any) -> Any:
                 return kind.__call__(self, *args, **kwargs)
 
             return tracer.call_module(self, forward, args, kwargs)
 
-        def __getattr__(self: nn.Module, name: str) -> Any:
+        def get_attribute(self: nn.Module, name: str) -> Any:
             return tracer.getattr(name, kind.__getattr__(self, name), proxies)
 
-        methods = {"__call__": __call__, "__getattr__": __getattr__, "__module__": kind.__module__}
+        methods = {"__call__": call, "__getattr__": get_attribute, "__module__": kind.__module__}
         return type(kind.__name__, (kind,), methods)
 
 
@@ -119,7 +119,7 @@ class WeightProblem:
         return not isinstance(self.criterion, (nn.NLLLoss, nn.BCELoss))
 
     def parts(self, n_rows: int) -> Iterator[WeightProblem]:
-        """Some rows at a time."""
+        """Yield some rows at a time."""
         for start in range(0, len(self.X), n_rows):
             rows = slice(start, start + n_rows)
             yield replace(self, X=self.X[rows], y=self.y[rows], shares=self.shares[rows])
@@ -146,7 +146,7 @@ class Removal:
     width: int = 1  # the most numbers that a row takes from the target on
 
     def of_unit(self, outputs: Tensor, unit: int) -> Tensor:
-        """A unit's part of the layer's outputs, (rows, ...)."""
+        """Return a unit's part of the layer's outputs, (rows, ...)."""
         return outputs.select(-1 if isinstance(self.layer, nn.Linear) else 1, unit)
 
     def changed(self, target: Tensor, unit: int, change: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ class Removal:
         return target
 
     def taps(self, values: Values) -> Tensor:
-        """What a unit's weights are multiplied with, (blocks, weights, rows, positions).
+        """Return what a unit's weights are multiplied with, (blocks, weights, rows, positions).
 
         Blocks are those of a grouped convolution.
         """
@@ -222,7 +222,7 @@ class Graph:
     def resume(
         self, removal: Removal, values: Values, rows: Tensor, target: Tensor, times: int = 1
     ) -> Any:
-        """Outputs for recorded rows with ``times`` other values of the removal's target each."""
+        """Compute outputs for recorded rows with ``times`` values of the removal's target each."""
         now = {node: values[node] for node in removal.given}
         for node in self.of_rows.intersection(now):
             now[node] = _repeat(now[node].index_select(0, rows), times)
@@ -247,7 +247,7 @@ class Graph:
         return self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
 
     def _only_call(self, layer: Layer) -> fx.Node | None:
-        """The call of a layer, if nothing else is done with its weight."""
+        """Find the call of a layer, if nothing else is done with its weight."""
         uses = [
             node
             for node in self.module.graph.nodes
@@ -258,7 +258,7 @@ class Graph:
         return uses[0] if followed and not isinstance(layer, _ConvTransposeNd) else None
 
     def _later(self, first: fx.Node) -> set[fx.Node]:
-        """A node, and what depends on it."""
+        """Find a node, and what depends on it."""
         later = {first}
         for node in self.nodes:
             if later.intersection(node.all_input_nodes):
@@ -305,7 +305,7 @@ class Graph:
         return computed and len(source.users) == 1
 
     def _activations(self, node: fx.Node) -> list[fx.Node]:
-        """What follows a node as long as it treats each number by itself, and what follows then."""
+        """Follow a node as long as each number is treated by itself, and one node further."""
         nodes = []
         while len(node.users) == 1:
             (node,) = node.users

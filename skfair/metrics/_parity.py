@@ -218,7 +218,7 @@ def decision_rationale_similarity(
 def resampled_differences(
     estimator: Any, X: Any, y: Any, *, sensitive_features: Any, counts: np.ndarray
 ) -> np.ndarray:
-    """What :func:`parity_score` adds up, with signs, for resamples of the rows.
+    """Return what :func:`parity_score` adds up, with signs, for resamples of the rows.
 
     Parameters
     ----------
@@ -282,7 +282,7 @@ def _weight_problem(
 
 
 def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """The network's estimator inside searches and pipelines, and the data that arrive there."""
+    """Find the network's estimator inside searches and pipelines, and the data it is given."""
     if hasattr(estimator, "fit") and hasattr(estimator, "predict"):
         estimator, before = split_pipeline(estimator)
         X = X if before is None else before.transform(X)
@@ -297,7 +297,7 @@ def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
 
 
 def _evaluated(module: nn.Module, X: np.ndarray, most: int | None) -> tuple[nn.Module, Tensor, int]:
-    """A copy in evaluation mode, X as it takes them, and the number of its outputs a row.
+    """Return a copy in evaluation mode, X as it takes them, and the number of outputs a row.
 
     In double precision if it runs in it and there are not more than ``most`` weights times rows.
     """

@@ -143,7 +143,7 @@ def _looks_at_labels(criterion: str) -> bool:
 
 
 def _two_classes(y_true: np.ndarray) -> np.ndarray:
-    """The classes that labels are of, if that can be told from them."""
+    """Find the classes that labels are of, if that can be told from them."""
     try:
         found = np.sort(np.asarray(pd.unique(y_true.ravel())))
     except TypeError:

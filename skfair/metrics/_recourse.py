@@ -180,7 +180,10 @@ def fairness_index(
 
 
 def robustness_index(
-    decision: Any, *, sensitive_features: Any = None, sample_weight: Any = None
+    decision: Any,
+    *,
+    sensitive_features: Any = None,  # noqa: ARG001  (as the other metrics)
+    sample_weight: Any = None,
 ) -> float:
     """Mean distance of all rows to the decision boundary (FaiR-N, Eq. 3).
 

@@ -86,7 +86,7 @@ def sign_test(gained: Any, moved: Any) -> np.ndarray:
 
 
 def on_rows(metric: Callable, y_true: np.ndarray, weights: np.ndarray | None) -> Callable:
-    """The metric as a function of row positions and the predictions for them."""
+    """Return the metric as a function of row positions and the predictions for them."""
     if weights is None:
         return lambda rows, y_pred: metric(y_true[rows], y_pred)
     parameters = inspect.signature(metric).parameters.values()

@@ -279,7 +279,7 @@ def _check_rows(table: Any, parameter: str) -> None:
 
 
 def _as_in(X: Any, reference: Any) -> Any:
-    """The reference in the container of X, which is the one that the estimator takes."""
+    """Return the reference in the container of X, which is the one that the estimator takes."""
     if reference.shape[1] != X.shape[1]:
         raise ValueError(
             f"reference must have the {X.shape[1]} columns of X, it has {reference.shape[1]}."
@@ -309,7 +309,7 @@ def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any)
 
 
 def _sensitive_columns_of(estimator: Any, X: Any) -> Any:
-    """The sensitive columns of a network, if these are columns of X."""
+    """Return the sensitive columns of a network, if these are columns of X."""
     columns = find_attribute(estimator, "sensitive_columns")
     if columns is None or split_pipeline(estimator)[1] is None:
         return columns
@@ -346,7 +346,7 @@ def _lengths(profiles: Profiles, kind: str | None, distance: Any) -> Distance:
 def _donors(
     search: Search, make_search: Callable, reference: Any, method: str, progress: Any
 ) -> list:
-    """Accepted profiles to start from, whoever is searched for.
+    """Find accepted profiles to start from, whoever is searched for.
 
     These are people of the reference who are accepted and, for the gradient search, what some who
     are not would have to be: profiles close to the boundary.

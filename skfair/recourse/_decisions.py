@@ -78,7 +78,7 @@ class Affine:
         return found if (error <= FLOAT32_TOLERANCE * spread).all() else None
 
     def __call__(self, profiles: Profiles, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The function of the people in ``rows`` with other values."""
+        """Evaluate the function of the people in ``rows`` with other values."""
         change = profiles.features(values) - profiles.features(profiles.own[rows])
         return self.own[rows] + change @ self.matrix
 
@@ -179,7 +179,7 @@ class Margin:
         return self.network.tensor(self.inputs(self.profiles, values, rows))
 
     def _of(self, inputs: Tensor) -> Tensor:
-        """The likeliest class that accepts against the likeliest that refuses, in logarithms."""
+        """Compare the likeliest class that accepts to the likeliest that refuses, as log-odds."""
         log_proba = self.network.log_proba(self.network.module(inputs))
         refuses = torch.zeros(log_proba.shape[1], dtype=torch.bool, device=log_proba.device)
         refuses[self.unfavorable] = True

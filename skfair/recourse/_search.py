@@ -54,7 +54,7 @@ class Search:
         self.max_iter, self.rng = max_iter, rng
 
     def guides(self, method: str) -> tuple[Affine | None, Margin | None]:
-        """A linear boundary, or log-odds with a gradient, if the method is to follow them."""
+        """Return a linear boundary, or log-odds, if the method is to follow them."""
         if method == "genetic" or not self.is_known:
             return None, None
         return self.decisions.linear, self.decisions.log_odds
@@ -166,7 +166,7 @@ class Search:
         return values
 
     def _nearest(self, donors: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
-        """The profiles nearest to each person, as far as permitted, (n, k, n_values)."""
+        """Find the profiles nearest to each person, as far as permitted, (n, k, n_values)."""
         profiles, own = self.profiles, self.profiles.own[rows]
         if not len(donors):
             return own[:, None]

@@ -250,7 +250,7 @@ class Draws:
 
 
 def row_seeds(X: Any, seed: int) -> np.ndarray:
-    """A seed for each row, from its values alone."""
+    """Return a seed for each row, from its values alone."""
     table = X if hasattr(X, "iloc") else pd.DataFrame(X)
     values = [
         # 0.0 and -0.0 are one, 1 and 1.0 as well; text of mixed values, not what equals what here
