@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skfair import NetworkClassifier
 from skfair.objectives import Objective, Player
-from skfair.testing import expected_failed_checks
+from skfair.testing import expected_failed_checks, parametrize_with_fair_checks
 from skfair.training import NeuralClassifier, inherit_parameters
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "adversarial.py"
@@ -57,6 +57,11 @@ class TestTheExample:
     )
     @pytest.mark.filterwarnings("ignore::UserWarning")
     def test_scikit_learn_estimator_checks(self, estimator, check):
+        check(estimator)
+
+    @parametrize_with_fair_checks([AdversarialClassifier(max_epochs=10)])
+    @pytest.mark.filterwarnings("ignore::UserWarning")
+    def test_fair_estimator_checks(self, estimator, check):
         check(estimator)
 
     def test_it_hides_the_group_and_still_accepts_both(self, biased):
