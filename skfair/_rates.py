@@ -29,7 +29,7 @@ class Rate(NamedTuple):
     better: int
 
 
-def _everybody(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+def _everybody(y: np.ndarray, *_: np.ndarray) -> np.ndarray:
     return np.ones(len(y), dtype=bool)
 
 
