@@ -49,7 +49,7 @@ def check_classifier(estimator: Any) -> None:
 
 
 def split_pipeline(estimator: Any) -> tuple[Any, Pipeline | None]:
-    """Divide fitted searches and pipelines into the last step and the steps before it.
+    """Split fitted searches and pipelines into the last step and the steps before it.
 
     Parameters
     ----------
@@ -107,8 +107,8 @@ def decision_values(estimator: Any, X: Any) -> np.ndarray:
     known, differ = _known_threshold(estimator), None
     if getattr(type(estimator), "predict", None) in NETS:  # decides by predict_proba, by definition
         values = _response(estimator, X, "predict_proba")
-        assert values is not None  # skorch's classifiers have the method
-        return values if known is None else values - known.shift("predict_proba", classes)
+        if values is not None:
+            return values if known is None else values - known.shift("predict_proba", classes)
     rows = np.asarray(estimator.predict(X))
     if rows.ndim > 1 and rows.shape[1] > 1:
         raise ValueError(

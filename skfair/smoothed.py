@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -10,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import assert_all_finite, check_array
+from sklearn.utils import Tags, assert_all_finite, check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -39,6 +40,7 @@ from .smoothing._votes import (
     Draws,
     EstimatorVoter,
     NetworkVoter,
+    Voter,
 )
 from .smoothing._weights import make_weights
 from .smoothing.guarantees import (
@@ -428,18 +430,17 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return self.classes_[codes]
 
     def _shares_of(self, X: Any) -> Shares:
-        """What answers for these people."""
+        """Return what answers for these people."""
         check_is_fitted(self)
         raw = self._table(X, reset=False)
         numbers = self._numbers(raw)
         if ExactShares.applies_to(self.estimator_, self._noise):
             return ExactShares(self.estimator_, raw, self._columns, self._noise.scale)
         draws = Draws(self._noise, self._seed, self.n_samples_, None if self._shared else raw)
-        device = self._evaluation_device()
+        device, rows = self._evaluation_device(), ESTIMATOR_ROWS
+        make_voter: Callable[[], Voter] = partial(self._estimator_voter, raw, numbers)
         if self._is_network():
             make_voter, rows = partial(self._network_voter, raw, numbers, device), NETWORK_ROWS
-        else:
-            make_voter, rows = partial(self._estimator_voter, raw, numbers), ESTIMATOR_ROWS
         return SampledShares(
             make_voter,
             draws,
@@ -571,7 +572,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_samples_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = inner_tags(self)
         if inner is not None and inner.classifier_tags is not None:

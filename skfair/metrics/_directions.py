@@ -81,7 +81,7 @@ class Peer(NamedTuple):
 
 
 def unwrap(metric: Any) -> Any:
-    """The function inside :func:`functools.partial`."""
+    """Return the function inside :func:`functools.partial`."""
     while isinstance(metric, partial):
         metric = metric.func
     return metric

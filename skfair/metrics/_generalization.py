@@ -127,7 +127,9 @@ def fairness_generalization(
     for parameter, value in (("splits", splits), ("metrics", functions), ("estimator", models)):
         if not value:
             raise ValueError(f"{parameter} must not be empty, got {value!r}.")
-    data = {name: read_split(name, split, sensitive_columns) for name, split in splits.items()}
+    data: dict[Hashable, _Split] = {
+        name: read_split(name, split, sensitive_columns) for name, split in splits.items()
+    }
     members, groups, missing = _members(data)
 
     values = np.full((len(models), len(functions), len(data), len(groups)), np.nan)
@@ -259,7 +261,7 @@ class _Answers:
             )
         if isinstance(model, BaseEstimator) and not hasattr(model, "classes_"):
             check_is_fitted(model)
-        self.split, self.known = split, {}
+        self.split, self.known = split, dict[str, Any]()
         self.model = object.__new__(type(model))
         vars(self.model).update(vars(model))
         for name in _RESPONSES:
@@ -343,7 +345,7 @@ def _rate(name: str, answers: _Answers) -> float:
 
 
 def _value(function: Callable, answers: _Answers) -> tuple[float, str]:
-    """The metric on the chosen rows, and why it is NaN."""
+    """Return the metric on the chosen rows, and why it is NaN."""
     lacks_class = len(pd.unique(answers.y.ravel())) < len(getattr(answers.model, "classes_", ()))
     reason = "it is undefined on these rows"
     with warnings.catch_warnings():

@@ -158,7 +158,7 @@ def individual_fairness_violation(
 def largest_violation(
     estimator: Any,
     X: Any,
-    y: Any = None,
+    y: Any = None,  # noqa: ARG001  (scorers hand it on)
     *,
     metric: str | WeightedMetric | None = None,
     n_pairs: int = 1000,

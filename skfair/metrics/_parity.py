@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from contextlib import suppress
 from dataclasses import replace
+from functools import reduce
 from itertools import combinations
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from .._tables import check_weights, label_array, numbers
 from ..networks._inspection import weight_layers
 from ..objectives import Comparison
 from ..objectives.dralign import aligned_pairs, alignment, rationale
-from ._graph import WeightProblem
+from ._graph import Layer, WeightProblem
 from ._removal import MAX_ROWS, exact_costs
 
 __all__ = ["decision_rationale_similarity", "parity_score"]
@@ -145,7 +146,7 @@ def parity_score(
     differences = [(contrasts @ cost).abs() for cost in costs]
     if aggregate == "squared":
         differences = [d.square() for d in differences]
-    of_pairs = sum(d.sum(1) for d in differences)
+    of_pairs = reduce(torch.add, (d.sum(1) for d in differences))
     pair = int(of_pairs.argmax())
     score = float(of_pairs[pair])
     if not return_scores:
@@ -219,7 +220,7 @@ def decision_rationale_similarity(
 def resampled_differences(
     estimator: Any, X: Any, y: Any, *, sensitive_features: Any, counts: np.ndarray
 ) -> np.ndarray:
-    """What :func:`parity_score` adds up, with signs, for resamples of the rows.
+    """Return what :func:`parity_score` adds up, with signs, for resamples of the rows.
 
     Parameters
     ----------
@@ -279,11 +280,11 @@ def _weight_problem(
     shares = weights[rows, None] * (groups[rows, None] == np.arange(groups.max() + 1))
     shares = torch.tensor(shares / shares.sum(0), dtype=dtype, device=device)
     criterion = None if hasattr(estimator, "net_") else getattr(estimator, "criterion_", None)
-    return WeightProblem(module, weight_layers(module), criterion, inputs, codes, shares)
+    return WeightProblem(module, _layers(module), criterion, inputs, codes, shares)
 
 
 def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """The network's estimator inside searches and pipelines, and the data that arrive there."""
+    """Find the network's estimator inside searches and pipelines, and the data it is given."""
     if hasattr(estimator, "fit") and hasattr(estimator, "predict"):
         estimator, before = split_pipeline(estimator)
         X = X if before is None else before.transform(X)
@@ -298,17 +299,17 @@ def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
 
 
 def _evaluated(module: nn.Module, X: np.ndarray, most: int | None) -> tuple[nn.Module, Tensor, int]:
-    """A copy in evaluation mode, X as it takes them, and the number of its outputs a row.
+    """Return a copy in evaluation mode, X as it takes them, and the number of outputs a row.
 
     In double precision if it runs in it and there are not more than ``most`` weights times rows.
     """
     network = copy.deepcopy(module).eval().requires_grad_()
     for part in network.modules():
         if hasattr(part, "inplace"):  # what enters an activation is needed afterwards
-            part.inplace = False
+            part.inplace = False  # type: ignore[assignment]  # torch knows tensors and modules only
         if parametrize.is_parametrized(part, "weight"):
             parametrize.remove_parametrizations(part, "weight")
-    weights = [layer.weight for layer in weight_layers(network)]
+    weights = [layer.weight for layer in _layers(network)]
     rows = torch.tensor(X, device=weights[0].device)  # integers stay: they may be indices
     own, double = (
         rows.to(dtype) if rows.is_floating_point() else rows
@@ -327,6 +328,10 @@ def _evaluated(module: nn.Module, X: np.ndarray, most: int | None) -> tuple[nn.M
             precise = precise.to(torch.float64)
             return precise, double, _n_outputs(precise, double)
     return network, own, n_outputs
+
+
+def _layers(module: nn.Module) -> list[Layer]:
+    return cast(list[Layer], weight_layers(module))  # which are of these two kinds, always
 
 
 def _members(

@@ -102,7 +102,7 @@ def probability_gap(
         raise ValueError(
             f"y_true must have one label per row: got {len(y_true)} for {len(logits)} of decision."
         )
-    codes, refusing = np.zeros(len(y_true), dtype=np.int64), (0,)
+    codes, refusing = np.zeros(len(y_true), dtype=np.int64), tuple[int, ...]((0,))
     if _looks_at_labels(criterion) or unfavorable is not None:
         classes = _two_classes(y_true) if classes is None else np.asarray(classes)
         if classes.shape != (2,):
@@ -143,7 +143,7 @@ def _looks_at_labels(criterion: str) -> bool:
 
 
 def _two_classes(y_true: np.ndarray) -> np.ndarray:
-    """The classes that labels are of, if that can be told from them."""
+    """Find the classes that labels are of, if that can be told from them."""
     try:
         found = np.sort(np.asarray(pd.unique(y_true.ravel())))
     except TypeError:

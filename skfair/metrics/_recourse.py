@@ -182,7 +182,10 @@ def fairness_index(
 
 
 def robustness_index(
-    decision: Any, *, sensitive_features: Any = None, sample_weight: Any = None
+    decision: Any,
+    *,
+    sensitive_features: Any = None,  # noqa: ARG001  (as the other metrics)
+    sample_weight: Any = None,
 ) -> float:
     """Mean distance of all rows to the decision boundary (FaiR-N, Eq. 3).
 
@@ -224,11 +227,7 @@ def _as_logits(decision: Any, sample_weight: Any) -> tuple[torch.Tensor, torch.T
         decision = decision[:, 0]
     if decision.ndim == 1:
         decision = np.column_stack([np.zeros_like(decision), decision])
-    return torch.tensor(decision), as_weights(sample_weight, decision)
-
-
-def as_weights(sample_weight: Any, rows: np.ndarray) -> torch.Tensor | None:
-    """Check weights of rows."""
+    logits = torch.tensor(decision)
     if sample_weight is None:
-        return None
-    return torch.from_numpy(check_weights(sample_weight, len(rows)))
+        return logits, None
+    return logits, torch.from_numpy(check_weights(sample_weight, len(decision)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from ._graph import Graph, Removal, Values, WeightProblem
+from ._graph import Graph, Layer, Removal, Values, WeightProblem
 
 CHUNK_SIZE = 2**19  # numbers in a temporary array, which is to stay in the cache
 MAX_KEPT_NUMBERS = 2**22  # numbers kept of the rows that are looked at together, at most MAX_ROWS
@@ -17,7 +17,11 @@ MAX_ROWS = 4096
 def exact_costs(problem: WeightProblem) -> list[Tensor]:
     """Squared change of each group's loss, (n_groups, n_weights) a layer (FAIRER, Eq. 4)."""
     graph = Graph(problem)
-    changes = [0.0] * len(problem.layers)
+    n_groups, device = problem.shares.shape[1], problem.shares.device
+    changes = [
+        torch.zeros(layer.weight.numel(), n_groups, dtype=torch.float64, device=device)
+        for layer in problem.layers
+    ]
     for part in problem.parts(min(max(1, MAX_KEPT_NUMBERS // graph.kept), MAX_ROWS)):
         values = graph.record(part.X)
         for i, (layer, removal) in enumerate(zip(problem.layers, graph.removals, strict=True)):
@@ -28,7 +32,7 @@ def exact_costs(problem: WeightProblem) -> list[Tensor]:
     return [change.T.square() for change in changes]
 
 
-def _zero_one_by_one(part: WeightProblem, layer: nn.Module) -> Tensor:
+def _zero_one_by_one(part: WeightProblem, layer: Layer) -> Tensor:
     """Change of each group's loss without a weight, (n_weights, n_groups)."""
     base = part.losses(part.module(part.X.clone()))
     changes = []

@@ -244,7 +244,7 @@ class FairnessScorer:
         return frame
 
     def _unfavorable_of(self, estimator: Any) -> Any:
-        """The unfavorable classes; a metric that is given labels as they are has its own names."""
+        """Return the unfavorable classes; a metric given labels as they are has its own names."""
         if self.response == "predict":
             return None
         return unfavorable_of(estimator, self.kwargs.get("unfavorable"))
@@ -252,7 +252,7 @@ class FairnessScorer:
     def _predicted(
         self, estimator: Any, X: Any, classes: np.ndarray, unfavorable: Any
     ) -> np.ndarray:
-        """What a metric of labels is given as predictions."""
+        """Return what a metric of labels is given as predictions."""
         if self.response in ("predict", "codes"):
             return np.asarray(estimator.predict(X))
         refusing = list(unfavorable_codes(unfavorable, classes))

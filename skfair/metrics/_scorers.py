@@ -124,7 +124,7 @@ def make_fairness_scorer(
 
 
 def _entry(metric: Any) -> tuple[Callable, str, int | None, str, bool]:
-    """The function, its name, sign and response, and whether it needs groups."""
+    """Return the function, its name, sign and response, and whether it needs groups."""
     if isinstance(metric, str):
         name = metric.removeprefix("neg_")
         if name not in _METRICS:

@@ -258,8 +258,8 @@ def _by_gradient(problem: _GradientProblem, noise: _Noise) -> np.ndarray:
     found = torch.zeros(len(rows), dtype=rows.dtype, device=rows.device)
     if not problem.columns:  # the network does not see the attribute
         return found.double().cpu().numpy()
-    for shift in noise(rows[0].numel()):
-        shift = torch.tensor(shift, dtype=rows.dtype, device=rows.device).view(rows[0].shape)
+    for drawn in noise(rows[0].numel()):
+        shift = torch.tensor(drawn, dtype=rows.dtype, device=rows.device).view(rows[0].shape)
         for part, largest in zip(rows.split(BATCH_ROWS), found.split(BATCH_ROWS), strict=True):
             copies = (part + shift).requires_grad_()
             (slope,) = torch.autograd.grad(problem.outcome(copies).sum(), copies)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 MAX_FRAMES = 8  # between scikit-learn's function and the scorer, at most
@@ -26,7 +27,7 @@ class Unscored:
 
 def caller_locals(function: str, module: str) -> dict[str, Any] | None:
     """Local variables of the nearest caller of a name, ``None`` if there is none."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     for _ in range(MAX_FRAMES):
         if frame is None:
             return None

@@ -102,7 +102,7 @@ def row_counts(
     y_pred: np.ndarray,
     baseline: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """What each row adds to the counts of its groups.
+    """Return what each row adds to the counts of its groups.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def rows_of(codes: np.ndarray, members: tuple[tuple[int, int], ...]) -> np.ndarr
 
 
 def _combine(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the combinations of codes that occur: for each row its own; a row of each."""
+    """Find the combinations of codes that occur: for each row its number; a row of each."""
     number = np.zeros(len(codes), np.int64)
     for column in codes.T:
         number = pd.factorize(number * (column.max(initial=0) + 1) + column)[0]

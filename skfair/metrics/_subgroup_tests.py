@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def sign_test(gained: Any, moved: Any) -> np.ndarray:
 
 
 def on_rows(metric: Callable, y_true: np.ndarray, weights: np.ndarray | None) -> Callable:
-    """The metric as a function of row positions and the predictions for them."""
+    """Return the metric as a function of row positions and the predictions for them."""
     if weights is None:
         return lambda rows, y_pred: metric(y_true[rows], y_pred)
     parameters = inspect.signature(metric).parameters.values()
@@ -97,7 +97,7 @@ def on_rows(metric: Callable, y_true: np.ndarray, weights: np.ndarray | None) ->
 
 def measure(
     metric: Callable[[np.ndarray, np.ndarray], float],
-    groups: list[np.ndarray],
+    groups: Iterable[np.ndarray],
     predictions: list[np.ndarray],
     rng: np.random.Generator,
     *,

@@ -175,8 +175,8 @@ def subgroup_report(
         ("n_bootstrap", n_bootstrap, 2),
     ):
         check_scalar(value, name, Integral, min_val=least)
-    for name, value in (("error_rate", error_rate), ("confidence_level", confidence_level)):
-        check_scalar(value, name, Real, min_val=0, max_val=1, include_boundaries="neither")
+    for name, share in (("error_rate", error_rate), ("confidence_level", confidence_level)):
+        check_scalar(share, name, Real, min_val=0, max_val=1, include_boundaries="neither")
     labels = label_vectors({"y_true": y_true, "y_pred": y_pred, "baseline": baseline})
     weights = np.ones(len(labels[0]))
     codes, names = encode_attributes(as_frame(sensitive_features, len(weights)))

@@ -198,10 +198,10 @@ def counterfactuals(
     kind = distance if isinstance(distance, str) else None
     constraints = (columns, categorical, integer, bounds, monotone)
 
-    def profiled(rows: Any) -> Profiles:
+    def make_profiles(rows: Any) -> Profiles:
         return Profiles(rows, reference, *constraints)
 
-    def pose(profiles: Profiles) -> Search:
+    def make_search(profiles: Profiles) -> Search:
         decisions = Decisions(estimator, profiles, codes, rng)
         lengths = _lengths(profiles, kind, distance)
         return Search(decisions, profiles, lengths, kind, max_iter, rng)
@@ -209,14 +209,16 @@ def counterfactuals(
     with undisturbed(final):
         refused = np.flatnonzero(refuses(estimator, X, refusing))
         order = rng.permutation(reference.shape[0])[:MAX_REFERENCE_ROWS]
-        profiles = profiled(rows_of(X, refused))
+        profiles = make_profiles(rows_of(X, refused))
         values, found = profiles.own, np.zeros(len(refused), dtype=bool)
         if len(refused) and profiles.width:
-            search = pose(profiles)
+            search = make_search(profiles)
             search.check(method)
             with tqdm(disable=not verbose, desc="counterfactuals", unit="step") as progress:
                 known = rows_of(reference, order)
-                pools = _donors(search, lambda rows: pose(profiled(rows)), known, method, progress)
+                pools = _donors(
+                    search, lambda X: make_search(make_profiles(X)), known, method, progress
+                )
                 donors = [profiles.encode(pool) for pool in pools]
                 values, found = search(method, donors, progress)
         everyone = np.arange(len(refused))
@@ -277,7 +279,7 @@ def _check_rows(table: Any, parameter: str) -> None:
 
 
 def _as_in(X: Any, reference: Any) -> Any:
-    """The reference in the container of X, which is the one that the estimator takes."""
+    """Return the reference in the container of X, which is the one that the estimator takes."""
     if reference.shape[1] != X.shape[1]:
         raise ValueError(
             f"reference must have the {X.shape[1]} columns of X, it has {reference.shape[1]}."
@@ -307,7 +309,7 @@ def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any)
 
 
 def _sensitive_columns_of(estimator: Any, X: Any) -> Any:
-    """The sensitive columns of a network, if these are columns of X."""
+    """Return the sensitive columns of a network, if these are columns of X."""
     columns = find_attribute(estimator, "sensitive_columns")
     if columns is None or split_pipeline(estimator)[1] is None:
         return columns
@@ -341,8 +343,10 @@ def _lengths(profiles: Profiles, kind: str | None, distance: Any) -> Distance:
     return lengths
 
 
-def _donors(search: Search, pose: Callable, reference: Any, method: str, progress: Any) -> list:
-    """Accepted profiles to start from, whoever is searched for.
+def _donors(
+    search: Search, make_search: Callable, reference: Any, method: str, progress: Any
+) -> list:
+    """Find accepted profiles to start from, whoever is searched for.
 
     These are people of the reference who are accepted and, for the gradient search, what some who
     are not would have to be: profiles close to the boundary.
@@ -351,9 +355,9 @@ def _donors(search: Search, pose: Callable, reference: Any, method: str, progres
     refused = refuses(decisions.estimator, reference, decisions.refusing)
     accepted = rows_of(reference, np.flatnonzero(~refused)[:MAX_DONORS])
     scouts = np.flatnonzero(refused)[:MAX_SCOUTS]
-    if not search.descends(method) or not len(scouts):
+    if search.guides(method)[1] is None or not len(scouts):
         return [accepted]
-    scouting = pose(rows_of(reference, scouts))
+    scouting = make_search(rows_of(reference, scouts))
     values, found = scouting("gradient", [scouting.profiles.encode(accepted)], progress)
     rows = np.flatnonzero(found)
     return [accepted, scouting.profiles.table(values[rows], rows)]

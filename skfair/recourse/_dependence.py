@@ -50,7 +50,8 @@ def broken_functions(
     n_rows = min(SAMPLE_ROWS, int(MAX_COMPARED_ENTRIES / len(moved) ** 2))
     sample = np.unique(tables[0][:n_rows], axis=0)  # who occurs twice proves nothing
     for of, column in _candidates(sample, n_numbers, moved) if len(sample) > 1 else ():
-        holds = _function(*tables[0][:, [of, column]].T, of < n_numbers, column < n_numbers)
+        x, y = tables[0][:, [of, column]].T
+        holds = _function(x, y, of < n_numbers, column < n_numbers)
         if holds is None:
             continue
         before, after = (holds(*table[:, [of, column]].T) for table in tables[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ def search(
     distance: Callable[[np.ndarray, np.ndarray], np.ndarray],
     max_iter: int,
     rng: np.random.RandomState,
-    progress: object,
+    progress: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Nearest accepted profiles of a population that evolves, all people at once.
 

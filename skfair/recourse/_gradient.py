@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ._decisions import Decisions
+from ._decisions import Margin
 from ._linear import cheapest_change
 from ._profiles import Profiles
 
@@ -15,13 +17,13 @@ STEP_DECAY, MIN_STEP = 0.8, 0.05  # share of the way to the goal, after each ste
 
 
 def search(
-    decisions: Decisions,
+    log_odds: Margin,
     profiles: Profiles,
     rows: np.ndarray,
     starts: np.ndarray,
     kind: str,
     max_iter: int,
-    progress: object,
+    progress: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Nearest accepted profiles that were met.
 
@@ -31,8 +33,8 @@ def search(
 
     Parameters
     ----------
-    decisions : Decisions
-        Of a differentiable classifier.
+    log_odds : Margin
+        Of acceptance.
     profiles : Profiles
         Own profiles and constraints.
     rows : int ndarray of shape (n,)
@@ -57,7 +59,7 @@ def search(
     at, pace, beyond = starts.copy(), np.ones(len(rows)), np.full(len(rows), OVERSHOOT)
     best, nearest = own.copy(), np.full(len(rows), np.inf)
     for _ in range(max_iter):
-        margin, slope = decisions.margin_and_slope(at, rows)
+        margin, slope = log_odds.with_slope(at, rows)
         distance = profiles.distance(at, own, kind)
         better = (margin > 0) & (distance < nearest)
         best[better], nearest[better] = at[better], distance[better]

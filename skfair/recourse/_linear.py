@@ -25,7 +25,7 @@ def cheapest_change(
     kind: str,
     whole: bool = True,
 ) -> np.ndarray:
-    """The nearest profiles that gain at least what is needed, exact for numbers and categories.
+    """Find the nearest profiles that gain what is needed, exact for numbers and categories.
 
     All categories cost the same: if k of them change, these are the k that gain most, and numbers
     have to gain the rest. The cheapest k is taken. Whole numbers are rounded, by search of the
@@ -59,10 +59,14 @@ def cheapest_change(
     room = np.where(per_unit == 0, 0.0, np.nan_to_num(room, posinf=np.inf))
     codes, gains = _best_categories(profiles, rows, slopes)
     order = np.argsort(-gains, axis=1, kind="stable")
-    change = _no_change
+    change: Change = _no_change
     if p:
-        ways = _change_by_l2 if kind == "l2" else _change_by_l1
-        change = ways(np.abs(per_unit), room, profiles.scale, profiles.whole & whole)
+        gain, whole_numbers = np.abs(per_unit), profiles.whole & whole
+        change = (
+            _change_by_l2(gain, room, whole_numbers)
+            if kind == "l2"
+            else _change_by_l1(gain, room, profiles.scale, whole_numbers)
+        )
 
     best = np.full(len(rows), np.inf)
     least_open = np.full(len(rows), np.inf)
@@ -112,7 +116,7 @@ def _no_change(rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _change_by_l1(
     gain: np.ndarray, room: np.ndarray, scale: np.ndarray, whole: np.ndarray
 ) -> Change:
-    """Steps (n, p) of least total length, in units of ``scale``: the best column first."""
+    """Take steps (n, p) of least total length, in units of ``scale``: the best column first."""
     order = np.argsort(-gain * scale, axis=1, kind="stable")
     back = np.argsort(order, axis=1)
     gain, room = (np.take_along_axis(values, order, axis=1) for values in (gain, room))
@@ -162,10 +166,8 @@ def _whole_steps(
     return best
 
 
-def _change_by_l2(
-    gain: np.ndarray, room: np.ndarray, scale: np.ndarray, whole: np.ndarray
-) -> Change:
-    """Steps (n, p) of least Euclidean length: min(room, t gain), with one t for a person."""
+def _change_by_l2(gain: np.ndarray, room: np.ndarray, whole: np.ndarray) -> Change:
+    """Take steps (n, p) of least Euclidean length: min(room, t gain), with one t for a person."""
     useful = gain > 0
     ends = np.divide(room, gain, out=np.full_like(gain, np.inf), where=useful)  # t of a full step
     order = np.argsort(ends, axis=1, kind="stable")

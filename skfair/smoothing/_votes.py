@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,6 +32,8 @@ class Voter(Protocol):
     """Decides about people with noise added."""
 
     n_classes: int
+    dtype: torch.dtype
+    device: torch.device
     pads: bool  # whether tiles must have one shape for answers to be the same to the last bit
 
     def prepare(self, noise: Tensor) -> Any:
@@ -83,11 +85,11 @@ class NetworkVoter:
         for row, (column, factor) in enumerate(zip(columns, scale, strict=True)):
             if column >= 0:
                 place[row, column] = factor
-        split = first_layer(module)
-        self.first, self.after = (nn.Identity(), module) if split is None else split
-        self.first = copy.deepcopy(self.first).cpu().double()
-        if split is not None:
-            place = place @ self.first.weight.T
+        self.first: nn.Module = nn.Identity()
+        self.after: Callable[[Tensor], Tensor] = module
+        if (split := first_layer(module)) is not None:
+            first = copy.deepcopy(split[0]).cpu().double()
+            self.first, self.after, place = first, split[1], place @ first.weight.T
         self.matrix = place.to(self.device, self.dtype)
         self.layers = relu_layers(module) if n_classes == 2 else []
         if self.layers:
@@ -248,7 +250,7 @@ class Draws:
 
 
 def row_seeds(X: Any, seed: int) -> np.ndarray:
-    """A seed for each row, from its values alone."""
+    """Return a seed for each row, from its values alone."""
     table = X if hasattr(X, "iloc") else pd.DataFrame(X)
     values = [
         # 0.0 and -0.0 are one, 1 and 1.0 as well; text of mixed values, not what equals what here

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ MIN_WEIGHT = 1e-3  # of "linear", where the mean is one; none at all would need 
 
 
 def make_weights(
-    weights: Any, numbers: np.ndarray, y: Any, sample_weight: Any, names: Sequence
+    weights: Any, numbers: np.ndarray, y: Any, sample_weight: Any, names: np.ndarray
 ) -> np.ndarray:
     """Return positive weights, one for each column of ``numbers``.
 
@@ -25,7 +25,7 @@ def make_weights(
         What the weights are for.
     y, sample_weight : array-like of shape (n,)
         For the logistic regression.
-    names : sequence of length n_columns
+    names : ndarray of shape (n_columns,)
         Names of the columns.
 
     Returns

@@ -18,7 +18,7 @@ GAUSSIAN_PER_DISTANCE = np.sqrt(2 * np.pi)
 
 
 def draws_needed(epsilon: float, delta: float, n_classes: int, shared: bool) -> int:
-    """Number of draws for (epsilon, delta)-individual fairness (Theorem 8).
+    """Return the number of draws for (epsilon, delta)-individual fairness (Theorem 8).
 
     Theorem 8 is for draws of their own for each person: delta = 2 m exp(-4 n epsilon^2 / m^2).
     If all people share the draws, the two samples are paired, and it takes twice as many.

@@ -178,7 +178,7 @@ class WeightedMetric:
 
     def _split(self, X: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Weighted columns as numbers, and the other columns."""
-        table = X if hasattr(X, "iloc") else np.asarray(X)
+        table: Any = X if hasattr(X, "iloc") else np.asarray(X)
         if table.ndim != 2:
             raise ValueError(f"{name} must have two dimensions, got {table.ndim}.")
         n_columns = len(self.names) if self.names is not None else len(self._weights)
