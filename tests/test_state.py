@@ -26,16 +26,10 @@ from skfair import (
 )
 from skfair.datasets import make_biased_classification
 
+from .answers import answers
+
 QUICK = {"max_epochs": 2, "batch_size": 64, "hidden_layer_sizes": (4,), "random_state": 0}
 DRAWS = {"n_samples": 20, "random_state": 0}
-METHODS = (
-    "predict",
-    "predict_proba",
-    "predict_log_proba",
-    "decision_function",
-    "boundary_distance",
-    "certified_radius",
-)
 
 ESTIMATORS = {
     "fairn": FaiRNClassifier(**QUICK),
@@ -68,10 +62,6 @@ def fit(estimator, people):
 def fresh(name):
     estimator = ESTIMATORS[name]
     return type(estimator)(**copy.deepcopy(estimator.get_params(deep=False)))
-
-
-def answers(estimator, X):
-    return {name: getattr(estimator, name)(X) for name in METHODS if hasattr(estimator, name)}
 
 
 def same(found, expected):

@@ -1,7 +1,7 @@
-"""A method in one file: a classifier that an adversary cannot tell the group from.
-
-After Zhang, Lemoine and Mitchell (Mitigating Unwanted Biases with Adversarial Learning, AIES 2018),
-without their projection of gradients.
+"""
+An adversarial classifier in one file
+=====================================
+Zhang et al., Mitigating Unwanted Biases with Adversarial Learning, 2018, without the projection.
 """
 
 from __future__ import annotations

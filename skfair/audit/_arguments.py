@@ -55,7 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--tolerance",
         type=_tolerance,
         help="how large it may be (default "
-        + ", ".join(f"{name} {usual:g}" for name, (*_, usual) in CONSTRAINTS.items())
+        + ", ".join(f"{name} {kind.tolerance:g}" for name, kind in CONSTRAINTS.items())
         + ")",
     )
     add("--ignore", default=[], help="columns not to be used", **columns)

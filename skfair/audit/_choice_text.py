@@ -15,14 +15,14 @@ def gap_name(constraint: str) -> str:
     return words if words.endswith("gap") else f"{words} difference"
 
 
-def result(candidate: Candidate, constraint: str) -> str:
+def candidate_text(candidate: Candidate, constraint: str) -> str:
     """Say what a network does on the validation part."""
     says = f"accuracy {candidate.accuracy:.3f}, {gap_name(constraint)} {candidate.gap:.3f}"
     return f"{says}; worse by more than a third: {_harms(candidate)}" if candidate.harms else says
 
 
-def rule(
-    constraint: str, tolerance: float, too_small: Sequence[str], compared: Sequence[str]
+def rule_text(
+    constraint: str, tolerance: float, small_groups: Sequence[str], compared: Sequence[str]
 ) -> str:
     """Say how one of several networks is chosen.
 
@@ -32,7 +32,7 @@ def rule(
         What is constrained.
     tolerance : float
         The largest gap that is accepted.
-    too_small : sequence of str
+    small_groups : sequence of str
         Groups of which nobody can tell whether they are harmed.
     compared : sequence of str
         Groups whose largest difference is the gap.
@@ -46,7 +46,7 @@ def rule(
         f"The {gap_name(constraint)} is the largest difference between two of these "
         f"groups: {', '.join(compared)}. The network that was judged is the one that is audited."
     )
-    return f"{says} Too small to be judged: {', '.join(too_small)}." if too_small else says
+    return f"{says} Too small to be judged: {', '.join(small_groups)}." if small_groups else says
 
 
 def headline(
@@ -100,7 +100,7 @@ def headline(
     return f"{says} Worse off with it: {_harms(shown)}." if shown.harms else says
 
 
-def no_choice(name: str) -> str:
+def no_choice_text(name: str) -> str:
     """Say that the weight of a network could not be chosen."""
     return (
         "The table has too few people to choose how strongly fairness should count, or to see "

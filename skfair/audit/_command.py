@@ -17,8 +17,8 @@ from ._columns import derived_columns, uninformative_columns
 from ._errors import InputError
 from ._log import Log, discard, log_to_stderr
 from ._models import load_model
-from ._outcomes import groups_of, outcomes, outcomes_of_model
-from ._provenance import about_columns, about_data, about_rows, digest, versions
+from ._outcomes import read_groups, read_model_outcomes, read_outcomes
+from ._provenance import describe_columns, describe_data, describe_rows, describe_versions, sha256
 from ._report import AuditReport
 from ._tables import read_table
 from ._training import MAX_AUDITED_ROWS, Trainer
@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{parser.prog} audit: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except Exception as error:
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"{parser.prog} audit: failed: {told}; nothing was written", file=sys.stderr)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"{parser.prog} audit: failed: {reason}; nothing was written", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{parser.prog} audit: interrupted; nothing was written", file=sys.stderr)
@@ -95,7 +95,7 @@ def audit(args: argparse.Namespace, log: Log) -> AuditReport:
         warnings.filterwarnings("ignore", message="Found unknown categories")
         warnings.showwarning = lambda message, *_, **__: log(f"note: {message}")
         try:
-            about = about_data(args, len(table))
+            about = describe_data(args, len(table))
             run = _audit_networks if args.model is None else _audit_model
             report = run(table, args, about, settings, log)
         except (ValueError, TypeError) as error:
@@ -118,10 +118,10 @@ def _audit_networks(
     X = table.drop(columns=[args.target, *left_out])
     derived = derived_columns(X, table[args.sensitive])
     hidden = [*args.sensitive, *derived] if args.drop_sensitive else []
-    y, refused = outcomes(table[args.target], args)
-    groups = groups_of(table, args)
+    y, refused = read_outcomes(table[args.target], args)
+    groups = read_groups(table, args)
     recourse = _recourse_settings(X, derived, args)
-    columns = about_columns(X, left_out, hidden, recourse["actionable"], args.sensitive)
+    columns = describe_columns(X, left_out, hidden, recourse["actionable"], args.sensitive)
     for name, text in columns.items():
         log(f"{name}: {text}")
     if set(left_out) - set(args.ignore):
@@ -146,10 +146,10 @@ def _audit_networks(
         recourse=recourse,
         headline=trained.headline,
         provenance=about
-        | about_rows(len(table), parts, args)
+        | describe_rows(len(table), parts, args)
         | columns
         | trained.provenance
-        | versions(),
+        | describe_versions(),
         **settings,
     )
 
@@ -166,14 +166,14 @@ def _audit_model(
         if lacking := [str(name) for name in names if name not in X.columns]:
             raise InputError(f"the model needs the columns {lacking}, which {args.data} lacks.")
         X = X[list(names)]
-    y, refused = outcomes_of_model(model, table[args.target], args, log)
+    y, refused = read_model_outcomes(model, table[args.target], args, log)
     rows = np.arange(len(y))
     if len(y) > MAX_AUDITED_ROWS:
         rows = np.sort(np.random.default_rng(args.seed).permutation(rows)[:MAX_AUDITED_ROWS])
         log(f"auditing {MAX_AUDITED_ROWS:,} rows, chosen at random")
-    groups = groups_of(table, args).iloc[rows]
+    groups = read_groups(table, args).iloc[rows]
     recourse = _recourse_settings(X, derived_columns(X, table[args.sensitive]), args)
-    columns = about_columns(X, {}, [], recourse["actionable"], [])
+    columns = describe_columns(X, {}, [], recourse["actionable"], [])
     return AuditReport.from_estimator(
         model,
         X.iloc[rows],
@@ -183,9 +183,9 @@ def _audit_model(
         names=(args.model.name, "baseline"),
         recourse=recourse,
         provenance=about
-        | {"SHA-256 of the model": digest(args.model), "rows audited": f"{len(rows):,}"}
+        | {"SHA-256 of the model": sha256(args.model), "rows audited": f"{len(rows):,}"}
         | columns
-        | versions(),
+        | describe_versions(),
         **settings,
     )
 

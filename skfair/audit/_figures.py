@@ -12,7 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from ..displays._base import PALETTE, label_of
+from ..displays._base import MAX_LABEL_CHARACTERS, PALETTE, shorten_label
 from ._formats import printable
 from ._measures import Measure
 
@@ -79,7 +79,9 @@ def intervals_figure(rows: pd.DataFrame, measure: Measure, says: str) -> Markup:
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
         axes.spines[["top", "right"]].set_visible(False)
         if len(models) > 1:
-            axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+            is_wide = sum(len(_label(model)) for model in models) > MAX_LABEL_CHARACTERS
+            columns = 1 if is_wide else len(models)
+            figure.legend(frameon=False, ncols=columns, loc="outside upper left")
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     return _inline(buffer.getvalue().replace(INK, "currentColor"), measure.name, says)
@@ -106,4 +108,4 @@ def _inline(svg: str, name: str, says: str) -> Markup:
 
 def _label(name: object) -> str:
     """Make a name one that leaves the axes room, and can be printed."""
-    return label_of(printable(str(name)))
+    return shorten_label(printable(str(name)))

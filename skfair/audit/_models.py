@@ -33,7 +33,7 @@ JOBLIB_WARNING = (
 # A name that is trusted may be called by a crafted file, with any arguments: these are classes
 # whose making does nothing but store, and functions that compute from what they are given. Names,
 # never a prefix: a module has functions of other kinds, and what it imports.
-SKFAIR_NAMES = (
+SAFE_OBJECTS = (
     DRAlignClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
@@ -56,7 +56,7 @@ SKFAIR_NAMES = (
     metrics.robustness_index,
 )
 TRUSTED_NAMES = (
-    *(f"{kind.__module__}.{kind.__qualname__}" for kind in SKFAIR_NAMES),
+    *(f"{kind.__module__}.{kind.__qualname__}" for kind in SAFE_OBJECTS),
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",

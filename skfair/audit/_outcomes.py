@@ -14,7 +14,7 @@ from ._log import Log
 from ._numbers import read_number
 
 
-def outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, Any]:
+def read_outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, Any]:
     """Return outcomes of everybody, and the one that is not the favorable one."""
     favorable = _equals(column, args.positive)
     values = pd.unique(column)
@@ -58,11 +58,11 @@ def _equals(column: pd.Series, text: str) -> np.ndarray:
     return same
 
 
-def outcomes_of_model(
+def read_model_outcomes(
     model: Any, column: pd.Series, args: argparse.Namespace, log: Log
 ) -> tuple[np.ndarray, Any]:
     """Return outcomes as the model has them, and those that are not the favorable one."""
-    y, refused = outcomes(column, args)
+    y, refused = read_outcomes(column, args)
     if not hasattr(model, "classes_"):
         return y, refused
     classes = np.asarray(model.classes_)
@@ -82,7 +82,7 @@ def outcomes_of_model(
     )
 
 
-def groups_of(table: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
+def read_groups(table: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
     """Take the sensitive columns; whole numbers stay such where missing values made them floats."""
     groups = table[args.sensitive].astype(object)
     for name in args.sensitive:

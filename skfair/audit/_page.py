@@ -16,7 +16,7 @@ from ._formats import confidence, printable
 from ._measures import CHANGE, FOUR_FIFTHS, GAP, find_measure
 from ._page_tables import Table, comparison_table, meaning_table, split_table
 from ._sections import GENERALIZATION, GROUP_METRICS, SECTIONS, Section
-from ._summary import harm, sentences
+from ._summary import harm_sentences, summary_sentences
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def page(frame: pd.DataFrame, not_computed: dict, about: Any, embedded: bool = F
     template = _environment().get_template("part.html" if embedded else "page.html")
     text = template.render(
         about=about,
-        alarms=harm(frame, about),
-        sentences=sentences(frame, about),
+        alarms=harm_sentences(frame, about),
+        sentences=summary_sentences(frame, about),
         rates=_rates(frame, about),
         sections=[_view(section, frame, not_computed, about) for section in shown],
         confidence=confidence(about.level),

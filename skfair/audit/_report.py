@@ -117,8 +117,8 @@ class AuditReport:
         baseline : classifier, default=None
             Another one for the same data, shown beside the first.
         splits : dict, default=None
-            ``{name: (X, y, sensitive_features)}``, such as the training and the test part: are gaps
-            the same everywhere?
+            ``{name: (X, y, sensitive_features)}``, such as the training and the test part, to see
+            whether gaps are the same everywhere.
         names : tuple of str, default=("model", "baseline")
             What the two are called.
         title : str, default="Fairness audit"

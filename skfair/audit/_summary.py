@@ -41,7 +41,7 @@ def figures(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["section"].isin(compared)].set_index(["measure", "group", "model"])
 
 
-def harm(frame: pd.DataFrame, about: Any) -> list[str]:
+def harm_sentences(frame: pd.DataFrame, about: Any) -> list[str]:
     """Name the groups at whose expense the model decides.
 
     Parameters
@@ -107,7 +107,7 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def sentences(frame: pd.DataFrame, about: Any) -> list[str]:
+def summary_sentences(frame: pd.DataFrame, about: Any) -> list[str]:
     """Say what a reader with a minute should know.
 
     Parameters

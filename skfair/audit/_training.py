@@ -15,7 +15,7 @@ from .. import NetworkClassifier
 from .._groups import GroupEncoder
 from . import _networks as networks
 from ._choice import Candidate, choose, harms
-from ._choice_text import headline, no_choice, result, rule
+from ._choice_text import candidate_text, headline, no_choice_text, rule_text
 from ._errors import InputError
 from ._log import Log
 from ._validation import CONSTRAINTS, Validation
@@ -102,7 +102,7 @@ class Trainer:
                 f"--constraint {self.constraint} does not go with --method {args.method}, which "
                 f"takes {', '.join(self.method.constraints)}."
             )
-        given, usual = args.tolerance, CONSTRAINTS[self.constraint][2]
+        given, usual = args.tolerance, CONSTRAINTS[self.constraint].tolerance
         self.tolerance = usual if given is None else given
 
     def train(self) -> TrainingResult:
@@ -122,20 +122,23 @@ class Trainer:
             accuracy, gap, rates[name] = validation.evaluate(models[name])
             harmed = tuple(harms(rates[networks.PLAIN_NAME], rates[name]))
             candidates.append(Candidate(name, weight, accuracy, gap, harmed))
-            self.log(f"{name}: {result(candidates[-1], self.constraint)}")
+            self.log(f"{name}: {candidate_text(candidates[-1], self.constraint)}")
         choice = choose(candidates, self.tolerance)
-        told = headline(choice, candidates, self.constraint, self.tolerance)
-        self.log(told)
+        text = headline(choice, candidates, self.constraint, self.tolerance)
+        self.log(text)
         names = choice.shown.name, networks.PLAIN_NAME
-        tried = (f"{c.name}: {result(c, self.constraint)}" for c in candidates)
+        tried = (f"{c.name}: {candidate_text(c, self.constraint)}" for c in candidates)
         provenance = {
             "networks tried": "; ".join(tried),
-            "rule of choice": rule(
-                self.constraint, self.tolerance, validation.too_small(), validation.names_compared()
+            "rule of choice": rule_text(
+                self.constraint,
+                self.tolerance,
+                validation.small_groups(),
+                validation.compared_groups(),
             ),
         }
         fair, plain = (models[name] for name in names)
-        return TrainingResult(fair, plain, names, parts, [told], provenance)
+        return TrainingResult(fair, plain, names, parts, [text], provenance)
 
     def _train_one(self, parts: Parts) -> TrainingResult:
         """Train without a choice, where too few people would decide it."""
@@ -144,11 +147,11 @@ class Trainer:
         self.log(f"training on {len(train):,} rows, auditing on {len(parts.audited):,}")
         weight = self.method.usual
         name = self.method.name(self.constraint, weight)
-        told = no_choice(name)
-        self.log(told)
+        text = no_choice_text(name)
+        self.log(text)
         fair, plain = (self._fit(w, train) for w in (weight, 0.0))
         provenance = {"networks tried": f"the {name} only: too few people to choose by"}
-        return TrainingResult(fair, plain, (name, networks.PLAIN_NAME), parts, [told], provenance)
+        return TrainingResult(fair, plain, (name, networks.PLAIN_NAME), parts, [text], provenance)
 
     def _split(self) -> Parts:
         """Draw parts alike in outcomes and, where it can be, in groups."""

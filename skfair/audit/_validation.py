@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,12 +25,30 @@ from ..metrics import recourse_gap
 from ._choice import MIN_CASES, MIN_PEOPLE, GroupRates
 from ._subject import Groups
 
-# constraint -> (fairlearn's metric of decisions, labels of which a group needs cases, tolerance)
+
+class Constraint(NamedTuple):
+    """Something that a network is to keep small.
+
+    Attributes
+    ----------
+    difference : callable or None
+        fairlearn's metric of decisions; None is the recourse gap, of decision values.
+    labels : tuple of int
+        Outcomes of which a group needs cases; 1 is the favorable one.
+    tolerance : float
+        How large it may usually be.
+    """
+
+    difference: Callable[..., float] | None
+    labels: tuple[int, ...]
+    tolerance: float
+
+
 CONSTRAINTS = {
-    "demographic_parity": (demographic_parity_difference, (), 0.1),
-    "equal_opportunity": (equal_opportunity_difference, (1,), 0.1),
-    "equalized_odds": (equalized_odds_difference, (0, 1), 0.1),
-    "recourse_gap": (None, (), 0.25),
+    "demographic_parity": Constraint(demographic_parity_difference, (), 0.1),
+    "equal_opportunity": Constraint(equal_opportunity_difference, (1,), 0.1),
+    "equalized_odds": Constraint(equalized_odds_difference, (0, 1), 0.1),
+    "recourse_gap": Constraint(None, (), 0.25),
 }
 # Of people, and of cases of a label, in groups that are compared: the second pair only if fewer
 # than two groups reach the first.
@@ -72,7 +91,7 @@ class Validation:
             self.groups = Groups.of(self.frame)
         for min_people, min_cases in MIN_SIZES:
             self.compared = self._sizes() >= min_people
-            for label in CONSTRAINTS[self.constraint][1]:
+            for label in CONSTRAINTS[self.constraint].labels:
                 self.compared &= self._sizes(self.favorable == label) >= min_cases
             if self.compared.sum() > 1:
                 return
@@ -86,12 +105,12 @@ class Validation:
         """Tell whether at least two groups are large enough."""
         return bool(self.compared.any())
 
-    def too_small(self) -> list[str]:
+    def small_groups(self) -> list[str]:
         """Name groups with fewer people than it takes to judge whether they are harmed."""
         small = self._sizes() < MIN_PEOPLE
         return [name for name, left in zip(self.groups.names, small, strict=True) if left]
 
-    def names_compared(self) -> list[str]:
+    def compared_groups(self) -> list[str]:
         """Name the groups whose largest difference is the gap."""
         return [self.groups.names[k] for k in np.flatnonzero(self.compared)]
 
@@ -115,7 +134,7 @@ class Validation:
         accepted = (np.asarray(model.predict(self.X)) == self.accepting).astype(int)
         rows = np.isin(self.groups.codes, np.flatnonzero(self.compared))
         sensitive = self.groups.codes[rows]
-        difference = CONSTRAINTS[self.constraint][0]
+        difference = CONSTRAINTS[self.constraint].difference
         if difference is None:
             decision, label_info = decision_arguments(model, self.X[rows])
             gap = recourse_gap(decision, sensitive_features=sensitive, **label_info)

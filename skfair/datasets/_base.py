@@ -121,7 +121,7 @@ def fetcher(dataset: DataSet) -> Callable[[Callable], Callable]:
     def decorate(function: Callable) -> Callable:
         shared = SHARED_DOCSTRING.format(**vars(dataset), n_features=len(dataset.features.split()))
         if function.__doc__:  # absent under python -OO
-            function.__doc__ = inspect.cleandoc(function.__doc__).replace("{shared}", shared)
+            function.__doc__ = f"{inspect.cleandoc(function.__doc__)}\n".replace("{shared}", shared)
         return validate_params(PARAMETERS, prefer_skip_nested_validation=True)(function)
 
     return decorate

@@ -11,7 +11,7 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#0
 MAX_LABEL_CHARACTERS = 40  # beyond which a label would leave the axes no room
 
 
-def label_of(name: object) -> str:
+def shorten_label(name: object) -> str:
     """Make a name a label: long ones lose their middle, and dollars are no mathematics."""
     text = " ".join(str(name).split())
     if len(text) > MAX_LABEL_CHARACTERS:

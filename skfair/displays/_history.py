@@ -8,7 +8,7 @@ from typing import Any, Self
 import pandas as pd
 
 from .._estimators import split_pipeline
-from ._base import Display, label_of
+from ._base import Display, shorten_label
 
 __all__ = ["HistoryDisplay"]
 
@@ -133,7 +133,7 @@ class HistoryDisplay(Display):
         for column in sorted(columns, key=lambda c: c.startswith("valid_")):
             held_out = column.startswith("valid_")
             term = column.removeprefix("valid_").removeprefix("train_")
-            style = {"label": label_of(column), "linestyle": "--" if held_out else "-"}
+            style = {"label": shorten_label(column), "linestyle": "--" if held_out else "-"}
             style |= {"color": colors[term]} if term in colors else {}
             (line,) = ax.plot(epochs, self.history[column], **style | kwargs)
             colors[term] = line.get_color()

@@ -12,7 +12,7 @@ from .._groups import GroupEncoder, as_frame, group_name
 from .._tables import as_pandas
 from ..metrics._gaps import widest_pair
 from ..metrics._recourse import burdens, recourse_gap
-from ._base import Display, label_of
+from ._base import Display, shorten_label
 
 __all__ = ["RecourseGapDisplay"]
 
@@ -163,7 +163,7 @@ class RecourseGapDisplay(Display):
         everybody = np.concatenate(list(self.distances.values()))
         edges = np.histogram_bin_edges(everybody, bins) if len(everybody) else 1
         for name, values in self.distances.items():
-            label = f"{label_of(name)} (mean over all members {self.means[name]:.2f})"
+            label = f"{shorten_label(name)} (mean over all members {self.means[name]:.2f})"
             style = {"density": True, "alpha": 0.5, "label": label} | kwargs
             bars = ax.hist(values, edges, **style)[2]
             color = bars[0].get_facecolor() if len(bars) else None

@@ -9,7 +9,7 @@ import pandas as pd
 from .._estimators import accepted_codes, check_classifier
 from .._rates import RATES
 from ..metrics import subgroup_report
-from ._base import PALETTE, Display, label_of
+from ._base import PALETTE, Display, shorten_label
 
 __all__ = ["SubgroupDisplay"]
 
@@ -157,8 +157,8 @@ class SubgroupDisplay(Display):
         everybody = (shown["value"] - shown["deviation"]).iloc[0]
         ax.axvline(everybody, color="black", linestyle=":", label="everybody")
         ax.set_yticks(
-            shown.index, [f"{label_of(g)} ({n})" for g, n in shown[["group", "size"]].values]
+            shown.index, [f"{shorten_label(g)} ({n})" for g, n in shown[["group", "size"]].values]
         )
-        ax.set(xlabel=label_of(self.metric))
+        ax.set(xlabel=shorten_label(self.metric))
         ax.legend()
         return self

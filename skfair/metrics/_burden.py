@@ -97,8 +97,8 @@ def burden_gap(
 
     Parameters
     ----------
-    estimator, X, sensitive_features, sample_weight
-        As for :func:`burden`.
+    estimator, X, sensitive_features, sample_weight : as in :func:`burden`
+        The classifier and the rows.
     attributes : {"intersection", "sum"}, default="intersection"
         Several sensitive features: a group for every combination, or the sum over features.
     aggregate : {"max", "share", "sum"}, default="max"

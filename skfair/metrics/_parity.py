@@ -174,8 +174,10 @@ def decision_rationale_similarity(
 
     Parameters
     ----------
-    estimator, X, y, sensitive_features, max_samples, random_state, sample_weight
-        As in :func:`parity_score`.
+    estimator, X, y, sensitive_features : as in :func:`parity_score`
+        The network and the rows.
+    max_samples, random_state, sample_weight : as in :func:`parity_score`
+        Which rows count, and how much.
     return_layers : bool, default=False
         Whether to return each layer's part, too.
 

@@ -148,8 +148,10 @@ def fairness_index(
 
     Parameters
     ----------
-    decision, sensitive_features, sample_weight, unfavorable, classes, attributes, aggregate
-        As in :func:`recourse_gap`.
+    decision, sensitive_features, sample_weight : as in :func:`recourse_gap`
+        The rows.
+    unfavorable, classes, attributes, aggregate : as in :func:`recourse_gap`
+        What is compared.
 
     Returns
     -------

@@ -199,7 +199,7 @@ _SCORERS = {scorer.name: scorer for scorer in map(make_fairness_scorer, _METRICS
 
 
 def get_scorer_names() -> list[str]:
-    """Names of the fairness scorers.
+    """List the names of the fairness scorers.
 
     Returns
     -------

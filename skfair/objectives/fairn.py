@@ -124,7 +124,7 @@ def fairn_terms(
     robustness: str = "mean_inverse",
     decay: float = 0.0,
 ) -> tuple[Terms, Tensor | None]:
-    """Terms of the FaiR-N objective (FaiR-N, Eq. 4).
+    """Compute the terms of the FaiR-N objective (FaiR-N, Eq. 4).
 
     Parameters
     ----------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..training import NeuralClassifier
+
 _EQUIVALENCE = (
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
@@ -12,7 +14,7 @@ _BY_POSITION = ("check_weights_as_repetitions", "check_order_of_rows")
 
 
 def expected_failed_checks(estimator: Any) -> dict[str, str]:
-    """Checks that an estimator of skfair does not pass by nature.
+    """List the checks that an estimator of skfair does not pass by nature.
 
     Of :func:`sklearn.utils.estimator_checks.check_estimator`: repeating a row and doubling its
     weight is the same thing only if every step sees all rows and sums are exact to the check's
@@ -43,8 +45,8 @@ def expected_failed_checks(estimator: Any) -> dict[str, str]:
 
 def _by_scikit_learn(estimator: Any) -> dict[str, str]:
     params = estimator.get_params()
-    if "early_stopping" not in params:  # SmoothedClassifier: its fit only passes weights on
-        return {}
+    if not _is_network(estimator):
+        return _by_scikit_learn(params["estimator"]) if _is_around_another(params) else {}
     if _held_out(params):
         reason = "which rows are held out depends on how often a row is repeated"
     elif estimator._sampling() == "group_label":  # the checks bring labels, but no groups
@@ -60,25 +62,34 @@ def _by_scikit_learn(estimator: Any) -> dict[str, str]:
 
 def _with_groups(estimator: Any) -> dict[str, str]:
     params = estimator.get_params()
-    inner = params.get("estimator")
-    if "early_stopping" not in params:  # no network, but perhaps around one
-        return _around(inner, params) if hasattr(inner, "get_params") else {}
+    if 0 < params.get("flip_fraction", 0) < 1:
+        return dict.fromkeys(_BY_POSITION, "the rows whose labels are flipped are drawn at random")
+    if not _is_network(estimator):
+        return _around(params) if _is_around_another(params) else {}
     drawn = "rows are drawn at random by their position, whatever their weight"
     by_name = "rows are drawn group by group, in the order of the groups' names"
     if _held_out(params) or estimator._sampling() != "natural":
         return dict.fromkeys(_BY_POSITION, drawn) | {"check_reordered_groups": by_name}
     if params.get("augment") is not None:
         return dict.fromkeys(_BY_POSITION, drawn)
-    if 0 < params.get("flip_fraction", 0) < 1:
-        return dict.fromkeys(_BY_POSITION, "the rows whose labels are flipped are drawn at random")
     return {}
 
 
-def _around(estimator: Any, params: dict[str, Any]) -> dict[str, str]:
-    if params.get("augment_training") and hasattr(estimator, "_make_objective"):
-        noise = "noise for the training rows is drawn by their position"
-        return _with_groups(estimator) | {"check_order_of_rows": noise}
-    return _with_groups(estimator)
+def _around(params: dict[str, Any]) -> dict[str, str]:
+    found = _with_groups(params["estimator"])
+    if params.get("augment_training") and _is_network(params["estimator"]):
+        found["check_order_of_rows"] = "noise for the training rows is drawn by their position"
+    return found
+
+
+def _is_network(estimator: Any) -> bool:
+    return isinstance(estimator, NeuralClassifier) and not _is_around_another(
+        estimator.get_params()
+    )
+
+
+def _is_around_another(params: dict[str, Any]) -> bool:
+    return hasattr(params.get("estimator"), "get_params")
 
 
 def _held_out(params: dict[str, Any]) -> bool:

@@ -80,6 +80,11 @@ def inherit_parameters(base: type) -> Callable[[Estimator], Estimator]:
     base : type
         The class whose parameters the decorated one has beside its own.
 
+    Returns
+    -------
+    callable
+        The decorator.
+
     Raises
     ------
     TypeError
@@ -228,7 +233,7 @@ class NetworkParameterized(BaseEstimator):
         self.net_params = net_params
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters of the estimator.
+        """Return the parameters of the estimator.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skfair.audit._choice import Candidate, GroupRates, Harm, choose, harms
-from skfair.audit._choice_text import headline, result, rule
+from skfair.audit._choice_text import candidate_text, headline, rule_text
 
 PLAIN = Candidate("plain network", 0.0, accuracy=0.85, gap=2.0)
 HARM = Harm("b", "acceptance", 0.3, 0.1)
@@ -171,11 +171,11 @@ class TestWords:
         assert "no network with a fairness term has a smaller recourse gap" in says
 
     def test_the_rule_names_who_cannot_be_judged(self):
-        says = rule("equalized_odds", 0.1, ["c"], ["a", "b"])
+        says = rule_text("equalized_odds", 0.1, ["c"], ["a", "b"])
         assert "whose equalized odds difference is at most 0.1" in says
         assert "difference between two of these groups: a, b." in says
         assert says.endswith("Too small to be judged: c.")
-        assert "Too small" not in rule("equalized_odds", 0.1, [], ["a", "b"])
-        assert result(PLAIN, "demographic_parity") == (
+        assert "Too small" not in rule_text("equalized_odds", 0.1, [], ["a", "b"])
+        assert candidate_text(PLAIN, "demographic_parity") == (
             "accuracy 0.850, demographic parity difference 2.000"
         )

@@ -52,8 +52,8 @@ def test_gaps_are_those_of_the_groups_that_are_large_enough(people, constraint):
     accepted = np.random.default_rng(1).random(len(y)) < np.where(frame["group"] == "a", 0.7, 0.4)
     accepted[frame["group"].isin(["c", "d"])] = False  # would be the largest difference
     part = validation(people, constraint)
-    assert part.names_compared() == ["a", "b"]
-    assert part.too_small() == ["c", "d"]
+    assert part.compared_groups() == ["a", "b"]
+    assert part.small_groups() == ["c", "d"]
     accuracy, gap, rates = part.evaluate(Always(accepted))
 
     def between(rows):
@@ -90,8 +90,8 @@ def test_smaller_groups_are_compared_if_no_two_are_large():
         y = rng.permutation(2 * n) % 2
         part = Validation(pd.DataFrame({"x": y}), y, "yes", frame, "equalized_odds")
         assert part.is_decisive() == is_decisive
-        assert part.names_compared() == (["a", "b"] if is_decisive else [])
-        assert part.too_small() == ["a", "b"]
+        assert part.compared_groups() == (["a", "b"] if is_decisive else [])
+        assert part.small_groups() == ["a", "b"]
 
 
 def test_odds_need_cases_of_each_label():
