@@ -27,12 +27,13 @@ def test_every_old_module_finds_its_new_places(old):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_public_names_are_the_same_objects_there():
-    from skfair.audit import report
     from skfair.audit.tables import BadTable
     from skfair.metrics.parity import parity_score
     from skfair.model_selection.refit import best_under_constraint as refit
     from skfair.training.base import NeuralClassifier
     from skfair.training.monitor import constrained_monitor as monitor
+
+    from skfair.audit import report
 
     assert report.AuditReport is AuditReport
     assert BadTable.__name__ == "InputError"
