@@ -39,7 +39,7 @@ def takes_tensors(method: Method) -> Method:
 
 
 def as_array(value: Any) -> Any:
-    """Return a tensor as an array, anything else as it is."""
+    """Turn a tensor into an array; leave anything else as it is."""
     if not isinstance(value, Tensor):
         return value
     value = value.detach()

@@ -43,9 +43,6 @@ class DRAlignClassifier(NeuralClassifier):
 "predictive_parity"}, default="demographic_parity"
         The fairness loss, one of the penalties of :class:`PenaltyClassifier`, and what is aligned:
         the groups, or the groups within each label (equal opportunity: within the positives).
-    unfavorable : label, default=None
-        The class that calls for recourse, not the positive one; ``None`` is ``classes_[0]``. The
-        scorers ask the estimator for it.
     lambda_fairness : float >= 0, default=0.4
         Weight of the fairness loss; 0 leaves the alignment alone ([1]_, A.9), which then takes more
         than two classes.
@@ -62,6 +59,9 @@ class DRAlignClassifier(NeuralClassifier):
         Every batch holds equally many rows of each group, or, where the criterion looks at labels,
         of each group and label; "auto" is the one of these that the criterion calls for, and the
         only one it takes. ``batch_size`` is the number of all rows.
+    unfavorable : label, default=None
+        The class that calls for recourse, not the positive one; ``None`` is ``classes_[0]``. The
+        scorers ask the estimator for it.
     {network_parameters}
 
     Attributes

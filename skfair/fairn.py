@@ -66,6 +66,8 @@ class FaiRNClassifier(NeuralClassifier):
         gap closes, so that single steps oscillate around it; their mean does not. Without effect
         on fewer than 50 steps, before these steps are reached, and if ``restore_best`` picks an
         earlier epoch.
+    warmup : float in [0, 1], default=0.3
+        Share of the training steps over which the weights of the two terms rise linearly from 0.
     {network_parameters}
 
     Attributes

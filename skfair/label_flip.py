@@ -206,15 +206,15 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
     def _make_estimator(self) -> Any:
         if self.estimator is not None:
             return clone(self.estimator)
-        names = inspect.signature(NetworkClassifier).parameters
-        network = NetworkClassifier(**{name: getattr(self, name) for name in names})
+        names = inspect.signature(NetworkParameterized).parameters
+        network = NetworkClassifier(averaging=0.0, **{name: getattr(self, name) for name in names})
         return network.set_params(class_weight=None)  # which is among the weights it is given
 
     # -- fitting ------------------------------------------------------------------------------
 
     @takes_tensors
     @documented_as(NeuralClassifier.fit)
-    def fit(
+    def fit(  # noqa: D102
         self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None
     ) -> Self:
         resume = self.warm_start and self.estimator is None and hasattr(self, "estimator_")
@@ -226,7 +226,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
     @available_if(_has_epochs)
     @takes_tensors
     @documented_as(NeuralClassifier.partial_fit)
-    def partial_fit(
+    def partial_fit(  # noqa: D102
         self,
         X: Any,
         y: Any,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, Unpack
 
+from sklearn.utils._param_validation import Interval
+
+from ._labels import favorable_codes
 from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms
 from .training import NetworkParameters, NeuralClassifier, inherit_parameters
@@ -23,6 +28,11 @@ class NetworkClassifier(NeuralClassifier):
 
     Parameters
     ----------
+    unfavorable : label or list of labels, default=None
+        The class(es) that call for recourse; ``None`` is ``classes_[0]``. The scorers ask the
+        estimator for it.
+    averaging : float in [0, 1], default=0.25
+        Share of the last steps whose weights are averaged, as in the fair networks.
     {network_parameters}
 
     Attributes
@@ -44,11 +54,29 @@ class NetworkClassifier(NeuralClassifier):
     (3,)
     """
 
-    def __init__(self, **network: Unpack[NetworkParameters]) -> None:
+    _parameter_constraints = {
+        "unfavorable": "no_validation",
+        "averaging": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        *,
+        unfavorable: Any = None,
+        averaging: float = 0.25,
+        **network: Unpack[NetworkParameters],
+    ) -> None:
         super().__init__(**network)
+        self.unfavorable = unfavorable
+        self.averaging = averaging
 
     def _wants_groups(self) -> bool:
         return False
+
+    def _favorable_codes(self) -> Sequence[int] | None:
+        if self.unfavorable is None:
+            return super()._favorable_codes()
+        return favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
 
     def _targets(self) -> Targets:
         return Targets(multi_label=True)

@@ -64,10 +64,6 @@ default="demographic_parity"
         "equal_loss", "max_min" and callables take more than two classes, and several labels a row:
         y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
         share of rows with every label right.
-    unfavorable : label or list of labels, default=None
-        The class(es) that call for recourse; ``None`` is ``classes_[0]``. Name it where the second
-        label is the bad one, as in COMPAS: the positive class is the other one then. The scorers
-        ask the estimator for it. Without effect on what a callable is given.
     alpha : float >= 0, default=1.0
         Weight of the penalty. With ``group_weights="equal"`` and more than two groups it weighs the
         mean over the pairs; ``history_`` has their sum.
@@ -93,6 +89,10 @@ default="demographic_parity"
     averaging : float in [0, 1], default=0.25
         Share of the last steps whose weights are averaged. A penalty's gradient does not fade as
         the difference does, so that single steps oscillate around it; their mean does not.
+    unfavorable : label or list of labels, default=None
+        The class(es) that call for recourse; ``None`` is ``classes_[0]``. Name it where the second
+        label is the bad one, as in COMPAS: the positive class is the other one then. The scorers
+        ask the estimator for it. Without effect on what a callable is given.
     {network_parameters}
 
     Attributes

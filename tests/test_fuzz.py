@@ -27,6 +27,7 @@ from skfair import (
 )
 from skfair.datasets import make_biased_classification
 
+from .answers import METHODS
 from .fuzzing import SPEED, settle
 from .metrics.test_fuzz import CONTAINERS, ENTRIES, ODDITIES, SHAPES, Opaque, changed
 
@@ -58,14 +59,6 @@ ESTIMATORS = {
 }
 STREAMED = ("fairn", "penalty", "dralign", "flip")
 WITHOUT_GROUPS = ("smoothed any",)
-METHODS = (
-    "predict",
-    "predict_proba",
-    "predict_log_proba",
-    "decision_function",
-    "boundary_distance",
-    "certified_radius",
-)
 # what an error must speak of, beside the arguments and parameters
 NAMED = (
     *("estimator", "rows", "classes", "groups", "columns", "labels", "samples", "sample(s)"),

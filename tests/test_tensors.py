@@ -16,6 +16,8 @@ from skfair import (
     SmoothedClassifier,
 )
 
+from .answers import answers
+
 QUICK = {"max_epochs": 2, "batch_size": 64, "hidden_layer_sizes": (4,), "random_state": 0}
 ESTIMATORS = {
     "fairn": FaiRNClassifier(distance="gradient", early_stopping=True, **QUICK),
@@ -26,14 +28,6 @@ ESTIMATORS = {
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=20, random_state=0),
 }
-METHODS = (
-    "predict",
-    "predict_proba",
-    "predict_log_proba",
-    "decision_function",
-    "boundary_distance",
-    "certified_radius",
-)
 FORMS = {
     "plain": torch.as_tensor,
     "with gradients": lambda values: torch.as_tensor(values).requires_grad_(),
@@ -53,10 +47,6 @@ def dispatch(request, monkeypatch):
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")
     with sklearn.config_context(array_api_dispatch=request.param):
         yield request.param
-
-
-def answers(model, X):
-    return {name: getattr(model, name)(X) for name in METHODS if hasattr(model, name)}
 
 
 @pytest.mark.parametrize("form", FORMS)

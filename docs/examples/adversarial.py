@@ -1,7 +1,7 @@
-"""A method in one file: a classifier that an adversary cannot tell the group from.
-
-After Zhang, Lemoine and Mitchell (Mitigating Unwanted Biases with Adversarial Learning, AIES 2018),
-without their projection of gradients.
+"""
+An adversarial classifier in one file
+=====================================
+Zhang et al., Mitigating Unwanted Biases with Adversarial Learning, 2018, without the projection.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ def adversarial_terms(logits, y, groups, weights, state=None, *, guess):
     return terms, state
 
 
+def make_adversary(n_inputs, n_groups):
+    """Linear, with weights of zero at first, so that the groups' names do not matter."""
+    layer = torch.nn.Linear(n_inputs, n_groups)
+    torch.nn.init.zeros_(layer.weight)
+    torch.nn.init.zeros_(layer.bias)
+    return layer
+
+
 @inherit_parameters(NeuralClassifier)
 class AdversarialClassifier(NeuralClassifier):
     """Neural network whose decisions are to hide the group from an adversary.
@@ -59,20 +67,16 @@ class AdversarialClassifier(NeuralClassifier):
     }
 
     def __init__(
-        self,
-        *,
-        lambda_adversary: float = 1.0,
-        adversary_steps: int = 1,
-        **network: Unpack[NetworkParameters],
-    ) -> None:
+        self, *, lambda_adversary=1.0, adversary_steps=1, **network: Unpack[NetworkParameters]
+    ):
         super().__init__(**network)
         self.lambda_adversary = lambda_adversary
         self.adversary_steps = adversary_steps
 
     def _make_objective(self, comparison, batch_size):
-        widths = len(self.classes_), max(len(self.groups_), 2)
+        widths = len(self.classes_), len(self.groups_) or 2
         adversary = Player(
-            partial(torch.nn.Linear, *widths),
+            partial(make_adversary, *widths),
             weights={"guess": 1.0},
             optimizer=torch.optim.Adam,
             options={"lr": 10 * self.lr},

@@ -39,7 +39,7 @@ def weighted_sum(terms: Terms, weights: Mapping[str, float | Tensor]) -> Tensor:
 class Player:
     """A further network, trained beside the first one by an optimizer of its own.
 
-    Attributes
+    Parameters
     ----------
     module : callable
         ``module() -> torch.nn.Module``.
@@ -74,7 +74,7 @@ class Player:
 class Objective:
     """Named terms, and how they add up to the loss.
 
-    Attributes
+    Parameters
     ----------
     terms : callable
         ``terms(logits, y, groups, weights, state, **extra) -> (terms, state)``, a pure function of
@@ -125,6 +125,18 @@ class Objective:
         """Add up the loss, with the weights at a share ``ramp`` of their value.
 
         A term whose weight is the number 0 stays out of it, whatever its value.
+
+        Parameters
+        ----------
+        terms : dict of str to Tensor
+            What ``terms`` returned.
+        ramp : float, default=1.0
+            From 0 to 1 during the warm-up.
+
+        Returns
+        -------
+        Tensor
+            A scalar, or one for each network.
 
         Raises
         ------

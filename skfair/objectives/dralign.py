@@ -39,7 +39,7 @@ def cell_losses(
 def rationale(gradients: Tensor, weight: Tensor) -> Tensor:
     """(g w)^2 for every weight of a layer, shape (n_cells, n_weights) (FAIRER, Eq. 8).
 
-    ``gradients`` (n_cells, *shape) are those of each cell's loss, ``weight`` is of that shape.
+    ``gradients`` (n_cells, ...) are those of each cell's loss, ``weight`` is of shape (...).
     """
     return (gradients * weight).flatten(1).square()
 

@@ -88,7 +88,7 @@ class Comparison:
 
     Made by :meth:`of`.
 
-    Attributes
+    Parameters
     ----------
     contrasts : Tensor of shape (n_pairs, n_groups)
         Takes the difference within every pair of groups; two groups form a pair if they belong to
@@ -120,8 +120,15 @@ class Comparison:
             The attribute that each group belongs to.
         counts : Tensor of shape (n_classes, n_groups) or None
             See the attribute.
-        dtype, device
-            Of the tensors.
+        dtype : torch.dtype or None
+            Of the tensors; ``None`` is torch's default.
+        device : torch.device, str or None
+            Where they are.
+
+        Returns
+        -------
+        Comparison
+            Of these groups.
         """
         n_groups = len(attribute_of)
         pairs = [
@@ -187,9 +194,21 @@ class Comparison:
     def gap_of_pairs(
         self, differences: Tensor, seen: Tensor, denominators: Tensor | None = None
     ) -> Tensor:
-        """As :meth:`gap`, where differences are known and means are not.
+        """Compute the :meth:`gap` where differences are known and means are not.
 
-        ``differences`` and ``seen`` are of shape (..., n_pairs), in the order of ``contrasts``.
+        Parameters
+        ----------
+        differences : Tensor of shape (..., n_pairs)
+            Of each pair, in the order of ``contrasts``.
+        seen : bool Tensor of shape (..., n_pairs)
+            Pairs of which a group is absent take no part.
+        denominators : Tensor of shape (..., n_groups), default=None
+            As in :meth:`gap`.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
         """
         differences = differences * seen
         if self._group_counts is None:

@@ -17,7 +17,7 @@ from .groups import Comparison, group_means
 
 
 def path_slopes(module: nn.Module, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """d/dt p(start + t (end - start)), shape (n,), differentiable with respect to the weights.
+    """Compute d/dt p(start + t (end - start)), differentiable with respect to the weights.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._moved import renamed
 from ._base import Terms
 from .classification import row_losses, weighted_mean
 from .groups import Comparison, group_means, required
@@ -279,8 +280,10 @@ def group_penalty(
         What a rate is divided by: the cases it is conditioned on (as equalized odds is defined), or
         all members of the group (as Technical Challenges, Eq. 4, is printed). The same thing for
         the penalties that are not conditioned.
-    state, decay
-        See :func:`~skfair.objectives.group_means`.
+    state : Tensor or None
+        From the last batch; see :func:`~skfair.objectives.group_means`.
+    decay : float, default=0.0
+        How much of it is kept.
 
     Returns
     -------
@@ -308,7 +311,7 @@ def penalty_terms(
     slopes: Tensor | None = None,
     partners: Tensor | None = None,
 ) -> tuple[Terms, Tensor | None]:
-    """Terms of a penalized objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
+    """Compute a penalized objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
 
     Parameters
     ----------
@@ -321,7 +324,9 @@ def penalty_terms(
         one-dimensional groups (-1: takes no part) and weights; it is called for every attribute.
     comparison : Comparison or None
         Which groups are compared.
-    normalize, decay
+    normalize : {"conditional", "group"}, default="conditional"
+        As in :func:`group_penalty`.
+    decay : float, default=0.0
         As in :func:`group_penalty`.
     penalty_only : bool Tensor of shape (n,) or None
         Rows that make up the penalty and take no part in the cross-entropy; ``None``: all rows do
@@ -361,3 +366,7 @@ def penalty_terms(
             value = value - mean
         terms["penalty"] = value
     return terms, state
+
+
+def __getattr__(name: str) -> Any:
+    return renamed(name, __name__)

@@ -25,7 +25,7 @@ from ._encoder import Encoder, EncoderOptions, Targets, TrainingData, check_tabl
 from ._monitor import ValidationPart, training_callbacks
 from ._net import ObjectiveNet
 from ._outcome import check_outcome
-from ._parameters import NetworkParameterized
+from ._parameters import NetworkParameterized, inherit_parameters
 from ._predictions import NetworkPredictions
 from ._recipe import (
     DTYPES,
@@ -40,6 +40,7 @@ from ._sampling import batch_rows, make_strata
 from ._transaction import all_or_nothing
 
 
+@inherit_parameters(NetworkParameterized)
 class NeuralClassifier(NetworkPredictions, NetworkParameterized, metaclass=ABCMeta):
     """Base of the neural classifiers.
 
@@ -47,6 +48,14 @@ class NeuralClassifier(NetworkPredictions, NetworkParameterized, metaclass=ABCMe
     ``**network``, their constraints in ``_parameter_constraints``, and its objective in
     :meth:`_make_objective`. The decorator :func:`inherit_parameters` completes signature,
     constraints and docstring with what is inherited.
+
+    Parameters
+    ----------
+    {network_parameters}
+
+    Attributes
+    ----------
+    {attributes}
     """
 
     __metadata_request__fit = {"sensitive_features": True}
@@ -155,10 +164,12 @@ default=None
 
         Parameters
         ----------
-        X, y, sensitive_features, sample_weight : array-like
-            As in :meth:`fit`. Groups that were not seen before are added.
+        X, y : array-like
+            As in :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
             All labels that can occur; needed in the first call unless its ``y`` has them all.
+        sensitive_features, sample_weight : array-like, default=None
+            As in :meth:`fit`. Groups that were not seen before are added.
 
         Returns
         -------

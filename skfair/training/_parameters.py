@@ -82,6 +82,11 @@ def inherit_parameters(base: type[NetworkParameterized]) -> Callable[[Estimator]
     base : type
         The class whose parameters the decorated one has beside its own.
 
+    Returns
+    -------
+    callable
+        The decorator.
+
     Raises
     ------
     TypeError

@@ -74,7 +74,7 @@ class NetworkPredictions(ClassifierMixin):
 
     @takes_tensors
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the classes.
+        """Return the probabilities of the classes.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class NetworkPredictions(ClassifierMixin):
 
     @takes_tensors
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of :meth:`predict_proba`, exact for small probabilities.
+        """Return the logarithms of :meth:`predict_proba`, exact for small probabilities.
 
         Parameters
         ----------

@@ -92,7 +92,7 @@ class Batches:
 class Recipe:
     """A training, ready to be carried out.
 
-    Attributes
+    Parameters
     ----------
     architecture : Architecture
         The network.
@@ -139,7 +139,18 @@ class Recipe:
     seed: int = 0
 
     def ramp(self, step: int) -> float:
-        """Share of their value that the fairness weights have at a step."""
+        """Compute the share of their value that the fairness weights have.
+
+        Parameters
+        ----------
+        step : int
+            Steps before this one.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
         return min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
 
 

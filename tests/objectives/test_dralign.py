@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from skfair.networks._inspection import weight_layers
 from skfair.networks.mlp import MLP
 from skfair.objectives import Comparison, Objective
 from skfair.objectives.dralign import CRITERIA, aligned_pairs, dralign_terms
@@ -254,7 +253,6 @@ def test_only_the_last_layers_are_aligned_if_so_asked():
         for last in (1, 2, 3, None)
     ]
     assert values[0] > values[1] > values[2] == values[3]
-    assert weight_layers(module, 1) == [module.output]
 
 
 def test_groups_that_are_alike_are_fully_aligned():
@@ -265,13 +263,6 @@ def test_groups_that_are_alike_are_fully_aligned():
     _, terms = loss_of(objective("demographic_parity"), module, inputs, y)
     assert terms["misalignment"].item() == pytest.approx(-3, abs=1e-12)
     assert terms["fairness"].item() == pytest.approx(0, abs=1e-12)
-
-
-def test_module_without_weight_matrices_is_refused():
-    with pytest.raises(ValueError, match="no weight matrices"):
-        weight_layers(nn.Sequential(nn.ReLU(), nn.BatchNorm1d(3)))
-    with pytest.raises(ValueError, match="align_layers=9 is more than the 3"):
-        weight_layers(tiny_mlp(), 9)
 
 
 @pytest.mark.parametrize("shares", [False, True])

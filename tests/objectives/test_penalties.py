@@ -172,7 +172,7 @@ def test_max_min_of_weight_one_leaves_exactly_the_loss_of_the_worst_group(target
     assert gradient[worst].abs().min() > 0
 
 
-def test_the_two_normalisations_on_an_example_done_by_hand():
+def test_the_two_normalizations_on_an_example_done_by_hand():
     # p = 3/4 for x and 1/4 for o; groups of four: a has three negatives x o o and one positive x,
     # b one negative o and three positives x x o
     def logit(p):
@@ -205,7 +205,7 @@ def test_the_two_normalisations_on_an_example_done_by_hand():
 
 
 @pytest.mark.parametrize(("name", "target"), TARGETS)
-def test_normalisation_matters_to_the_conditioned_rates_alone(name, target):
+def test_normalization_matters_to_the_conditioned_rates_alone(name, target):
     batch = draw(target)
     first, second = (value_of(name, *batch, normalize=kind).item() for kind in NORMALIZATIONS)
     assert (first == second) == (name not in CONDITIONED)

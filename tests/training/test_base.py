@@ -453,7 +453,7 @@ def test_a_constant_classifier_is_reported(biased):
         )
 
 
-def test_interrupting_keeps_what_has_been_learnt_and_says_so(biased):
+def test_interrupting_keeps_what_has_been_learned_and_says_so(biased):
     X, y, group = biased
     with pytest.warns(UserWarning, match="interrupted after 2 epochs"):
         fitted = model(net_params={"callbacks": [Interrupt()]}).fit(X, y, sensitive_features=group)
@@ -488,7 +488,7 @@ def test_the_gpu_trains_the_same_network_as_the_cpu(biased):
     np.testing.assert_allclose(*decisions, atol=1e-6)
 
 
-# -- what a sceptical user tried ------------------------------------------------------------------
+# -- what a skeptical user tried ------------------------------------------------------------------
 
 
 def test_reversed_arrays_are_as_good_as_others(biased):
@@ -562,8 +562,8 @@ def test_class_weights_are_checked_and_zero_is_absence(biased):
     X, y, group = biased
     with pytest.raises(ValueError, match=r"class_weight must hold non-negative.*\{0: -1"):
         model(class_weight={0: -1.0, 1: 1.0}).fit(X, y, sensitive_features=group)
+    only = model(class_weight={0: 0, 1: 1}, batch_size=4, lr=0.01)
     with pytest.warns(UserWarning, match="one class only, 1"):
-        only = model(class_weight={0: 0, 1: 1}, batch_size=4, lr=0.01)
         only.fit(X, y, sensitive_features=group)
     assert only.classes_.tolist() == [0, 1]
 
@@ -589,10 +589,10 @@ def test_missing_groups_are_counted_once_although_a_scorer_watches(biased):
 def test_a_last_batch_of_one_row_joins_the_one_before(biased):
     X, y, group = biased
 
-    def normalised(n_features, n_outputs):
+    def normalized(n_features, n_outputs):
         return nn.Sequential(nn.BatchNorm1d(n_features), nn.Linear(n_features, n_outputs))
 
-    fitted = model(module=normalised)
+    fitted = model(module=normalized)
     fitted.fit(X[:129], y[:129], sensitive_features=group[:129])
     assert fitted.net_.history[-1, "train_batch_count"] == 2
 
