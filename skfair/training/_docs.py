@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+BLOCK = re.MULTILINE | re.DOTALL
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 PARAMETERS = """\
@@ -108,14 +109,23 @@ history_ : pandas.DataFrame
     One row an epoch: duration, loss, and a column for every term of the objective."""
 
 
-def fill_docstring(cls: type) -> None:
-    """Put the shared entries into the places a class's docstring marks, but those it has itself."""
+def section_of(doc: str, name: str) -> str:
+    """Text of a section of a docstring, nothing if there is none."""
+    found = re.search(rf"^{name}\n-+\n(.*?)(?=\s*\Z|\n\n\w+\n-+\n)", doc, BLOCK)
+    return found[1] if found else ""
+
+
+def fill_docstring(cls: type, base: type = object) -> None:
+    """Put the entries of ``base`` into the places a docstring marks, but those it has itself."""
     if not cls.__doc__:
         return
     doc = inspect.cleandoc(cls.__doc__)  # as the compiler of Python 3.13 leaves it
     own = set(re.findall(r"^(\w+) :", doc, re.MULTILINE))
-    for marker, text in (("{network_parameters}", PARAMETERS), ("{attributes}", ATTRIBUTES)):
-        entries = re.split(r"\n(?=\w+ :)", text)
+    for marker, section, text in (
+        ("{network_parameters}", "Parameters", PARAMETERS),
+        ("{attributes}", "Attributes", ATTRIBUTES),
+    ):
+        entries = re.split(r"\n(?=\w+ :)", section_of(base.__doc__ or "", section) or text)
         shared = (entry for entry in entries if entry.partition(" :")[0] not in own)
         doc = doc.replace(marker, "\n".join(shared))
     cls.__doc__ = f"{doc}\n"

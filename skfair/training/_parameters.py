@@ -74,8 +74,9 @@ class NetworkParameters(WarmupParameters, SamplingParameters, total=False):
 def inherit_parameters(base: type[NetworkParameterized]) -> Callable[[Estimator], Estimator]:
     """Decorate an estimator class that hands its ``**network`` on to ``base``.
 
-    Its signature, which scikit-learn reads, its constraints and its docstring are completed with
-    those of ``base``.
+    Its signature, which scikit-learn reads, and its constraints are completed with those of
+    ``base``. In its docstring ``{network_parameters}`` and ``{attributes}`` stand for the entries
+    of ``base`` that it does not have itself: where a default is another, it states its own.
 
     Parameters
     ----------
@@ -130,7 +131,7 @@ def inherit_parameters(base: type[NetworkParameterized]) -> Callable[[Estimator]
             vars(cls)["__init__"].__signature__ = inspect.Signature([SELF, *named, *added])
         constraints = vars(cls).get("_parameter_constraints", {})
         cls._parameter_constraints = base._parameter_constraints | constraints
-        fill_docstring(cls)
+        fill_docstring(cls, base)
         return cls
 
     return complete
