@@ -11,13 +11,13 @@ from types import FrameType
 from sklearn.utils import _param_validation
 
 # This package, and the decorator of its functions that checks their parameters.
-INSIDE = (f"{Path(__file__).parent}{os.sep}", _param_validation.__file__)
+OWN_FILES = (f"{Path(__file__).parent}{os.sep}", _param_validation.__file__)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, from the first frame outside this package."""
     level = 1
     frame: FrameType | None = sys._getframe()
-    while frame is not None and frame.f_code.co_filename.startswith(INSIDE):
+    while frame is not None and frame.f_code.co_filename.startswith(OWN_FILES):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Unpack
@@ -173,11 +172,6 @@ class DRAlignClassifier(NeuralClassifier):
             quota = make_strata(y, groups, size, self._sampling())[0].quota
             self._layout = n_cells, quota
         return rows, None
-
-    def _favorable_codes(self) -> Sequence[int] | None:
-        if self.unfavorable is None:
-            return super()._favorable_codes()
-        return favorable_codes(self.unfavorable, self.classes_)
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         n_cells, quota = self._layout

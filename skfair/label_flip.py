@@ -21,7 +21,6 @@ from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOp
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from ._groups import warn_of_order
 from ._random import own_generator
 from ._tensors import takes_tensors
 from ._warnings import warn
@@ -31,7 +30,7 @@ from .training._base import inner_tags
 from .training._docs import documented_as
 from .training._encoder import (
     Encoder,
-    EncoderOptions,
+    TableLearner,
     Targets,
     TrainingData,
     check_table,
@@ -45,16 +44,20 @@ from .training._transaction import all_or_nothing
 __all__ = ["LabelFlipClassifier"]
 
 # What concerns any estimator, not only a network; and what is idle without early stopping.
-SHARED = (
+SHARED_PARAMETERS = (
     "sensitive_columns",
     "drop_sensitive_columns",
     "attributes",
     "class_weight",
     "random_state",
 )
-IDLE = ("validation_fraction", "n_iter_no_change", "tol")
+STOPPING_PARAMETERS = ("validation_fraction", "n_iter_no_change", "tol")
 FOLDS = 3
-SAID_BEFORE = ("sensitive_features", r"\d+ of \d+ groups of sensitive_features", ".*index of X")
+WARNINGS_OF_TABLE = (
+    "sensitive_features",
+    r"\d+ of \d+ groups of sensitive_features",
+    ".*index of X",
+)
 
 
 def _inner(classifier: LabelFlipClassifier) -> Any:
@@ -84,7 +87,7 @@ def _has_epochs(classifier: LabelFlipClassifier) -> bool:
 
 
 @inherit_parameters(NetworkParameterized)
-class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameterized):
+class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, NetworkParameterized):
     """Classifier trained on randomly flipped labels of one group.
 
     The group for which a plain model is most accurate gets a share of wrong labels, which is meant
@@ -144,11 +147,9 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
     __metadata_request__fit = {"sensitive_features": True}
     __metadata_request__partial_fit = {"sensitive_features": True}
 
-    classes_: np.ndarray
-    groups_: list
     flip_group_: Hashable
     estimator_: Any
-    _encoder: Encoder
+    _encodes_rows = False
 
     _parameter_constraints = {
         "flip_fraction": [Interval(Real, 0, 1, closed="both")],
@@ -187,7 +188,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
             name
             for name, value in vars(self).items()
             if name in parameters
-            and name not in SHARED + IDLE
+            and name not in SHARED_PARAMETERS + STOPPING_PARAMETERS
             and value != parameters[name].default
         ]
         if changed:
@@ -243,32 +244,6 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
             self._train("partial_fit", data, resume, classes=self.classes_)
         return self
 
-    def _encode(
-        self,
-        X: Any,
-        y: Any,
-        sensitive_features: Any,
-        sample_weight: Any,
-        classes: Any = None,
-        *,
-        resume: bool,
-        partial: bool = False,
-    ) -> TrainingData:
-        warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
-        raw, y = check_table(self, X, y, reset=not resume)
-        self._encoder, data = Encoder.learn(
-            EncoderOptions.of(self, self._targets(), encodes_rows=False),
-            raw,
-            y,
-            sensitive_features,
-            sample_weight,
-            classes=classes,
-            previous=self._encoder if resume else None,
-            partial=partial,
-        )
-        self.classes_, self.groups_ = self._encoder.classes, self._encoder.groups
-        return data
-
     def _train(self, method: str, data: TrainingData, resume: bool, **extra: Any) -> None:
         inner = self._make_estimator()
         if data.groups is None and (self.flip_fraction > 0 or self.sampling != "natural"):
@@ -299,7 +274,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
             )
             callbacks = [("skfair_flip_labels", flip), *((given or {}).get("callbacks") or [])]
             inner.set_params(net_params=(given or {}) | {"callbacks": callbacks})
-        with _said_before():
+        with _without_repetition():
             getattr(inner, method)(
                 data.raw,
                 self.classes_[data.y],
@@ -455,9 +430,9 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameteri
 
 
 @contextmanager
-def _said_before() -> Iterator[None]:
+def _without_repetition() -> Iterator[None]:
     """Without the warnings that reading the same data has given already."""
     with warnings.catch_warnings():
-        for message in SAID_BEFORE:
+        for message in WARNINGS_OF_TABLE:
             warnings.filterwarnings("ignore", message=message)
         yield

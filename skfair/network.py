@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from numbers import Real
 from typing import Any, Unpack
 
 from sklearn.utils._param_validation import Interval
 
-from ._labels import favorable_codes
 from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms
 from .training import NetworkParameters, NeuralClassifier, inherit_parameters
@@ -72,11 +70,6 @@ class NetworkClassifier(NeuralClassifier):
 
     def _wants_groups(self) -> bool:
         return False
-
-    def _favorable_codes(self) -> Sequence[int] | None:
-        if self.unfavorable is None:
-            return super()._favorable_codes()
-        return favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
 
     def _targets(self) -> Targets:
         return Targets(multi_label=True)

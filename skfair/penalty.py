@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Unpack
@@ -212,11 +212,6 @@ default="demographic_parity"
             )
         self._warn_of_absent(data.y[holdout], data.groups[holdout])
         return train, holdout
-
-    def _favorable_codes(self) -> Sequence[int] | None:
-        if self.unfavorable is None:
-            return super()._favorable_codes()
-        return favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
 
     def _first_is_positive(self) -> bool:
         favorable = favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)

@@ -17,7 +17,7 @@ from torch.nn.modules.conv import _ConvNd
 from .._tables import numbers
 from .mlp import MLP
 
-LINEAR = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
+LINEAR_MODELS = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
 WeightLayer = nn.Linear | _ConvNd
 log_softmax = partial(torch.log_softmax, dim=1)
 
@@ -36,12 +36,12 @@ class Network(NamedTuple):
 
 def is_differentiable(final: Any) -> bool:
     """Whether a fitted classifier is a network of skfair or skorch, or a linear model."""
-    return hasattr(final, "module_") or isinstance(final, LINEAR)
+    return hasattr(final, "module_") or isinstance(final, LINEAR_MODELS)
 
 
 def network_of(final: Any) -> Network:
     """Return the function that a differentiable classifier is."""
-    if isinstance(final, LINEAR):
+    if isinstance(final, LINEAR_MODELS):
         return Network(_linear_module(final), log_softmax)
     return Network(final.module_.eval(), log_softmax if is_ours(final) else _log_proba(final))
 

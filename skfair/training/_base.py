@@ -13,7 +13,8 @@ import torch
 from sklearn.utils import Tags, get_tags
 from skorch.helper import predefined_split
 
-from .._groups import group_name, warn_of_order
+from .._groups import group_name
+from .._labels import favorable_codes
 from .._random import own_generator
 from .._tensors import takes_tensors
 from .._warnings import warn
@@ -21,7 +22,7 @@ from ..networks._build import check_module
 from ..objectives import Comparison, Objective
 from ._batches import TensorRows, batch_starts
 from ._device import available_devices, reproducible, resolve_device
-from ._encoder import Encoder, EncoderOptions, Targets, TrainingData, check_table, split_off
+from ._encoder import Encoder, TableLearner, TrainingData, split_off
 from ._monitor import ValidationPart, training_callbacks
 from ._net import ObjectiveNet
 from ._outcome import check_outcome
@@ -41,7 +42,7 @@ from ._transaction import all_or_nothing
 
 
 @inherit_parameters(NetworkParameterized)
-class NeuralClassifier(NetworkPredictions, NetworkParameterized, metaclass=ABCMeta):
+class NeuralClassifier(NetworkPredictions, TableLearner, NetworkParameterized, metaclass=ABCMeta):
     """Base of the neural classifiers.
 
     A subclass states its own hyper-parameters in ``__init__`` and hands the rest on as
@@ -61,12 +62,9 @@ class NeuralClassifier(NetworkPredictions, NetworkParameterized, metaclass=ABCMe
     __metadata_request__fit = {"sensitive_features": True}
     __metadata_request__partial_fit = {"sensitive_features": True}
 
-    classes_: np.ndarray
-    groups_: list
     n_features_in_: int
     n_iter_: int
     net_: ObjectiveNet
-    _encoder: Encoder
     _architecture: Architecture
     _runs_in_float64: bool
 
@@ -89,15 +87,14 @@ class NeuralClassifier(NetworkPredictions, NetworkParameterized, metaclass=ABCMe
 
     def _favorable_codes(self) -> Sequence[int] | None:
         """Codes of the classes that count as acceptance, if there are such."""
-        return (1,) if len(self.classes_) == 2 else None
+        unfavorable = getattr(self, "unfavorable", None)  # a parameter of most subclasses
+        if unfavorable is None:
+            return (1,) if len(self.classes_) == 2 else None
+        return favorable_codes(unfavorable, self.classes_, self._encoder.multi_label)
 
     def _sampling(self) -> str:
         """Return how batches are drawn."""
         return self.sampling
-
-    def _targets(self) -> Targets:
-        """Return what y may be."""
-        return Targets()
 
     def _split_holdout(
         self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
@@ -183,33 +180,6 @@ default=None
             )
             self._train(data, 1, resume, averaging=0.0, keep_state=True, by_group=False)
         return self
-
-    def _encode(
-        self,
-        X: Any,
-        y: Any,
-        sensitive_features: Any,
-        sample_weight: Any,
-        classes: Any = None,
-        *,
-        resume: bool,
-        partial: bool = False,
-    ) -> TrainingData:
-        """Check the data, and set what is learned from them alone."""
-        warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
-        raw, y = check_table(self, X, y, reset=not resume)
-        self._encoder, data = Encoder.learn(
-            EncoderOptions.of(self, self._targets()),
-            raw,
-            y,
-            sensitive_features,
-            sample_weight,
-            classes=classes,
-            previous=self._encoder if resume else None,
-            partial=partial,
-        )
-        self.classes_, self.groups_ = self._encoder.classes, self._encoder.groups
-        return data
 
     def _train(
         self,

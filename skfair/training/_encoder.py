@@ -22,10 +22,11 @@ from .._groups import (
     select_sensitive,
     warn_of_few,
     warn_of_fractions,
+    warn_of_order,
 )
 from .._tables import naming, some
 
-ENCODE = (
+ENCODING_ADVICE = (
     "Encode it with a OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in "
     "X if it is named in sensitive_columns and drop_sensitive_columns=True."
 )
@@ -79,7 +80,7 @@ class EncoderOptions:
     allow_nd: bool
 
     @classmethod
-    def of(cls, estimator: Any, targets: Targets, encodes_rows: bool = True) -> EncoderOptions:
+    def of(cls, estimator: Any, targets: Targets, encodes_rows: bool) -> EncoderOptions:
         """Read an estimator's parameters."""
         return cls(
             name=type(estimator).__name__,
@@ -284,7 +285,7 @@ class Encoder:
         raw = self.select_features(raw)
         if _is_ready(raw, dtypes):
             return raw
-        with naming("X", ENCODE), np.errstate(over="ignore", invalid="ignore"):  # of sums
+        with naming("X", ENCODING_ADVICE), np.errstate(over="ignore", invalid="ignore"):  # of sums
             X = check_array(
                 raw,
                 accept_sparse="csr",
@@ -354,6 +355,46 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
         if len(X.shape) < 2:
             check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
     return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+
+
+class TableLearner:
+    """Mixin of the estimators that learn an :class:`Encoder` before they train."""
+
+    classes_: np.ndarray
+    groups_: list
+    _encoder: Encoder
+    _encodes_rows = True
+
+    def _targets(self) -> Targets:
+        """Return what y may be."""
+        return Targets()
+
+    def _encode(
+        self,
+        X: Any,
+        y: Any,
+        sensitive_features: Any,
+        sample_weight: Any,
+        classes: Any = None,
+        *,
+        resume: bool,
+        partial: bool = False,
+    ) -> TrainingData:
+        """Check the data, and set what is learned from them alone."""
+        warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
+        raw, y = check_table(self, X, y, reset=not resume)
+        self._encoder, data = Encoder.learn(
+            EncoderOptions.of(self, self._targets(), self._encodes_rows),
+            raw,
+            y,
+            sensitive_features,
+            sample_weight,
+            classes=classes,
+            previous=self._encoder if resume else None,
+            partial=partial,
+        )
+        self.classes_, self.groups_ = self._encoder.classes, self._encoder.groups
+        return data
 
 
 def columns_kept(options: Any, raw: Any) -> list[int] | None:

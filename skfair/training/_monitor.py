@@ -19,13 +19,12 @@ from ..metrics import get_scorer
 from ..metrics._sklearn import requests_sensitive_features
 from ._encoder import TrainingData, select_rows
 
-WORST_GAP = 1e6  # more than any gap between probabilities
-SAID_BEFORE = (  # by fit
+WARNINGS_OF_FIT = (  # which are not repeated
     "sensitive_features is missing",
     "sensitive_features: .* not whole",
     "(Nobody|Everybody) is refused",
 )
-SAID_ONCE = ("sensitive_features",)
+WARNINGS_OF_FIRST_EPOCH = ("sensitive_features",)
 
 
 @dataclass
@@ -105,7 +104,7 @@ class Monitor(Callback):
             metadata["sensitive_features"] = part.sensitive_features
         try:
             with warnings.catch_warnings():
-                for told in SAID_BEFORE + (SAID_ONCE if self.has_warned else ()):
+                for told in WARNINGS_OF_FIT + (WARNINGS_OF_FIRST_EPOCH if self.has_warned else ()):
                     warnings.filterwarnings("ignore", message=told)
                 self.has_warned = True
                 return monitor(self.estimator, part.X, part.y, **metadata)

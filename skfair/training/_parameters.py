@@ -18,7 +18,7 @@ from ._docs import fill_docstring
 from ._recipe import DTYPES, OPTIMIZERS
 from ._sampling import SAMPLINGS
 
-IN_NET = "net_params__"
+NET_PREFIX = "net_params__"
 SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 KEYWORDS = inspect.Parameter.VAR_KEYWORD
 Estimator = TypeVar("Estimator", bound="type[NetworkParameterized]")
@@ -291,7 +291,7 @@ class NetworkParameterized(BaseEstimator):
         """
         params = super().get_params(deep=deep)
         if deep and isinstance(self.net_params, dict):
-            params |= {f"{IN_NET}{name}": value for name, value in self.net_params.items()}
+            params |= {f"{NET_PREFIX}{name}": value for name, value in self.net_params.items()}
         return params
 
     def set_params(self, **params: Any) -> Self:
@@ -308,11 +308,11 @@ class NetworkParameterized(BaseEstimator):
         self : object
             The estimator.
         """
-        entries = {name: params.pop(name) for name in list(params) if name.startswith(IN_NET)}
+        entries = {name: params.pop(name) for name in list(params) if name.startswith(NET_PREFIX)}
         super().set_params(**params)
         if entries:
             if not isinstance(self.net_params, (dict, type(None))):
                 raise TypeError(f"net_params must be a dict or None, got {self.net_params!r}.")
-            added = {name.removeprefix(IN_NET): value for name, value in entries.items()}
+            added = {name.removeprefix(NET_PREFIX): value for name, value in entries.items()}
             self.net_params = (self.net_params or {}) | added  # the user's dict stays as it is
         return self

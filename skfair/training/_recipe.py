@@ -23,7 +23,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "lbfgs": torch.optim.LBFGS,
 }
 # One kernel a step instead of a loop over the parameters; the same arithmetic.
-FUSED = ("adam", "adamw", "sgd", "adagrad")
+FUSED_OPTIMIZERS = ("adam", "adamw", "sgd", "adagrad")
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 MIN_AVERAGED_STEPS = 50  # a mean over fewer would not cover the swings, only lag behind
 
@@ -172,7 +172,7 @@ def optimizer_options(
         )
     if weight_decay:
         options["weight_decay"] = weight_decay
-    if optimizer in FUSED and device.type != "mps":
+    if optimizer in FUSED_OPTIMIZERS and device.type != "mps":
         options["fused"] = True
     return options
 
