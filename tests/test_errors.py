@@ -185,7 +185,7 @@ def test_errors_show_nothing_of_the_data(biased, argument):
     X, y, group = biased
     given_arguments = {"X": X, "y": y, "sample_weight": np.ones(len(y))}
     given_arguments[argument] = with_entry(given_arguments[argument], "Ada Lovelace")
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match=argument) as caught:
         FaiRNClassifier().fit(**given_arguments, sensitive_features=group)
     assert "Lovelace" not in "".join(traceback.format_exception(caught.value))
     one = FaiRNClassifier(max_epochs=1).fit(X, y, sensitive_features=group)

@@ -562,8 +562,8 @@ def test_class_weights_are_checked_and_zero_is_absence(biased):
     X, y, group = biased
     with pytest.raises(ValueError, match=r"class_weight must hold non-negative.*\{0: -1"):
         model(class_weight={0: -1.0, 1: 1.0}).fit(X, y, sensitive_features=group)
+    only = model(class_weight={0: 0, 1: 1}, batch_size=4, lr=0.01)
     with pytest.warns(UserWarning, match="one class only, 1"):
-        only = model(class_weight={0: 0, 1: 1}, batch_size=4, lr=0.01)
         only.fit(X, y, sensitive_features=group)
     assert only.classes_.tolist() == [0, 1]
 
