@@ -245,7 +245,6 @@ def test_reported_penalty_is_the_gap_of_the_probabilities_at_full_batch(biased, 
         {"augment": "mixup"},
         {"group_memory": 0},
     ],
-    ids=str,
 )
 def test_without_weight_the_network_is_the_plain_one_bit_for_bit(biased, params):
     X, y, group = biased
