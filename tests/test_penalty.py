@@ -759,7 +759,7 @@ def on_adult(parts, **params):
 @pytest.mark.slow
 def test_adult_demographic_parity_falls_with_alpha(adult):
     gaps = []
-    for alpha in (0, 0.5, 2, 5):
+    for alpha in (0, 0.5, 5):
         fitted, test = on_adult(adult, alpha=alpha)
         y_pred = fitted.predict(test.X)
         gaps.append(
