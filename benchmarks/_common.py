@@ -31,7 +31,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 class Part(NamedTuple):
-    """Rows of a data set: features, labels (1 = favourable) and sensitive feature(s)."""
+    """Rows of a data set: features, labels (1 = favorable) and sensitive feature(s)."""
 
     X: Any
     y: np.ndarray
@@ -49,7 +49,7 @@ def arguments(description: str, **choices: Sequence[str]) -> argparse.Namespace:
 
 
 def table_encoder(X: pd.DataFrame):
-    """Standardise numbers, one-hot encode everything else, as dense float32."""
+    """Standardize numbers, one-hot encode everything else, as dense float32."""
     numbers = X.select_dtypes("number").columns.tolist()
     words = [name for name in X.columns if name not in numbers]
     return make_column_transformer(
@@ -59,7 +59,7 @@ def table_encoder(X: pd.DataFrame):
 
 
 def encode(train: Part, *others: Part) -> tuple[Part, ...]:
-    """Encode all parts with what is learnt from the first."""
+    """Encode all parts with what is learned from the first."""
     encoder = table_encoder(train.X).fit(train.X)
     return tuple(
         part._replace(X=encoder.transform(part.X).astype(np.float32)) for part in (train, *others)
@@ -77,7 +77,7 @@ def adult(columns: Sequence[str] | None = None, sensitive: Any = "sex") -> tuple
 
 
 def compas() -> Part:
-    """All of COMPAS; 1 is no new offence, the groups are African-American and other."""
+    """All of COMPAS; 1 is no new offense, the groups are African-American and other."""
     data = fetch_compas()
     race = data.sensitive_features["race"].astype(str)
     groups = race.where(race == "African-American", "other")
@@ -157,7 +157,7 @@ def peak_megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def summarise(rows: list[dict], by: Sequence[str]) -> pd.DataFrame:
+def summarize(rows: list[dict], by: Sequence[str]) -> pd.DataFrame:
     """Mean and standard deviation over seeds, in the order in which the rows came."""
     frame = pd.DataFrame(rows).astype({"constant": float})
     groups = frame.drop(columns="seed").groupby(list(by), sort=False)

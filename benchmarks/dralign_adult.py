@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skorch.callbacks import Callback
 from torch import nn
 
-from skfair import DRAlignClassifier, PenaltyClassifier
+from skfair import DRAlignClassifier, NetworkClassifier
 from skfair.datasets import fetch_adult, fetch_german_credit
 from skfair.metrics import decision_rationale_similarity, parity_score, probability_gap
 
@@ -34,11 +34,11 @@ TABLE_1 = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
 BEYOND = (0.8, 1.2, 1.6, 2.0, 2.4)  # four times those of Table 1 that are not 0: DP .106 to .030
 FLOORS = {"Adult": 0.775, "COMPAS": 0.62, "German": 0.86}
 STEPS, EPOCHS = 100, 20  # of the protocol
-PLAIN = {"alpha": 0.0, "averaging": 0.0}
+PLAIN = {"averaging": 0.0}
 PRINTED = {"group_weights": "equal"}  # |difference|, whatever the sizes of the two groups
 METHODS = {
-    "ERM": (PenaltyClassifier, PLAIN),
-    "oversampling": (PenaltyClassifier, PLAIN | {"sampling": "group"}),
+    "ERM": (NetworkClassifier, PLAIN),
+    "oversampling": (NetworkClassifier, PLAIN | {"sampling": "group"}),
     "FairReg": (DRAlignClassifier, PRINTED | {"beta": 0.0}),
     "Fair-Mixup": (DRAlignClassifier, PRINTED | {"beta": 0.0, "augment": "mixup"}),
     "DRAlign": (DRAlignClassifier, PRINTED),
@@ -74,7 +74,7 @@ def whole(dataset: str) -> Part:
 def in_bins(train: Part, *others: Part) -> tuple[Part, ...]:
     """Adult's features as Fair-Mixup encodes them: 120 columns of zeros and ones.
 
-    Each of five numbers, standardised, falls in one of ten bins, between the deciles of age: the
+    Each of five numbers, standardized, falls in one of ten bins, between the deciles of age: the
     published code learns them from the first number and keeps them for all. Each of 35 indicators
     has a column for yes and one for no. Education in words, country and the survey's weight of a
     row are left out.
@@ -118,7 +118,7 @@ def measure(decision: np.ndarray, part: Part) -> dict[str, float]:
 
 
 class OneLogit(nn.Sequential):
-    """The paper's network, 64,601 parameters for 120 columns: one logit, torch's initialisation."""
+    """The paper's network, 64,601 parameters for 120 columns: one logit, torch's initialization."""
 
     def __init__(self, n_features: int, n_outputs: int, width: int = 200) -> None:
         hidden = nn.Linear(n_features, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU()

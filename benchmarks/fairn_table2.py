@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from skfair import FaiRNClassifier
+from skfair import FaiRNClassifier, NetworkClassifier
 
 from ._common import (
     Part,
@@ -27,7 +27,7 @@ from ._common import (
     measures,
     meps,
     report,
-    summarise,
+    summarize,
     timed,
 )
 
@@ -39,7 +39,7 @@ LITERAL = {
     "averaging": 0.0,
     "robustness": "inverse_mean",
 }
-PLAIN = {"lambda_fairness": 0.0, "lambda_robustness": 0.0}
+LAMBDAS = "lambda_fairness", "lambda_robustness"
 
 # data set -> (parts for a seed, lambdas, learning rate, batch size)
 DATA: dict[str, tuple[Callable, tuple[float, float], float, int]] = {
@@ -73,26 +73,27 @@ def table_2(seeds: int, epochs: int) -> pd.DataFrame:
     rows = []
     for name, (parts, lambdas, lr, batch_size) in DATA.items():
         objectives = {
-            "plain": PLAIN,
-            "FaiR-N as printed": dict(zip(PLAIN, lambdas, strict=True)) | LITERAL,
-            "FaiR-N": dict(zip(PLAIN, lambdas, strict=True)),
+            "plain": None,
+            "FaiR-N as printed": dict(zip(LAMBDAS, lambdas, strict=True)) | LITERAL,
+            "FaiR-N": dict(zip(LAMBDAS, lambdas, strict=True)),
             "FaiR-N (0.5, 0.1)": {},
         }
         for seed in range(seeds):
             train, test = encode(*parts(seed))
             for model, objective in objectives.items():
-                network = FaiRNClassifier(
+                kind = NetworkClassifier if objective is None else FaiRNClassifier
+                network = kind(
                     hidden_layer_sizes=(30,),
                     weight_decay=5e-4,
                     lr=lr,
                     batch_size=batch_size,
                     max_epochs=epochs,
                     random_state=seed,
-                    **objective,
+                    **objective or {},
                 )
                 rows.append({"data": name, "model": model, "seed": seed})
                 rows[-1] |= score(network, train, test)
-    table = summarise(rows, ["data", "model"])
+    table = summarize(rows, ["data", "model"])
     names = ["accuracy", "I_fair", "I_robust", "|dTPR|", "|dFPR|"]
     return beside(table, PAPER_2, ["data", "model"], names)
 
@@ -104,7 +105,7 @@ def table_3(seeds: int, epochs: int) -> pd.DataFrame:
     for seed in range(seeds):
         for name, fit in methods(seed, epochs):
             rows.append({"model": name, "seed": seed} | fit(train, test))
-    table = summarise(rows, ["model"])
+    table = summarize(rows, ["model"])
     return beside(table, PAPER_3, ["model"], ["accuracy", "|dTPR|", "|dFPR|", "seconds"])
 
 
@@ -114,12 +115,11 @@ def methods(seed: int, epochs: int) -> Iterator[tuple[str, Callable[[Part, Part]
     for layers in (2, 4):
         network = shared | {"hidden_layer_sizes": (30,) * layers}
         variants = {
-            "plain": PLAIN,
-            "FaiR-N": {},
-            "LargeM": {"distance": "gradient"},
+            "plain": NetworkClassifier(**network),
+            "FaiR-N": FaiRNClassifier(**network),
+            "LargeM": FaiRNClassifier(distance="gradient", **network),
         }
-        for name, params in variants.items():
-            model = FaiRNClassifier(**network, **params)
+        for name, model in variants.items():
             yield f"{name}, {layers} layers", lambda a, b, model=model: score(model, a, b)
 
     peers = equalized_odds_peers(seed, epochs)

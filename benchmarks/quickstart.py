@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
 
-from skfair import FaiRNClassifier
+from skfair import FaiRNClassifier, NetworkClassifier
 from skfair.datasets import make_biased_classification
 from skfair.metrics import neg_recourse_gap_scorer
 from skfair.model_selection import best_under_constraint
@@ -49,10 +49,8 @@ def main() -> None:
     if args.quick:
         network["max_epochs"] = 5
 
-    def pipeline(**params):
-        return Pipeline(
-            [("encode", table_encoder(train.X)), ("model", FaiRNClassifier(**network, **params))]
-        )
+    def pipeline(kind=FaiRNClassifier):
+        return Pipeline([("encode", table_encoder(train.X)), ("model", kind(**network))])
 
     search = GridSearchCV(
         pipeline(),
@@ -62,7 +60,7 @@ def main() -> None:
         cv=3,
     )
     models = {
-        "plain network": pipeline(lambda_fairness=0.0, lambda_robustness=0.0),
+        "plain network": pipeline(NetworkClassifier),
         "FaiR-N (0.5, 0.1)": pipeline(),
         "FaiR-N, tuned": search,
     }

@@ -1,4 +1,4 @@
-"""Does fairness generalise? ``python -m benchmarks.technical_challenges``.
+"""Does fairness generalize? ``python -m benchmarks.technical_challenges``.
 
 Technical Challenges, Table 1 and Tables 8 to 11 (every train-time scheme, on the training,
 validation and test part, for men and women), and Fig. 3 (parity between the sexes against disparity
@@ -28,7 +28,7 @@ ALPHA = 1.0
 FLIPS = (0.01, 0.05, 0.1, 0.3)
 RATES = ("true_positive_rate", "false_positive_rate")
 METRICS = ("roc_auc", "accuracy", "neg_log_loss", *RATES, "selection_rate")
-# What a scheme sets out to equalise; it may succeed there and still not in AUC.
+# What a scheme sets out to equalize; it may succeed there and still not in AUC.
 OWN_METRICS = {
     "equal loss": ("neg_log_loss",),
     "equalized odds": RATES,
@@ -56,7 +56,7 @@ PAPER = {
 
 
 def small_cnn(input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
-    """Three convolutions for grey images of 64 x 64."""
+    """Three convolutions for gray images of 64 x 64."""
     return nn.Sequential(
         nn.Conv2d(1, 16, 3, stride=2, padding=1),
         nn.ReLU(),
@@ -95,7 +95,7 @@ def adult_parts(seed: int) -> dict[str, Part]:
 
 
 def compas_parts(seed: int) -> dict[str, Part]:
-    """COMPAS, 60, 20 and 20 %; 1 is no new offence."""
+    """COMPAS, 60, 20 and 20 %; 1 is no new offense."""
     data = fetch_compas()
     y = 1 - data.target.to_numpy(int)
     sensitive = data.sensitive_features[["sex", "age_cat"]].astype(str)
@@ -125,7 +125,7 @@ def chest_parts(seed: int) -> dict[str, Part]:
 
 
 def encoded(parts: dict[str, Part]) -> dict[str, Part]:
-    """Tables as numbers, with what is learnt from the training part."""
+    """Tables as numbers, with what is learned from the training part."""
     train, valid = encode(parts["train"], parts["validation"])
     return {"train": train, "validation": valid, "test": encode(parts["train"], parts["test"])[1]}
 

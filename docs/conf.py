@@ -2,6 +2,8 @@
 
 import re
 
+from sphinx.ext import autosummary
+
 import skfair
 
 project = "skfair"
@@ -22,6 +24,7 @@ templates_path = ["_templates"]
 default_role = "literal"
 
 autosummary_generate = True
+autosummary.WELL_KNOWN_ABBREVIATIONS += ("Eq.",)  # else summaries end there
 autodoc_typehints = "none"  # the docstrings say them in words
 numpydoc_show_class_members = False  # _templates/autosummary/class.rst lists the methods
 doctest_test_doctest_blocks = "default"

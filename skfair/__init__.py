@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .dralign import DRAlignClassifier
     from .fairn import FaiRNClassifier
     from .label_flip import LabelFlipClassifier
+    from .network import NetworkClassifier
     from .penalty import PenaltyClassifier
     from .smoothed import SmoothedClassifier
 
@@ -16,6 +17,7 @@ __all__ = [
     "DRAlignClassifier",
     "FaiRNClassifier",
     "LabelFlipClassifier",
+    "NetworkClassifier",
     "PenaltyClassifier",
     "SmoothedClassifier",
     "__version__",
@@ -26,6 +28,7 @@ _ESTIMATORS = {
     "DRAlignClassifier": "dralign",
     "FaiRNClassifier": "fairn",
     "LabelFlipClassifier": "label_flip",
+    "NetworkClassifier": "network",
     "PenaltyClassifier": "penalty",
     "SmoothedClassifier": "smoothed",
 }

@@ -17,7 +17,7 @@ from ._labels import codes_of, unfavorable_codes
 from ._tables import brief
 from ._warnings import warn
 
-TIE = 1e-6  # what rounding does to a decision value on the boundary
+TIE_TOLERANCE = 1e-6  # what rounding does to a decision value on the boundary
 EPS = np.finfo(np.float64).eps
 RESPONSES = ("decision_function", "predict_proba")
 THRESHOLDS = (FixedThresholdClassifier, TunedThresholdClassifierCV)
@@ -48,8 +48,8 @@ def check_classifier(estimator: Any) -> None:
         )
 
 
-def take_apart(estimator: Any) -> tuple[Any, Pipeline | None]:
-    """The last step of fitted searches and pipelines, and the steps before it.
+def split_pipeline(estimator: Any) -> tuple[Any, Pipeline | None]:
+    """Split fitted searches and pipelines into the last step and the steps before it.
 
     Parameters
     ----------
@@ -65,10 +65,10 @@ def take_apart(estimator: Any) -> tuple[Any, Pipeline | None]:
     """
     check_classifier(estimator)
     if hasattr(estimator, "best_estimator_"):
-        return take_apart(estimator.best_estimator_)
+        return split_pipeline(estimator.best_estimator_)
     if not hasattr(estimator, "steps"):
         return estimator, None
-    final, inner = take_apart(estimator.steps[-1][1])
+    final, inner = split_pipeline(estimator.steps[-1][1])
     outer = estimator[:-1] if len(estimator.steps) > 1 else None
     if outer is None or inner is None:
         return final, inner if outer is None else outer
@@ -107,7 +107,8 @@ def decision_values(estimator: Any, X: Any) -> np.ndarray:
     known, differ = _known_threshold(estimator), None
     if getattr(type(estimator), "predict", None) in NETS:  # decides by predict_proba, by definition
         values = _response(estimator, X, "predict_proba")
-        return values if known is None else values - known.shift("predict_proba", classes)
+        if values is not None:
+            return values if known is None else values - known.shift("predict_proba", classes)
     rows = np.asarray(estimator.predict(X))
     if rows.ndim > 1 and rows.shape[1] > 1:
         raise ValueError(
@@ -145,7 +146,7 @@ class Threshold(NamedTuple):
     pos_label: Any
 
     def shift(self, response: str, classes: np.ndarray) -> float:
-        """What to subtract from the decision values."""
+        """Return what to subtract from the decision values."""
         level = self.level
         if response == "predict_proba":
             if not 0 <= level <= 1:
@@ -178,7 +179,7 @@ def _known_threshold(estimator: Any) -> Threshold | None:
 
 
 def _last(estimator: Any) -> Any:
-    """What decides inside a search or pipeline."""
+    """Return what decides inside a search or pipeline."""
     if isinstance(estimator, FrozenEstimator):
         return estimator.estimator
     if hasattr(estimator, "best_estimator_"):
@@ -213,7 +214,7 @@ def _n_different(values: np.ndarray, codes: np.ndarray) -> int:
     best = values.max(axis=1)
     lead = best - values[np.arange(len(codes)), codes]
     with np.errstate(invalid="ignore"):
-        return int((lead > TIE * np.maximum(1, np.abs(best))).sum())
+        return int((lead > TIE_TOLERANCE * np.maximum(1, np.abs(best))).sum())
 
 
 def decision_arguments(
@@ -228,8 +229,8 @@ def decision_arguments(
 # -- what estimators were told -----------------------------------------------------------------
 
 
-def from_inside(estimator: Any, name: str) -> Any:
-    """An attribute of the estimator inside pipelines, searches and other wrappers.
+def find_attribute(estimator: Any, name: str) -> Any:
+    """Return an attribute of the estimator inside pipelines, searches and other wrappers.
 
     What was fitted is asked, not the template it was made from.
     """
@@ -237,7 +238,7 @@ def from_inside(estimator: Any, name: str) -> Any:
 
 
 def unfavorable_of(estimator: Any, unfavorable: Any = None) -> Any:
-    """The classes that call for recourse: those named, else those the estimator inside was told.
+    """Return the classes that call for recourse: those named, else those the estimator was told.
 
     Returns
     -------
@@ -277,7 +278,7 @@ def unfavorable_of(estimator: Any, unfavorable: Any = None) -> Any:
 
 
 def _holder(estimator: Any, name: str) -> Any:
-    """The outermost estimator that has an attribute, where it is not None if there is such."""
+    """Find the outermost estimator that has an attribute, not None if there is such."""
     if estimator is None or hasattr(estimator, name):
         return estimator
     first = None
@@ -290,7 +291,7 @@ def _holder(estimator: Any, name: str) -> Any:
 
 
 def _inside(estimator: Any) -> Iterator[Any]:
-    """What a wrapper has fitted, else what it is made from."""
+    """Yield what a wrapper has fitted, else what it is made from."""
     if hasattr(estimator, "final_estimator_"):
         yield estimator.final_estimator_
     if (one := _last(estimator)) is not None:

@@ -15,7 +15,7 @@ from ._tables import SHOWN, as_pandas, brief
 from ._warnings import warn
 
 MAX_GROUPS = 50
-FEW = 10  # rows; the figures of a group with fewer are chance
+MIN_GROUP_ROWS = 10  # rows; the figures of a group with fewer are chance
 
 
 def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFrame:
@@ -124,15 +124,15 @@ def warn_of_few(groups: np.ndarray, labels: Sequence[Hashable]) -> None:
         What they stand for.
     """
     counts = np.bincount(groups[groups >= 0], minlength=len(labels))
-    few = np.flatnonzero((counts > 0) & (counts < FEW))
+    few = np.flatnonzero((counts > 0) & (counts < MIN_GROUP_ROWS))
     if len(few):
         named = ", ".join(f"{labels[code]!r} ({counts[code]})" for code in few[:SHOWN])
         more = f" and {len(few) - SHOWN} more" if len(few) > SHOWN else ""
         warn(
-            f"{len(few)} of {np.count_nonzero(counts)} groups of sensitive_features have fewer "
-            f"than {FEW} rows: {named}{more}. Differences between such groups are chance: merge "
-            "them, or make them missing; and look whether an encoder or a sampler before the "
-            "estimator made them.",
+            f"sensitive_features: {len(few)} of {np.count_nonzero(counts)} groups have fewer than "
+            f"{MIN_GROUP_ROWS} rows: {named}{more}. Differences between such groups are chance: "
+            "merge them, or make them missing; and look whether an encoder or a sampler has made "
+            "them.",
         )
 
 
@@ -252,7 +252,7 @@ class GroupEncoder:
 
 
 def group_name(label: Hashable) -> str:
-    """A group's label as text: the values of several attributes are joined."""
+    """Write a group's label as text; the values of several attributes are joined."""
     return " & ".join(map(str, label)) if isinstance(label, tuple) else str(label)
 
 

@@ -85,68 +85,17 @@ def codes_of(labels: Any, classes: np.ndarray, parameter: str) -> np.ndarray:
     return found
 
 
-def favorable_codes(estimator: Any) -> list[int]:
-    """Codes of the classes that are acceptance, by the estimator's ``unfavorable``.
+def favorable_codes(unfavorable: Any, classes: np.ndarray, multi_label: bool = False) -> list[int]:
+    """Codes of the classes that are acceptance, all but the unfavorable ones.
 
     Raises
     ------
     ValueError
         If ``unfavorable`` does not name classes, or rows have several labels.
     """
-    if estimator.unfavorable is not None and estimator._multi_label:
+    if unfavorable is not None and multi_label:
         raise ValueError(
-            f"unfavorable={brief(estimator.unfavorable)} needs one label a row, y has several; "
-            "leave it None."
+            f"unfavorable={brief(unfavorable)} needs one label a row, y has several; leave it None."
         )
-    refusing = unfavorable_codes(estimator.unfavorable, estimator.classes_)
-    return [code for code in range(len(estimator.classes_)) if code not in refusing]
-
-
-def flip_labels(
-    y: np.ndarray,
-    members: np.ndarray,
-    fraction: float,
-    n_classes: int,
-    rng: np.random.RandomState,
-) -> np.ndarray:
-    """Give a share of one group's rows another label (Technical Challenges, section 6).
-
-    Parameters
-    ----------
-    y : int64 ndarray of shape (n,)
-        Class codes.
-    members : bool ndarray of shape (n,)
-        Rows of the group.
-    fraction : float in [0, 1]
-        Share of these rows, rounded to a whole number.
-    n_classes : int
-        Number of classes. With two the other label is taken, with more one of the other labels
-        that occur in the group, each with the same probability.
-    rng : RandomState
-        Source of the choice.
-
-    Returns
-    -------
-    int64 ndarray of shape (n,)
-        A copy of ``y`` in which exactly that many of the group's labels differ.
-
-    Raises
-    ------
-    ValueError
-        If there are more than two classes, but only one in the group.
-    """
-    y = y.copy()
-    rows = np.flatnonzero(members)
-    count = round(fraction * len(rows))
-    if count == 0:
-        return y
-    labels = np.arange(2) if n_classes == 2 else np.unique(y[rows])
-    if len(labels) < 2:
-        raise ValueError(
-            "The labels of flip_group cannot be flipped: all its rows have the same one, and with "
-            f"{n_classes} classes only labels that occur in the group are exchanged."
-        )
-    chosen = rng.choice(rows, count, replace=False)
-    shift = rng.randint(1, len(labels), count)
-    y[chosen] = labels[(np.searchsorted(labels, y[chosen]) + shift) % len(labels)]
-    return y
+    refusing = unfavorable_codes(unfavorable, classes)
+    return [code for code in range(len(classes)) if code not in refusing]

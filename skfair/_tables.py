@@ -65,7 +65,7 @@ def _column(series: Any) -> pd.Series:
 
 
 def as_table(X: Any, parameter: str = "X") -> Any:
-    """A DataFrame, or an array of shape (n_samples, n_features), that can be changed row by row.
+    """Return a DataFrame or array (n_samples, n_features) that can be changed row by row.
 
     Raises
     ------
@@ -86,20 +86,11 @@ def numbers(X: Any, parameter: str = "X", dtype: Any = np.float64, **checks: Any
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If X does not hold finite numbers.
     """
-    try:
+    with naming(parameter):
         return check_array(as_pandas(X), dtype=dtype, input_name=parameter, **checks)
-    except (ValueError, TypeError) as error:
-        if parameter in str(error) and "\n" not in str(error):  # entries follow in a new line
-            raise
-        if "Expected 2D" in str(error):
-            raise ValueError(f"{parameter} must have two dimensions, got {brief(X)}.") from None
-        if "Found array" in str(error):
-            raise ValueError(f"{parameter}: {error}") from None
-        short = "must be real numbers" if "omplex" in str(error) else "must hold numbers"
-        raise ValueError(f"{parameter} {short}, got {brief(X)}.") from None
 
 
 def check_weights(sample_weight: Any, n_samples: int) -> np.ndarray:
@@ -167,7 +158,7 @@ def column_names(X: Any) -> list:
 
 
 def brief(value: Any) -> str:
-    """What an error shows of a value: short ones as they are, of data their kind and size only."""
+    """Describe a value in an error: short ones as they are, of data their kind and size only."""
     if value is None or isinstance(value, (Number, np.bool_, slice, type)) or callable(value):
         return repr(value)
     if isinstance(value, (str, bytes)):

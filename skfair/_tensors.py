@@ -37,7 +37,7 @@ def takes_tensors(method: Callable) -> Callable:
 
 
 def as_array(value: Any) -> Any:
-    """A tensor as an array, anything else as it is."""
+    """Turn a tensor into an array; leave anything else as it is."""
     if not isinstance(value, Tensor):
         return value
     value = value.detach()

@@ -70,7 +70,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def one_thread_everywhere() -> Iterator[None]:
-    """The same for BLAS: many small products are slower with several threads, which wait."""
+    """Hold torch and BLAS to one thread: many small products are slower with threads that wait."""
     with one_thread(), threadpool_limits(1):
         yield
 

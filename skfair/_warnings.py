@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from types import FrameType
 
 from sklearn.utils import _param_validation
 
@@ -15,7 +16,8 @@ INSIDE = (f"{Path(__file__).parent}{os.sep}", _param_validation.__file__)
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, from the first frame outside this package."""
-    level, frame = 1, sys._getframe()
+    level = 1
+    frame: FrameType | None = sys._getframe()
     while frame is not None and frame.f_code.co_filename.startswith(INSIDE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

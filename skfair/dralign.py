@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -14,11 +14,12 @@ from ._labels import favorable_codes
 from .objectives import Comparison, Objective
 from .objectives._base import plain_forward
 from .objectives.dralign import CRITERIA, aligned_pairs, dralign_terms
-from .objectives.mixup import AUGMENTED, forward_with_paths
-from .objectives.penalties import DIRECTED, with_first_positive
+from .objectives.mixup import forward_with_paths
+from .objectives.penalties import PENALTIES, names_of, with_first_positive
 from .objectives.rationales import forward_with_rationales
-from .training import NeuralClassifier
-from .training._prepare import Targets, TrainingData
+from .training import NeuralClassifier, inherit_parameters
+from .training._encoder import Targets, TrainingData
+from .training._parameters import WarmupParameters
 from .training._sampling import batch_rows, make_strata
 
 __all__ = ["DRAlignClassifier"]
@@ -26,10 +27,11 @@ __all__ = ["DRAlignClassifier"]
 BETA_ALONE = 0.04  # of the default lambda_fairness
 
 
+@inherit_parameters(NeuralClassifier)
 class DRAlignClassifier(NeuralClassifier):
     """Fairness as decision rationale alignment (DRAlign).
 
-    Minimises the sum of the groups' cross-entropies + ``lambda_fairness`` * fairness loss -
+    Minimizes the sum of the groups' cross-entropies + ``lambda_fairness`` * fairness loss -
     ``beta`` * alignment [1]_ (Eq. 9, Algorithms 1 and 2). A layer's rationale for a group is what
     each of its weights contributes to the group's loss, (gradient * weight)^2 (Eq. 8); the
     alignment is the cosine between the groups' rationales, added up over layers: the groups are to
@@ -41,9 +43,6 @@ class DRAlignClassifier(NeuralClassifier):
 "predictive_parity"}, default="demographic_parity"
         The fairness loss, one of the penalties of :class:`PenaltyClassifier`, and what is aligned:
         the groups, or the groups within each label (equal opportunity: within the positives).
-    unfavorable : label, default=None
-        The class that calls for recourse, not the positive one; ``None`` is ``classes_[0]``. The
-        scorers ask the estimator for it.
     lambda_fairness : float >= 0, default=0.4
         Weight of the fairness loss; 0 leaves the alignment alone ([1]_, A.9), which then takes more
         than two classes.
@@ -60,6 +59,9 @@ class DRAlignClassifier(NeuralClassifier):
         Every batch holds equally many rows of each group, or, where the criterion looks at labels,
         of each group and label; "auto" is the one of these that the criterion calls for, and the
         only one it takes. ``batch_size`` is the number of all rows.
+    unfavorable : label, default=None
+        The class that calls for recourse, not the positive one; ``None`` is ``classes_[0]``. The
+        scorers ask the estimator for it.
     {network_parameters}
 
     Attributes
@@ -101,7 +103,7 @@ class DRAlignClassifier(NeuralClassifier):
         augment: str | None = None,
         sampling: str = "auto",
         unfavorable: Any = None,
-        **network: Any,
+        **network: Unpack[WarmupParameters],
     ) -> None:
         super().__init__(sampling=sampling, **network)
         self.criterion = criterion
@@ -118,14 +120,14 @@ class DRAlignClassifier(NeuralClassifier):
                 f"criterion={self.criterion!r} needs sampling={self._sampling()!r} (or 'auto'), "
                 f"got {self.sampling!r}."
             )
-        if self.augment is not None and self.criterion not in AUGMENTED:
+        if self.augment is not None and not PENALTIES[self.criterion].augmentable:
             raise ValueError(
-                f"augment={self.augment!r} works with criterion in {list(AUGMENTED)}, got "
-                f"criterion={self.criterion!r}."
+                f"augment={self.augment!r} works with criterion in {names_of(augmentable=True)}, "
+                f"got criterion={self.criterion!r}."
             )
 
     def _by_label(self) -> bool:
-        return self.criterion != "demographic_parity"
+        return PENALTIES[self.criterion].by_label
 
     def _sampling(self) -> str:
         return "group_label" if self._by_label() else "group"
@@ -140,14 +142,13 @@ class DRAlignClassifier(NeuralClassifier):
         return any(weight > 0 for weight in self._weights())
 
     def _targets(self) -> Targets:
-        known = isinstance(self.criterion, str) and self.criterion in AUGMENTED
+        undirected = names_of(is_gap=True, binary=True, directed=False)
+        known = isinstance(self.criterion, str) and self.criterion in undirected
         several = known and np.isscalar(self.lambda_fairness) and self.lambda_fairness == 0
-        hint = (
-            "lambda_fairness=0 with criterion 'demographic_parity' or 'equalized_odds' takes more."
-        )
+        hint = f"lambda_fairness=0 with criterion in {undirected} takes more."
         return Targets(multi_class=several, hint=hint)
 
-    def _set_aside(
+    def _split_holdout(
         self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Check that every cell occurs, and note how a batch is divided into them."""
@@ -174,34 +175,38 @@ class DRAlignClassifier(NeuralClassifier):
         return rows, None
 
     def _favorable_codes(self) -> Sequence[int] | None:
-        return super()._favorable_codes() if self.unfavorable is None else favorable_codes(self)
+        if self.unfavorable is None:
+            return super()._favorable_codes()
+        return favorable_codes(self.unfavorable, self.classes_)
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         n_cells, quota = self._layout
         layout = {"n_cells": n_cells, "quota": quota}
-        favorable, n_classes, labels = favorable_codes(self), len(self.classes_), None
+        favorable = favorable_codes(self.unfavorable, self.classes_)
+        n_classes, labels = len(self.classes_), None
         if self._by_label():
             labels = favorable if self.criterion == "equal_opportunity" else range(n_classes)
         lambda_fairness, beta = self._weights()
-        if comparison is not None:
-            lambda_fairness /= comparison.pairs_an_attribute
-            beta /= len(comparison.contrasts) / len(comparison.members)
         terms = partial(
             dralign_terms,
             criterion=self.criterion,
             comparison=comparison,
-            pairs=aligned_pairs(self._attribute_of, labels, n_classes),
+            pairs=aligned_pairs(self._encoder.attribute_of, labels, n_classes),
             **layout,
         )
-        if favorable == [0] and self.criterion in DIRECTED:
+        if favorable == [0] and PENALTIES[self.criterion].directed:
             terms = with_first_positive(terms)
         forward = plain_forward
         if self.augment is not None and lambda_fairness:
             forward = partial(forward_with_paths, by_label=self._by_label())
+        n_summands = {}
+        if comparison is not None:
+            n_summands = {"fairness": comparison.n_summands, "misalignment": comparison.n_pairs}
         return Objective(
             terms,
-            {"fairness": lambda_fairness, "misalignment": beta},
+            weights={"fairness": lambda_fairness, "misalignment": beta},
             decay=0.0 if forward is plain_forward else None,
+            n_summands=n_summands,
             forward=partial(
                 forward_with_rationales,
                 last=self.align_layers,

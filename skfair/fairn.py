@@ -1,31 +1,33 @@
-"""FaiR-N: networks that equalise recourse between groups and keep clear of their boundary."""
+"""FaiR-N: networks that equalize recourse between groups and keep clear of their boundary."""
 
 from __future__ import annotations
 
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from ._labels import unfavorable_codes
+from ._labels import favorable_codes, unfavorable_codes
 from ._tensors import takes_tensors
 from .networks.mlp import FLAT
 from .objectives import Comparison, Objective, fairn
-from .objectives.fairn import forward_with_gradient_norm
+from .objectives._base import plain_forward
 from .objectives.groups import memory_decay
-from .training import NeuralClassifier
+from .training import NeuralClassifier, inherit_parameters
+from .training._parameters import SamplingParameters
 
 __all__ = ["FaiRNClassifier"]
 
 
+@inherit_parameters(NeuralClassifier)
 class FaiRNClassifier(NeuralClassifier):
     """Fair and robust neural network (FaiR-N).
 
-    Minimises cross-entropy + ``lambda_fairness`` * recourse gap + ``lambda_robustness`` *
+    Minimizes cross-entropy + ``lambda_fairness`` * recourse gap + ``lambda_robustness`` *
     robustness term [1]_ (Eq. 4). The recourse gap (Eq. 1 and 16) is the difference between groups
     of their mean distance to the decision boundary, zero for those who are accepted: how much
     harder it is for one group to turn a refusal into an acceptance.
@@ -61,9 +63,11 @@ class FaiRNClassifier(NeuralClassifier):
         multiplied by sqrt(k / 2): the smallest of many groups have few members in a batch.
     averaging : float in [0, 1], default=0.25
         Share of the last steps whose weights are averaged. The gap's gradient does not fade as the
-        gap closes, so that single steps overshoot to and fro; their mean does not. Without effect
+        gap closes, so that single steps oscillate around it; their mean does not. Without effect
         on fewer than 50 steps, before these steps are reached, and if ``restore_best`` picks an
         earlier epoch.
+    warmup : float in [0, 1], default=0.3
+        Share of the training steps over which the weights of the two terms rise linearly from 0.
     {network_parameters}
 
     Attributes
@@ -115,7 +119,7 @@ class FaiRNClassifier(NeuralClassifier):
         group_memory: int = 1280,
         averaging: float = 0.25,
         warmup: float = 0.3,
-        **network: Any,
+        **network: Unpack[SamplingParameters],
     ) -> None:
         super().__init__(warmup=warmup, **network)
         self.lambda_fairness = lambda_fairness
@@ -131,8 +135,7 @@ class FaiRNClassifier(NeuralClassifier):
         return self.lambda_fairness > 0
 
     def _favorable_codes(self) -> list[int]:
-        refusing = unfavorable_codes(self.unfavorable, self.classes_)
-        return [code for code in range(len(self.classes_)) if code not in refusing]
+        return favorable_codes(self.unfavorable, self.classes_)
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         self._distance = self.distance  # what was trained, whatever the parameter becomes
@@ -148,12 +151,14 @@ class FaiRNClassifier(NeuralClassifier):
             robustness=self.robustness,
             decay=decay,
         )
-        coefficients = {"fairness": self.lambda_fairness, "robustness": self.lambda_robustness}
-        if comparison is not None:
-            coefficients["fairness"] *= 1 / comparison.pairs_an_attribute
-        if self.distance == "gradient":
-            return Objective(terms, coefficients, fairn.forward_with_slope, decay)
-        return Objective(terms, coefficients, decay=decay)
+        by_gradient = self.distance == "gradient"
+        return Objective(
+            terms,
+            weights={"fairness": self.lambda_fairness, "robustness": self.lambda_robustness},
+            forward=fairn.forward_with_slope if by_gradient else plain_forward,
+            decay=decay,
+            n_summands={"fairness": comparison.n_summands} if comparison is not None else {},
+        )
 
     @takes_tensors
     def boundary_distance(self, X: Any) -> np.ndarray:
@@ -176,7 +181,7 @@ class FaiRNClassifier(NeuralClassifier):
             return super().boundary_distance(X)
 
         def first_order(module: torch.nn.Module, rows: torch.Tensor) -> torch.Tensor:
-            logits, norm = forward_with_gradient_norm(module, rows)
+            logits, norm = fairn.forward_with_gradient_norm(module, rows)
             distance = fairn.first_order_distance(fairn.boundary_distance(logits), norm).detach()
             return distance.where(norm > FLAT, torch.inf)
 

@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
-from sklearn.base import clone
+import pandas as pd
+import torch
+from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.model_selection import StratifiedKFold
-from sklearn.utils import get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
-from skorch.callbacks import Callback
 
-from ._labels import flip_labels
+from ._groups import warn_of_order
 from ._random import own_generator
 from ._tensors import takes_tensors
 from ._warnings import warn
-from .objectives import Comparison, Objective
-from .objectives.classification import classification_terms
-from .training import NeuralClassifier
-from .training._base import all_or_nothing, inner_tags
-from .training._flipping import FlipLabels
-from .training._outcome import FitInterruptedWarning, warn_of_groups_left_out
-from .training._prepare import Targets, TrainingData, check_table, kept, prepare, take
+from .network import NetworkClassifier
+from .training import FitInterruptedWarning, NetworkParameters, NeuralClassifier, inherit_parameters
+from .training._base import inner_tags
+from .training._encoder import (
+    Encoder,
+    EncoderOptions,
+    Targets,
+    TrainingData,
+    check_table,
+    select_rows,
+)
+from .training._flipping import FlipLabels, flip_labels
+from .training._outcome import warn_of_groups_left_out
+from .training._parameters import NetworkParameterized
+from .training._transaction import all_or_nothing
 
 __all__ = ["LabelFlipClassifier"]
 
@@ -42,42 +53,37 @@ SHARED = (
 )
 IDLE = ("validation_fraction", "n_iter_no_change", "tol")
 FOLDS = 3
-OF_NETWORK = ("net_", "n_iter_", "_architecture", "_trained_dtype", "_runs_in_float64")
+SAID_BEFORE = ("sensitive_features", r"\d+ of \d+ groups of sensitive_features", ".*index of X")
 
 
-def _own_network(classifier: LabelFlipClassifier) -> bool:
-    """Whether a network answers: once fitted, what was fitted, whatever the parameters say now."""
-    if hasattr(classifier, "net_") or hasattr(classifier, "estimator_"):
-        return hasattr(classifier, "net_")
-    return classifier.estimator is None
-
-
-def _trains_network(classifier: LabelFlipClassifier) -> bool:
-    return classifier.estimator is None
+def _inner(classifier: LabelFlipClassifier) -> Any:
+    """What answers: what was fitted, whatever the parameters say now, else what would be."""
+    if hasattr(classifier, "estimator_"):
+        return classifier.estimator_
+    return NetworkClassifier if classifier.estimator is None else classifier.estimator
 
 
 def _delegated(method: str) -> Callable:
-    """Return a method that the given estimator answers, if there is one and it can."""
-    of_network = getattr(NeuralClassifier, method)
+    """Return a method that the estimator inside answers, if it can."""
 
     def available(classifier: LabelFlipClassifier) -> bool:
-        if _own_network(classifier):
-            return True
-        return hasattr(getattr(classifier, "estimator_", classifier.estimator), method)
+        return hasattr(_inner(classifier), method)
 
     @takes_tensors
-    @wraps(of_network)
+    @wraps(getattr(NeuralClassifier, method))
     def answer(self: LabelFlipClassifier, X: Any) -> np.ndarray:
-        if _own_network(self):
-            return of_network(self, X)
         check_is_fitted(self)
-        X = kept(self, check_table(self, X, reset=False))
-        return getattr(self.estimator_, method)(X)
+        return getattr(self.estimator_, method)(self._rows(check_table(self, X, reset=False)))
 
     return available_if(available)(answer)
 
 
-class LabelFlipClassifier(NeuralClassifier):
+def _has_epochs(classifier: LabelFlipClassifier) -> bool:
+    return classifier.estimator is None or isinstance(classifier.estimator, NeuralClassifier)
+
+
+@inherit_parameters(NetworkParameterized)
+class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, NetworkParameterized):
     """Classifier trained on randomly flipped labels of one group.
 
     The group for which a plain model is most accurate gets a share of wrong labels, which is meant
@@ -97,11 +103,11 @@ class LabelFlipClassifier(NeuralClassifier):
         considered.
     mode : {"auto", "epoch", "once"}, default="auto"
         Whether every epoch flips labels of other rows, or the labels are flipped once before
-        training. "auto" is "epoch" for the network and "once" for an ``estimator``, which has no
-        epochs.
+        training. "auto" is "epoch" for networks of skfair and "once" for any other ``estimator``,
+        which has no epochs.
     estimator : classifier, default=None
-        Any scikit-learn classifier or pipeline to train on the flipped labels instead of a network.
-        Parameters of the network then keep their defaults.
+        What is trained on the flipped labels: any classifier or pipeline. ``None`` is a
+        :class:`NetworkClassifier` with the parameters below, which otherwise keep their defaults.
     {network_parameters}
 
     Attributes
@@ -109,7 +115,7 @@ class LabelFlipClassifier(NeuralClassifier):
     flip_group_ : group label or None
         Group whose labels were flipped.
     estimator_ : classifier
-        The fitted ``estimator``; the attributes of the network do not exist then.
+        The fitted ``estimator``. Attributes of a network exist if it is one.
     {attributes}
 
     Notes
@@ -134,6 +140,9 @@ class LabelFlipClassifier(NeuralClassifier):
     'a'
     """
 
+    __metadata_request__fit = {"sensitive_features": True}
+    __metadata_request__partial_fit = {"sensitive_features": True}
+
     _parameter_constraints = {
         "flip_fraction": [Interval(Real, 0, 1, closed="both")],
         "flip_group": "no_validation",
@@ -150,7 +159,7 @@ class LabelFlipClassifier(NeuralClassifier):
         flip_group: Any = "auto",
         mode: str = "auto",
         estimator: Any = None,
-        **network: Any,
+        **network: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**network)
         self.flip_fraction = flip_fraction
@@ -162,11 +171,11 @@ class LabelFlipClassifier(NeuralClassifier):
         super()._validate_params()
         if self.estimator is None:
             return
-        if self.mode == "epoch":
+        if self.mode == "epoch" and not _has_epochs(self):
             raise ValueError(
                 "mode='epoch' needs the network; an estimator has no epochs: use mode='once'."
             )
-        parameters = inspect.signature(NeuralClassifier.__init__).parameters
+        parameters = inspect.signature(NetworkParameterized.__init__).parameters
         changed = [
             name
             for name, value in vars(self).items()
@@ -180,9 +189,6 @@ class LabelFlipClassifier(NeuralClassifier):
                 f"{self.estimator!r}; set them in that estimator."
             )
 
-    def _wants_groups(self) -> bool:
-        return self.flip_fraction > 0
-
     def _targets(self) -> Targets:
         if self.estimator is None:
             return Targets()
@@ -190,12 +196,132 @@ class LabelFlipClassifier(NeuralClassifier):
         several = getattr(getattr(tags, "classifier_tags", None), "multi_class", True)
         return Targets(multi_class=several, hint=f"So it is for {self.estimator!r}.")
 
-    def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
-        return Objective(classification_terms)
+    def _make_estimator(self) -> Any:
+        if self.estimator is not None:
+            return clone(self.estimator)
+        names = inspect.signature(NetworkParameterized).parameters
+        network = NetworkClassifier(averaging=0.0, **{name: getattr(self, name) for name in names})
+        return network.set_params(class_weight=None)  # which is among the weights it is given
+
+    # -- fitting ------------------------------------------------------------------------------
+
+    @takes_tensors
+    @wraps(NeuralClassifier.fit)
+    def fit(
+        self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None
+    ) -> Self:
+        resume = self.warm_start and self.estimator is None and hasattr(self, "estimator_")
+        with all_or_nothing(self):
+            data = self._encode(X, y, sensitive_features, sample_weight, resume=resume)
+            self._train("fit", data, resume)
+        return self
+
+    @available_if(_has_epochs)
+    @takes_tensors
+    @wraps(NeuralClassifier.partial_fit)
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        *,
+        sensitive_features: Any = None,
+        sample_weight: Any = None,
+    ) -> Self:
+        resume = hasattr(self, "estimator_") and isinstance(self.estimator_, NeuralClassifier)
+        with all_or_nothing(self):
+            data = self._encode(
+                X, y, sensitive_features, sample_weight, classes, resume=resume, partial=True
+            )
+            self._train("partial_fit", data, resume, classes=self.classes_)
+        return self
+
+    def _encode(
+        self,
+        X: Any,
+        y: Any,
+        sensitive_features: Any,
+        sample_weight: Any,
+        classes: Any = None,
+        *,
+        resume: bool,
+        partial: bool = False,
+    ) -> TrainingData:
+        warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
+        raw, y = check_table(self, X, y, reset=not resume)
+        self._encoder, data = Encoder.learn(
+            EncoderOptions.of(self, self._targets(), encodes_rows=False),
+            raw,
+            y,
+            sensitive_features,
+            sample_weight,
+            classes=classes,
+            previous=self._encoder if resume else None,
+            partial=partial,
+        )
+        self.classes_, self.groups_ = self._encoder.classes, self._encoder.groups
+        return data
+
+    def _train(self, method: str, data: TrainingData, resume: bool, **extra: Any) -> None:
+        inner = self._make_estimator()
+        if data.groups is None and (self.flip_fraction > 0 or self.sampling != "natural"):
+            warn(
+                "LabelFlipClassifier got neither sensitive_features nor sensitive_columns: no "
+                "label is flipped.",
+            )
+        if resume:  # a copy: fit may fail
+            inner = copy.copy(self.estimator_).set_params(**inner.get_params(deep=False))
+        self._choose_group(data, inner, resume)
+        if isinstance(inner, NeuralClassifier):
+            self._train_network(inner, method, data, extra)
+        else:
+            self._train_other(inner, data)
+        self.estimator_ = inner
+
+    def _train_network(
+        self, inner: NeuralClassifier, method: str, data: TrainingData, extra: dict
+    ) -> None:
+        """Flip in the batches: rows that are held out keep their labels."""
+        given = inner.net_params
+        if self.flip_group_ is not None:
+            flip = FlipLabels(
+                self.groups_.index(self.flip_group_),
+                self.flip_fraction,
+                len(self.classes_),
+                self.mode == "once",
+            )
+            callbacks = [("skfair_flip_labels", flip), *((given or {}).get("callbacks") or [])]
+            inner.set_params(net_params=(given or {}) | {"callbacks": callbacks})
+        with _said_before():
+            getattr(inner, method)(
+                data.raw,
+                self.classes_[data.y],
+                sensitive_features=data.sensitive_features,
+                sample_weight=data.weights,
+                **extra,
+            )
+        inner.set_params(net_params=given)
+
+    def _train_other(self, inner: Any, data: TrainingData) -> None:
+        weights = {} if data.weights is None else {"sample_weight": data.weights}
+        if weights and not has_fit_parameter(inner, "sample_weight"):
+            raise ValueError(
+                f"sample_weight and class_weight need an estimator whose fit takes "
+                f"sample_weight; {self.estimator!r} does not."
+            )
+        codes, rng = data.y, own_generator(self.random_state)
+        if self.flip_group_ is not None:
+            members = (data.groups == self.groups_.index(self.flip_group_)).any(axis=1)
+            codes = flip_labels(data.y, members, self.flip_fraction, len(self.classes_), rng)
+        inner.fit(data.X, self.classes_[codes], **weights)
+        self.classes_ = inner.classes_
+        if data.groups is not None:
+            decisions = np.searchsorted(self.classes_, inner.predict(data.X))
+            warn_of_groups_left_out(self, decisions, data)
 
     # -- flipping -----------------------------------------------------------------------------
 
-    def _choose_group(self, data: TrainingData, resume: bool = False) -> None:
+    def _choose_group(self, data: TrainingData, inner: Any, resume: bool) -> None:
         """Set ``flip_group_``."""
         known = getattr(self, "flip_group_", None)
         if data.groups is None or self.flip_fraction == 0:
@@ -208,13 +334,14 @@ class LabelFlipClassifier(NeuralClassifier):
                 )
             self.flip_group_ = self.flip_group
         elif not (resume and known in self.groups_):
-            self.flip_group_ = self._best_served(data)
+            self.flip_group_ = self._best_served(data, inner)
 
-    def _best_served(self, data: TrainingData) -> Hashable:
+    def _best_served(self, data: TrainingData, inner: Any) -> Hashable:
         seed = int(own_generator(self.random_state).randint(2**31 - 1))
-        plain = clone(self).set_params(
-            flip_fraction=0.0, class_weight=None, random_state=seed, verbose=0
-        )
+        plain, is_network = clone(inner), isinstance(inner, NeuralClassifier)
+        if self.estimator is None:
+            plain.set_params(random_state=seed, verbose=0)
+        table = data.raw if is_network else data.X
         labels, groups = self.classes_[data.y], data.groups
         counts = np.bincount(groups[groups >= 0], minlength=len(self.groups_))
         small = counts < min(FOLDS, counts.max())  # always trained on, never the one to flip
@@ -231,14 +358,16 @@ class LabelFlipClassifier(NeuralClassifier):
             warnings.simplefilter("error", FitInterruptedWarning)
             for train, test in folds.split(rows, cells):
                 train, test = np.concatenate([rows[train], aside]), rows[test]
-                extra = {"sensitive_features": data.sensitive_features.iloc[train]}
+                extra = {}
+                if is_network:
+                    extra["sensitive_features"] = data.sensitive_features.iloc[train]
                 if data.weights is not None:
                     extra["sample_weight"] = data.weights[train]
                 try:
-                    model = clone(plain).fit(take(data.raw, train), labels[train], **extra)
+                    model = clone(plain).fit(select_rows(table, train), labels[train], **extra)
                 except FitInterruptedWarning:
                     raise KeyboardInterrupt from None
-                hits[test] = model.predict(take(data.raw, test)) == labels[test]
+                hits[test] = model.predict(select_rows(table, test)) == labels[test]
         weights = np.ones(len(labels)) if data.weights is None else data.weights
         accuracy = [
             -1.0 if small[code] else np.average(hits[members], weights=weights[members])
@@ -247,78 +376,80 @@ class LabelFlipClassifier(NeuralClassifier):
         ]
         return self.groups_[int(np.argmax(accuracy))]
 
-    def _members(self, data: TrainingData) -> np.ndarray:
-        if self.flip_group_ is None:
-            return np.zeros(len(data.y), dtype=bool)
-        return (data.groups == self.groups_.index(self.flip_group_)).any(axis=1)
-
-    # -- the network --------------------------------------------------------------------------
-
-    def _train(self, data: TrainingData, epochs: int, resume: bool, *args: Any, **kw: Any) -> None:
-        self._choose_group(data, resume)
-        super()._train(data, epochs, resume, *args, **kw)
-        vars(self).pop("estimator_", None)
-
-    def _own_callbacks(self, data: TrainingData, seed: int) -> list[tuple[str, Callback]]:
-        members = self._members(data)
-        if not members.any():
-            return []
-        flip = FlipLabels(
-            members, self.flip_fraction, len(self.classes_), self.mode == "once", seed
-        )
-        return [("skfair_flip_labels", flip)]
-
-    # -- any estimator ------------------------------------------------------------------------
-
-    @takes_tensors
-    @wraps(NeuralClassifier.fit)
-    def fit(
-        self, X: Any, y: Any, *, sensitive_features: Any = None, sample_weight: Any = None
-    ) -> Self:
-        if self.estimator is None:
-            return super().fit(
-                X, y, sensitive_features=sensitive_features, sample_weight=sample_weight
-            )
-        with all_or_nothing(self):
-            data = prepare(self, X, y, sensitive_features, sample_weight, None, False, False)
-            weights = {} if data.weights is None else {"sample_weight": data.weights}
-            if weights and not has_fit_parameter(self.estimator, "sample_weight"):
-                raise ValueError(
-                    f"sample_weight and class_weight need an estimator whose fit takes "
-                    f"sample_weight; {self.estimator!r} does not."
-                )
-            if data.groups is None and self._wants_groups():
-                warn(
-                    "LabelFlipClassifier got neither sensitive_features nor sensitive_columns: no "
-                    "label is flipped.",
-                )
-            self._choose_group(data)
-            rng = own_generator(self.random_state)
-            codes = flip_labels(
-                data.y, self._members(data), self.flip_fraction, len(self.classes_), rng
-            )
-            self.estimator_ = clone(self.estimator).fit(data.X, self.classes_[codes], **weights)
-            self.classes_ = self.estimator_.classes_
-            if data.groups is not None:
-                decisions = np.searchsorted(self.classes_, self.estimator_.predict(data.X))
-                warn_of_groups_left_out(self, decisions, data)
-            for name in OF_NETWORK:
-                vars(self).pop(name, None)
-        return self
+    # -- answers ------------------------------------------------------------------------------
 
     predict = _delegated("predict")
     predict_proba = _delegated("predict_proba")
     predict_log_proba = _delegated("predict_log_proba")
     decision_function = _delegated("decision_function")
-    partial_fit = available_if(_trains_network)(NeuralClassifier.partial_fit)
-    boundary_distance = available_if(_own_network)(NeuralClassifier.boundary_distance)
+    boundary_distance = _delegated("boundary_distance")
+
+    def _rows(self, raw: Any) -> Any:
+        """What the estimator inside sees; a network leaves columns out by itself."""
+        if isinstance(self.estimator_, NeuralClassifier):
+            return raw
+        return self._encoder.select_features(raw)
+
+    def _logits(self, X: Any, function: Callable | None = None) -> np.ndarray:
+        return self.estimator_._logits(X, function)
+
+    def _favorable_codes(self) -> tuple[int, ...] | None:
+        return (1,) if len(self.classes_) == 2 else None
+
+    @property
+    def net_(self) -> Any:
+        """The trained net, of a network."""
+        return self._of_fitted("net_")
+
+    @property
+    def module_(self) -> torch.nn.Module:
+        """The trained network."""
+        return self._of_fitted("module_")
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """History of training, of a network; ``flipped`` is the number of flipped labels."""
+        return self._of_fitted("history_")
+
+    @property
+    def n_iter_(self) -> Any:
+        """Number of epochs, or of iterations, of the estimator inside."""
+        return self._of_fitted("n_iter_")
+
+    def _of_fitted(self, name: str) -> Any:
+        if "estimator_" not in vars(self):
+            raise AttributeError(f"{name} exists after fit.")
+        return getattr(self.estimator_, name)
+
+    # -- scikit-learn's protocols -------------------------------------------------------------
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "net_") or hasattr(self, "estimator_")
+        return hasattr(self, "estimator_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        inner = None if _own_network(self) else inner_tags(self)
-        if inner is not None:
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_class = self._targets().multi_class
+        if self.estimator is not None and (inner := inner_tags(self)) is not None:
             tags.input_tags = inner.input_tags
         return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "_encoder" in state:
+            state["_encoder"] = vars(state["_encoder"]).copy()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_encoder" in vars(self):
+            self._encoder = Encoder(**self._encoder)
+
+
+@contextmanager
+def _said_before() -> Iterator[None]:
+    """Without the warnings that reading the same data has given already."""
+    with warnings.catch_warnings():
+        for message in SAID_BEFORE:
+            warnings.filterwarnings("ignore", message=message)
+        yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -13,25 +13,30 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ._labels import favorable_codes
 from ._warnings import warn
 from .objectives import Comparison, Objective
+from .objectives._base import plain_forward
 from .objectives.groups import memory_decay
-from .objectives.mixup import AUGMENTED, forward_with_paths
+from .objectives.mixup import forward_with_paths
 from .objectives.penalties import (
-    DIRECTED,
     NORMALIZATIONS,
     PENALTIES,
+    CustomPenalty,
+    Penalty,
+    names_of,
+    penalty_of,
     penalty_terms,
     with_first_positive,
 )
-from .training import NeuralClassifier
-from .training._prepare import Targets, TrainingData, split_off
+from .training import NetworkParameters, NeuralClassifier, inherit_parameters
+from .training._encoder import Targets, TrainingData, split_off
 
 __all__ = ["PenaltyClassifier"]
 
 
+@inherit_parameters(NeuralClassifier)
 class PenaltyClassifier(NeuralClassifier):
     """Neural network with a fairness penalty.
 
-    Minimises cross-entropy + ``alpha`` * penalty [1]_ [2]_. Here p is the predicted probability of
+    Minimizes cross-entropy + ``alpha`` * penalty [1]_ [2]_. Here p is the predicted probability of
     the positive class, the favorable one, and a "difference" between groups counts each of them by
     ``group_weights``.
 
@@ -40,7 +45,7 @@ class PenaltyClassifier(NeuralClassifier):
     penalty : {"equal_loss", "max_min", "equalized_odds", "equal_opportunity", \
 "predictive_parity", "demographic_parity", "disparate_impact"} or callable, \
 default="demographic_parity"
-        What is penalised:
+        What is penalized:
 
         - "equal_loss": difference between the groups' losses ([1]_, Eq. 2);
         - "max_min": excess of the worst-off group's loss over the mean loss: ``alpha=1`` minimises
@@ -59,10 +64,6 @@ default="demographic_parity"
         "equal_loss", "max_min" and callables take more than two classes, and several labels a row:
         y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
         share of rows with every label right.
-    unfavorable : label or list of labels, default=None
-        The class(es) that call for recourse; ``None`` is ``classes_[0]``. Name it where the second
-        label is the bad one, as in COMPAS: the positive class is the other one then. The scorers
-        ask the estimator for it. Without effect on what a callable is given.
     alpha : float >= 0, default=1.0
         Weight of the penalty. With ``group_weights="equal"`` and more than two groups it weighs the
         mean over the pairs; ``history_`` has their sum.
@@ -87,7 +88,11 @@ default="demographic_parity"
         printed. Without effect on a callable.
     averaging : float in [0, 1], default=0.25
         Share of the last steps whose weights are averaged. A penalty's gradient does not fade as
-        the difference does, so that single steps overshoot to and fro; their mean does not.
+        the difference does, so that single steps oscillate around it; their mean does not.
+    unfavorable : label or list of labels, default=None
+        The class(es) that call for recourse; ``None`` is ``classes_[0]``. Name it where the second
+        label is the bad one, as in COMPAS: the positive class is the other one then. The scorers
+        ask the estimator for it. Without effect on what a callable is given.
     {network_parameters}
 
     Attributes
@@ -142,7 +147,7 @@ default="demographic_parity"
         group_memory: int = 5120,
         averaging: float = 0.25,
         unfavorable: Any = None,
-        **network: Any,
+        **network: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**network)
         self.penalty = penalty
@@ -159,22 +164,25 @@ default="demographic_parity"
         return self.alpha > 0
 
     def _targets(self) -> Targets:
-        known = PENALTIES.get(self.penalty) if isinstance(self.penalty, str) else None
-        several = known is None or not known.binary
-        others = sorted(name for name, penalty in PENALTIES.items() if not penalty.binary)
+        unknown = isinstance(self.penalty, str) and self.penalty not in PENALTIES
+        several = unknown or not self._penalty.binary
         return Targets(
             multi_class=several,
             multi_label=several,
-            hint=f"penalty={self.penalty!r} needs two classes; {others} take more.",
+            hint=f"penalty={self.penalty!r} needs two classes; {names_of(binary=False)} take more.",
         )
+
+    @property
+    def _penalty(self) -> Penalty | CustomPenalty:
+        return penalty_of(self.penalty)
 
     def _validate_params(self) -> None:
         super()._validate_params()
         if self.augment is None:
             return
-        if self.penalty not in AUGMENTED:
+        if not self._penalty.augmentable:
             raise ValueError(
-                f"augment={self.augment!r} works with penalty in {list(AUGMENTED)}, got "
+                f"augment={self.augment!r} works with penalty in {names_of(augmentable=True)}, got "
                 f"penalty={self.penalty!r}."
             )
         if self.normalize != "conditional":
@@ -183,7 +191,7 @@ default="demographic_parity"
                 f"the same label; got normalize={self.normalize!r}."
             )
 
-    def _set_aside(
+    def _split_holdout(
         self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         n_rows = len(data.y) if rows is None else len(rows)
@@ -194,31 +202,32 @@ default="demographic_parity"
             penalized = np.arange(len(data.y)) if rows is None else rows
             self._warn_of_absent(data.y[penalized], data.groups[penalized])
             return rows, None
-        train, aside = split_off(data, self.holdout_fraction, rng, rows)
-        absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[aside].flat))
+        train, holdout = split_off(data, self.holdout_fraction, rng, rows)
+        absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[holdout].flat))
         if absent:
             raise ValueError(
                 f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
-                f"{len(aside)} rows without a member of {[self.groups_[i] for i in absent]}. A "
+                f"{len(holdout)} rows without a member of {[self.groups_[i] for i in absent]}. A "
                 "greater fraction, more data or merged groups would do."
             )
-        self._warn_of_absent(data.y[aside], data.groups[aside])
-        return train, aside
+        self._warn_of_absent(data.y[holdout], data.groups[holdout])
+        return train, holdout
 
     def _favorable_codes(self) -> Sequence[int] | None:
-        return super()._favorable_codes() if self.unfavorable is None else favorable_codes(self)
+        if self.unfavorable is None:
+            return super()._favorable_codes()
+        return favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
 
     def _first_is_positive(self) -> bool:
-        return favorable_codes(self) == [0] and self.penalty in DIRECTED
+        favorable = favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
+        return self._penalty.directed and favorable == [0]
 
     def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
         """Name the groups without a case of what is compared: they take no part in it."""
-        if not isinstance(self.penalty, str) or self.normalize != "conditional":
+        if not self._penalty.by_label or self.normalize != "conditional":
             return
         absent = []
-        for label in PENALTIES[self.penalty].labels:
-            if label is None:
-                return
+        for label in self._penalty.labels:
             code = 1 - label if self._first_is_positive() else label
             present = set(groups[y == code].flat)
             names = [name for i, name in enumerate(self.groups_) if i not in present]
@@ -233,8 +242,8 @@ default="demographic_parity"
             )
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
+        penalty, forward = self._penalty, plain_forward
         decay = memory_decay(batch_size, self._memory)
-        first_is_positive = self._first_is_positive()
         terms = partial(
             penalty_terms,
             penalty=self.penalty,
@@ -242,14 +251,16 @@ default="demographic_parity"
             normalize=self.normalize,
             decay=decay,
         )
-        if first_is_positive:
+        if self._first_is_positive():
             terms = with_first_positive(terms)
-        weight, known = self.alpha, isinstance(self.penalty, str)
-        if comparison is not None and known and PENALTIES[self.penalty].is_gap:
-            weight /= comparison.pairs_an_attribute
-        if self.augment is None or self.alpha == 0:
-            return Objective(terms, {"penalty": weight}, decay=decay if known else None)
-        by_label = self.penalty == "equalized_odds"
+        by_paths = self.augment is not None and self.alpha > 0
+        if by_paths:
+            forward = partial(forward_with_paths, by_label=penalty.by_label)
+        is_sum = comparison is not None and penalty.is_gap
         return Objective(
-            terms, {"penalty": weight}, forward=partial(forward_with_paths, by_label=by_label)
+            terms,
+            weights={"penalty": self.alpha},
+            forward=forward,
+            decay=decay if penalty.has_means and not by_paths else None,
+            n_summands={"penalty": comparison.n_summands} if is_sum else {},
         )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 import torch
-from scipy.special import ndtr
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.linear_model._base import LinearClassifierMixin
-from sklearn.utils import _safe_indexing, assert_all_finite, check_array
+from sklearn.utils import Tags, assert_all_finite, check_array
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -27,25 +27,23 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from ._columns import column_positions, numeric_columns
 from ._random import own_generator
 from ._tables import as_pandas, naming
 from ._tensors import takes_tensors
-from ._torch_state import plain_torch
 from ._warnings import warn
-from .networks._inspection import coefficients
 from .smoothing import WeightedMetric
+from .smoothing._columns import noisy_columns, noisy_numbers
+from .smoothing._shares import ExactShares, SampledShares, Shares
 from .smoothing._votes import (
     ESTIMATOR_ROWS,
     NETWORK_ROWS,
     Draws,
     EstimatorVoter,
     NetworkVoter,
-    count_votes,
+    Voter,
 )
 from .smoothing._weights import make_weights
 from .smoothing.guarantees import (
-    confidence_limits,
     draws_needed,
     largest_difference,
     radius,
@@ -54,15 +52,17 @@ from .smoothing.guarantees import (
 from .smoothing.metric import METRICS
 from .smoothing.noise import NOISES, AddNoise, Noise
 from .training import NeuralClassifier
-from .training._base import all_or_nothing, inner_tags
+from .training._base import inner_tags
 from .training._device import resolve_device
-from .training._prepare import check_table, kept_columns, prepare_X
+from .training._encoder import check_table, columns_kept
+from .training._parameters import NetworkParameterized
+from .training._transaction import all_or_nothing
 
 __all__ = ["SmoothedClassifier"]
 
 MAX_ROWS = 2**22  # evaluated together: a gigabyte with 64 units
 MAX_DRAWS = 10**9  # of a person: days
-FAR = 1e4  # widths of the noise from zero, beyond which single precision cannot resolve it
+MAX_FLOAT32_WIDTHS = 1e4  # of the noise from zero, beyond which float32 cannot resolve it
 
 
 class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -85,7 +85,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ``None``: all one. "linear": the absolute coefficients of a logistic regression on the same
         data, scaled to a mean of one ([1]_, section 6), and at least 0.001. The larger a weight,
         the more a feature may matter, and the less noise it receives. They are relative to the
-        units of X: standardise it first.
+        units of X: standardize it first.
     scale : float > 0, default=1.0
         Factor of all weights.
     noise : {"gaussian", "laplace"}, default="gaussian"
@@ -119,7 +119,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Where a network of skfair is evaluated: a torch device or "auto"; ``None`` leaves it where
         it is. Noise differs from device to device.
     batch_size : "auto" or int in [1, 4194304], default="auto"
-        Rows that are evaluated together; bounds the memory. Draws come in blocks of so many, so
+        Rows that are evaluated together; bounds the memory. Draws come in blocks of this many, so
         that shares change within their error with it.
     prefit : bool, default=False
         Whether ``estimator`` is fitted already, and stays as it is. A search clones what it is
@@ -260,7 +260,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             If a weight is not positive, weights and columns do not match, a parameter is out of
             range, or X holds NaN or infinity where noise is added.
         TypeError
-            If ``estimator`` can not be cloned.
+            If ``estimator`` cannot be cloned.
         """
         with all_or_nothing(self):
             raw = self._table(X, reset=True)
@@ -270,7 +270,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 y = column_or_1d(y, warn=True)
             for_estimator = self._route(fit_params)
             _check_classes(raw, y, for_estimator.get("sample_weight"))
-            numbers = self._numbers(raw, self._noisy_columns(raw))
+            self._columns = noisy_columns(raw, self.numeric_columns)
+            numbers = self._numbers(raw)
             names = getattr(self, "feature_names_in_", None)
             known = np.arange(self.n_features_in_) if names is None else names
             weights = self.scale * make_weights(
@@ -290,7 +291,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             self._shared, self._adaptive = bool(self.shared_noise), bool(self.adaptive)
             self._delta, self._batch_size = float(self.delta), self.batch_size
             self._check_device()
-            self.n_samples_ = self._number_of_draws()
+            exact = ExactShares.applies_to(self.estimator_, self._noise)
+            self.n_samples_ = 0 if exact else self._number_of_draws()
             if len(self.classes_) > 2 and self.noise == "gaussian":
                 warn(
                     f"The paper proves Gaussian smoothing for two classes; here are "
@@ -309,27 +311,8 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         with naming("X"):
             return check_array(X, dtype="numeric", estimator=self, input_name="X")
 
-    def _noisy_columns(self, raw: Any) -> list[int]:
-        if self.numeric_columns is not None:
-            columns = column_positions(raw, self.numeric_columns, "numeric_columns")
-        else:
-            columns = numeric_columns(raw)
-        if not columns:
-            raise ValueError(
-                "No column receives noise: X has no numeric column, or numeric_columns="
-                f"{self.numeric_columns!r} selects none. Numbers are needed to smooth over."
-            )
-        if len(set(columns)) < len(columns):
-            raise ValueError(f"numeric_columns={self.numeric_columns!r} names a column twice.")
-        self._columns = [int(i) for i in columns]
-        return self._columns
-
-    def _numbers(self, raw: Any, columns: list[int]) -> np.ndarray:
-        """Finite numbers of the noisy columns."""
-        part = _safe_indexing(raw, columns, axis=1)
-        hint = f"Leave columns of text out of numeric_columns={self.numeric_columns!r}."
-        with naming("X", hint):
-            return check_array(part, dtype=np.float64, input_name="X", estimator=self)
+    def _numbers(self, raw: Any) -> np.ndarray:
+        return noisy_numbers(raw, self._columns, self.numeric_columns, self)
 
     def _route(self, fit_params: dict) -> dict:
         if _routing_enabled():
@@ -344,11 +327,11 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             estimator = clone(self.estimator)
         except (TypeError, RuntimeError) as error:
             raise TypeError(
-                f"estimator={self.estimator!r} can not be cloned ({error}); it must follow "
+                f"estimator={self.estimator!r} cannot be cloned ({error}); it must follow "
                 "scikit-learn's rules for estimators, or be fitted already, with prefit=True."
             ) from error
-        _seed_what_has_no_seed(estimator, self._seed)
-        network = isinstance(estimator, NeuralClassifier)
+        _set_missing_seeds(estimator, self._seed)
+        network = isinstance(estimator, NetworkParameterized)
         network = network and getattr(estimator, "estimator", None) is None  # LabelFlipClassifier
         if not (self.augment_training and network):
             return estimator.fit(raw, y, **fit_params)
@@ -357,9 +340,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         estimator.set_params(net_params=(given or {}) | noisy)
         return estimator.fit(raw, y, **fit_params)
 
-    def _seen(self, estimator: NeuralClassifier, raw: Any) -> list[int]:
+    def _seen(self, estimator: NetworkParameterized, raw: Any) -> list[int]:
         """Where the network sees the noisy columns, -1 for those it does not."""
-        kept = kept_columns(estimator, raw)
+        kept = columns_kept(estimator, raw)
         if kept is None:
             return self._columns
         return [kept.index(i) if i in kept else -1 for i in self._columns]
@@ -374,18 +357,17 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
 
     def _is_network(self) -> bool:
-        return isinstance(self.estimator_, NeuralClassifier) and hasattr(self.estimator_, "net_")
+        return isinstance(self._network, NeuralClassifier) and hasattr(self._network, "net_")
 
-    def _is_linear(self) -> bool:
+    @property
+    def _network(self) -> Any:
+        """The estimator, or what a LabelFlipClassifier has trained."""
+        is_flip = isinstance(self.estimator_, NetworkParameterized)
         return (
-            self.noise == "gaussian"
-            and len(self.classes_) == 2
-            and isinstance(self.estimator_, LinearClassifierMixin)
+            getattr(self.estimator_, "estimator_", self.estimator_) if is_flip else self.estimator_
         )
 
     def _number_of_draws(self) -> int:
-        if self._is_linear():
-            return 0
         if self.n_samples is not None:
             asked, n_draws = f"n_samples={self.n_samples}", int(self.n_samples)
         else:
@@ -404,29 +386,23 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            People.
+            Input samples.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``.
         """
-        check_is_fitted(self)
-        raw = self._table(X, reset=False)
-        if self.n_samples_ == 0:
-            score = self._linear_score(raw)
-            return np.stack([ndtr(-score), ndtr(score)], axis=1)
-        counts, used = self._votes(raw)
-        return counts / used[:, np.newaxis]
+        return self._shares_of(X).shares()
 
     @takes_tensors
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of :meth:`predict_proba`.
+        """Return the logarithms of :meth:`predict_proba`.
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            People.
+            Input samples.
 
         Returns
         -------
@@ -443,58 +419,50 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            People.
+            Input samples.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             Labels.
         """
+        codes = self._shares_of(X).leading().argmax(axis=1)
+        return self.classes_[codes]
+
+    def _shares_of(self, X: Any) -> Shares:
+        """Return what answers for these people."""
         check_is_fitted(self)
-        if self._adaptive and self.n_samples_:
-            shares, _ = self._votes(self._table(X, reset=False), certain=self._delta)
-        else:
-            shares = self.predict_proba(X)
-        return self.classes_[shares.argmax(axis=1)]
-
-    def _linear_score(self, raw: Any) -> np.ndarray:
-        """(v.x + b) / sqrt(v' Sigma v); Phi of it is the share of ``classes_[1]``."""
-        self._numbers(raw, self._columns)
-        rows = raw if hasattr(raw, "iloc") else raw.astype(np.float64)
-        decision = self.estimator_.decision_function(rows)
-        coef = np.ravel(coefficients(self.estimator_))[self._columns]
-        spread = np.linalg.norm(coef * self._noise.scale)
-        if not np.isfinite(decision).all():
-            raise ValueError(
-                f"{(~np.isfinite(decision)).sum()} of the {len(decision)} rows of X have no finite "
-                "decision: their numbers are too large. Standardise X, in fit and here alike."
-            )
-        if spread == 0:  # the noise changes nothing
-            return np.where(decision > 0, np.inf, -np.inf)
-        return decision / spread
-
-    def _votes(self, raw: Any, certain: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-        numbers = self._numbers(raw, self._columns)
+        raw = self._table(X, reset=False)
+        numbers = self._numbers(raw)
+        if ExactShares.applies_to(self.estimator_, self._noise):
+            return ExactShares(self.estimator_, raw, self._columns, self._noise.scale)
         draws = Draws(self._noise, self._seed, self.n_samples_, None if self._shared else raw)
-        device = None if self.device is None else resolve_device(self.device)
-        if self._is_network() and device is None:
-            device = torch.device(self.estimator_.net_.device)
-        with plain_torch("cpu" if device is None else device.type):
-            if self._is_network():
-                voter, rows = self._network_voter(raw, numbers, device), NETWORK_ROWS
-            else:
-                voter, rows = self._estimator_voter(raw, numbers), ESTIMATOR_ROWS
-            rows = rows if self._batch_size == "auto" else int(self._batch_size)
-            return count_votes(voter, draws, len(raw), rows, certain, bool(self.verbose))
+        device, rows = self._evaluation_device(), ESTIMATOR_ROWS
+        make_voter: Callable[[], Voter] = partial(self._estimator_voter, raw, numbers)
+        if self._is_network():
+            make_voter, rows = partial(self._network_voter, raw, numbers, device), NETWORK_ROWS
+        return SampledShares(
+            make_voter,
+            draws,
+            len(raw),
+            rows=rows if self._batch_size == "auto" else int(self._batch_size),
+            device=device.type,
+            delta=self._delta,
+            adaptive=self._adaptive,
+            verbose=bool(self.verbose),
+        )
+
+    def _evaluation_device(self) -> torch.device:
+        if self.device is not None:
+            return resolve_device(self.device)
+        return torch.device(self._network.net_.device if self._is_network() else "cpu")
 
     def _network_voter(self, raw: Any, numbers: np.ndarray, device: torch.device) -> NetworkVoter:
-        network, scale = self.estimator_, self._noise.scale
+        network, scale = self._network, self._noise.scale
         network.predict(raw)  # raises where the numbers are too large
-        people = prepare_X(
-            network, check_table(network, raw, reset=False), [np.float64, np.float32]
-        )
+        people = network._encoder.features(check_table(network, raw, reset=False))
         module = network.net_.module_.eval()
-        if (np.abs(numbers) / scale).max() > FAR and network._runs_in_float64:
+        if (np.abs(numbers) / scale).max() > MAX_FLOAT32_WIDTHS and network._runs_in_float64:
             module = network.net_.double_precision.of(module)
         if device != torch.device(network.net_.device):
             module = copy.deepcopy(module).to(device)
@@ -519,7 +487,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X1, X2 : array-like or DataFrame of shape (n_pairs, n_features)
-            People; pair by pair.
+            Input samples; pair by pair.
 
         Returns
         -------
@@ -541,7 +509,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            People.
+            Input samples.
         distance : float or array-like of shape (n_samples,)
             How far from each person, in the distance of ``metric_``; not negative.
 
@@ -560,7 +528,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 f"distance must be one number, or one for each of the {len(X)} rows of X; got "
                 f"{len(distance)}."
             )
-        low, high, score = self._limits(X)
+        low, high, score = self._shares_of(X).limits()
         low = reachable(self._noise.noise, low, distance[:, np.newaxis], score)[0]
         high = reachable(self._noise.noise, high, distance[:, np.newaxis], score)[1]
         return (low[:, 1], high[:, 1]) if low.shape[1] == 2 else (low, high)
@@ -572,7 +540,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            People.
+            Input samples.
 
         Returns
         -------
@@ -580,25 +548,12 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             In the distance of ``metric_``; 0 where it is not certain that a class has more than
             half of the votes. Holds for a person with a probability of 1 - ``delta`` over the
             draws (Clopper-Pearson), surely where ``n_samples_`` is 0. It is about the exact shares;
-            the sampled answer of a neighbour near one half may still fall on the other side.
+            the sampled answer of a neighbor near one half may still fall on the other side.
         """
-        low, _, score = self._limits(X)
+        low, _, score = self._shares_of(X).limits()
         return radius(
             self._noise.noise, low.max(axis=1), None if score is None else score.max(axis=1)
         )
-
-    def _limits(self, X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Limits of all shares of a person that hold together; scores where they are exact."""
-        check_is_fitted(self)
-        raw = self._table(X, reset=False)
-        if self.n_samples_ == 0:
-            score = self._linear_score(raw)
-            score = np.stack([-score, score], axis=1)
-            return ndtr(score), ndtr(score), score
-        counts, used = self._votes(raw)
-        n_shares = 1 if counts.shape[1] == 2 else counts.shape[1]  # the other one of two follows
-        level = self._delta / (2 * n_shares)
-        return *confidence_limits(counts, used[:, np.newaxis], level), None
 
     # -- scikit-learn's protocols -------------------------------------------------------------
 
@@ -617,7 +572,7 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_samples_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = inner_tags(self)
         if inner is not None and inner.classifier_tags is not None:
@@ -638,7 +593,7 @@ def _check_classes(raw: Any, y: np.ndarray, sample_weight: Any) -> None:
         )
 
 
-def _seed_what_has_no_seed(estimator: Any, seed: int) -> None:
+def _set_missing_seeds(estimator: Any, seed: int) -> None:
     """Set every ``random_state`` that is None, also of estimators inside."""
     rng = np.random.RandomState(seed)
     params = estimator.get_params(deep=True)

@@ -102,7 +102,7 @@ def test_boundary_distance_is_first_order_in_the_input_space():
 
 @pytest.mark.parametrize("unfavorable", [None, "c", ["a", "b"]])
 @pytest.mark.parametrize("distance", ["logit", "gradient"])
-def test_multi_class_gap_closes_for_the_unfavourable_classes(unfavorable, distance):
+def test_multi_class_gap_closes_for_the_unfavorable_classes(unfavorable, distance):
     X, y, group, d = make_biased_classification(
         3000, recourse_gap=1.5, return_log_odds=True, random_state=0
     )

@@ -287,8 +287,8 @@ def test_hold_out_is_a_stratified_share_that_rides_along_in_every_batch(
     fitted, batches = recorded(
         model(penalty_on="holdout", holdout_fraction=fraction, batch_size=batch_size), X, y, group
     )
-    aside = [batch["rows"][batch["held_out"]] for batch in batches]
-    classified = [batch["rows"][~batch["held_out"]] for batch in batches]
+    aside = [batch["rows"][batch["penalty_only"]] for batch in batches]
+    classified = [batch["rows"][~batch["penalty_only"]] for batch in batches]
     held_out = np.unique(np.concatenate(aside))
     others = np.unique(np.concatenate(classified))
     assert len(held_out) == round(600 * fraction)
@@ -310,7 +310,9 @@ def test_held_out_rows_never_enter_the_classification_loss(biased):
     # a weight of 1e-30 keeps the hold-out and takes away all that the penalty does to the weights
     silent = model(penalty_on="holdout", alpha=1e-30)
     fitted, batches = recorded(silent, X, y, group)
-    held_out = np.unique(np.concatenate([batch["rows"][batch["held_out"]] for batch in batches]))
+    held_out = np.unique(
+        np.concatenate([batch["rows"][batch["penalty_only"]] for batch in batches])
+    )
     noise = np.random.default_rng(0).normal(size=X.shape)
 
     def refit(rows, **params):
@@ -332,7 +334,7 @@ def test_terms_of_the_history_are_those_of_their_own_rows(biased):
     still = model(penalty_on="holdout", batch_size=-1, max_epochs=1, lr=1e-12, dtype="float64")
     fitted, (batch,) = recorded(still, X, y, group)
     p = fitted.predict_proba(X)[:, 1]
-    held_out = np.isin(np.arange(600), batch["rows"][batch["held_out"]])
+    held_out = np.isin(np.arange(600), batch["rows"][batch["penalty_only"]])
     gap = abs(p[held_out & (group == "a")].mean() - p[held_out & (group == "b")].mean())
     assert fitted.history_["penalty"][0] == pytest.approx(gap, rel=1e-6)
     loss = log_loss(y[~held_out], p[~held_out])
@@ -344,8 +346,8 @@ def test_validation_hold_out_and_training_part_are_three_sets(biased):
     X, y, group = biased
     estimator = model(penalty_on="holdout", early_stopping=True, validation_fraction=0.2)
     fitted, batches = recorded(estimator, X, y, group)
-    held_out = np.unique(np.concatenate([b["rows"][b["held_out"]] for b in batches]))
-    others = np.unique(np.concatenate([b["rows"][~b["held_out"]] for b in batches]))
+    held_out = np.unique(np.concatenate([b["rows"][b["penalty_only"]] for b in batches]))
+    others = np.unique(np.concatenate([b["rows"][~b["penalty_only"]] for b in batches]))
     assert not np.intersect1d(held_out, others).size
     assert len(held_out) == 48  # a tenth of the 480 that validation leaves
     assert len(others) == 432
@@ -377,7 +379,7 @@ def test_weights_count_in_the_hold_out_too(biased):
     still = model(penalty_on="holdout", batch_size=-1, max_epochs=1, lr=1e-12, dtype="float64")
     fitted, (batch,) = recorded(still, X, y, group, sample_weight=weights)
     p = fitted.predict_proba(X)[:, 1]
-    held_out = np.isin(np.arange(600), batch["rows"][batch["held_out"]])
+    held_out = np.isin(np.arange(600), batch["rows"][batch["penalty_only"]])
     a, b = (
         np.average(p[held_out & (group == g)], weights=weights[held_out & (group == g)])
         for g in "ab"
@@ -586,7 +588,7 @@ def squared_gap(logits, y, groups, weights):
     return (means[0] - means[1]) ** 2
 
 
-def test_a_callable_penalty_is_minimised_and_pickled(biased):
+def test_a_callable_penalty_is_minimized_and_pickled(biased):
     X, y, group = biased
     gaps = {}
     for alpha in (0, 20):

@@ -33,7 +33,7 @@ NETWORK = PenaltyClassifier(
 
 
 class Threshold(ClassifierMixin, BaseEstimator):
-    """1[v.x >= c], not recognised as linear."""
+    """1[v.x >= c], not recognized as linear."""
 
     def __init__(self, v=(1.0,), c=0.0):
         self.v, self.c = v, c
@@ -472,7 +472,7 @@ class NoClone(Threshold):
         ({"estimator": StandardScaler()}, ValueError, "'estimator' parameter"),
         ({"estimator": LinearRegression()}, ValueError, "estimator must be a classifier"),
         ({"numeric_columns": [0, 0]}, ValueError, "names a column twice"),
-        ({"estimator": NoClone([1.0])}, TypeError, "can not be cloned.*prefit=True"),
+        ({"estimator": NoClone([1.0])}, TypeError, "cannot be cloned.*prefit=True"),
     ],
     ids=lambda value: str(value)[:30] if isinstance(value, dict) else "",
 )

@@ -93,7 +93,7 @@ def test_label_flipping_answers_with_what_was_fitted(people, refit):
         expected = answers(model, X)
         model.set_params(estimator=estimator)
         if refit:
-            with pytest.raises(ValueError, match="one row per sample|parameters of the network"):
+            with pytest.raises(ValueError, match="not used with estimator=|sensitive_features"):
                 model.fit(X, y, sensitive_features=group[:-1])
         same(answers(model, X), expected)
         same(answers(pickle.loads(pickle.dumps(model)), X), expected)
@@ -101,7 +101,7 @@ def test_label_flipping_answers_with_what_was_fitted(people, refit):
     network.set_params(**LabelFlipClassifier(estimator=LogisticRegression()).get_params(deep=False))
     assert not hasattr(fit(network, people), "net_")
     other.set_params(estimator=None, **QUICK)
-    assert not hasattr(fit(other, people), "estimator_")
+    assert hasattr(fit(other, people), "net_")
 
 
 def bad_length(X, y, group):
@@ -134,14 +134,13 @@ def test_a_fit_that_fails_leaves_all_as_it_was(people, name, fitted, spoil):
     extra = {}
     if not isinstance(estimator, SmoothedClassifier) or "fairn" in name:
         extra["sensitive_features"] = group
-    if spoil is warning_as_error:
-        if name in ("flip any", "smoothed any", "smoothed linear"):
-            extra = {}  # LabelFlip warns of no groups, SmoothedClassifier of three classes
-        if name in ("fairn", "fairn, gradient", "dralign", "flip"):
-            extra = {"sensitive_features": None}
+    if spoil is warning_as_error and name in ("flip any", "smoothed any", "smoothed linear"):
+        extra = {}  # LabelFlip warns of no groups, SmoothedClassifier of three classes
     with warnings.catch_warnings():
         if spoil is warning_as_error:
             warnings.filterwarnings("error", category=UserWarning)
+            if name in ("fairn", "fairn, gradient", "dralign", "flip"):
+                X, extra = X, {"sensitive_features": None}
         with pytest.raises((ValueError, UserWarning)):
             estimator.fit(X, y, **extra)
     assert vars(estimator).keys() == before.keys()

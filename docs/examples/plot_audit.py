@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.model_selection import GridSearchCV, train_test_split
 
-from skfair import FaiRNClassifier
+from skfair import FaiRNClassifier, NetworkClassifier
 from skfair.datasets import make_biased_classification
 from skfair.displays import (
     HistoryDisplay,
@@ -57,9 +57,7 @@ ParetoDisplay.from_estimator(search, ax=axes[2])
 # Distances of refused people to acceptance; the dashed lines are means over all members of a group,
 # with zero for the accepted, and the gap is the difference between them.
 
-plain = FaiRNClassifier(
-    sensitive_columns=-1, lambda_fairness=0, lambda_robustness=0, max_epochs=15, random_state=0
-).fit(X, y)
+plain = NetworkClassifier(sensitive_columns=-1, max_epochs=15, random_state=0).fit(X, y)
 fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharex=True)
 for ax, model in zip(axes, (plain, search.best_estimator_), strict=True):
     RecourseGapDisplay.from_estimator(model, X_test, sensitive_features=group_test, ax=ax)

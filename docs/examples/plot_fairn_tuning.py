@@ -94,11 +94,11 @@ print(table.round(3).to_string())
 # ``history_`` has a row for every epoch and a column for every term, before it is weighted. During
 # the warm-up, the shaded first 30 % of the steps, the weights of the fairness and robustness terms
 # rise from 0; the plain network has no such terms and shows what they change. Afterwards the gap
-# swings to and fro, because the gradient of an absolute value does not fade as the gap closes. The
+# oscillates, because the gradient of an absolute value does not fade as the gap closes. The
 # fitted model has the mean of the weights over the last quarter of the steps, which is steadier
 # than the rows of the history.
 
-colours = dict(zip(models, ["#000000", "#0072B2", "#D55E00"], strict=True))  # Okabe and Ito
+colors = dict(zip(models, ["#000000", "#0072B2", "#D55E00"], strict=True))  # Okabe and Ito
 styles = dict(zip(models, [":", "--", "-"], strict=True))
 terms = {"cross_entropy": "cross-entropy (nats)", "fairness": "recourse gap (logits)"}
 
@@ -108,7 +108,7 @@ for ax, (term, label) in zip(axes, terms.items(), strict=True):
     ax.axvspan(0, end, color="0.92", label="warm-up (FaiR-N)")
     for name, model in models.items():
         history = model.history_
-        ax.plot(history["epoch"], history[term], styles[name], color=colours[name], label=name)
+        ax.plot(history["epoch"], history[term], styles[name], color=colors[name], label=name)
     ax.set(xlabel="epoch", ylabel=f"{label}, training rows", xlim=(0, default.max_epochs))
 axes[0].legend(frameon=False)
 plt.show()
@@ -121,18 +121,18 @@ plt.show()
 # difference between the two groups' mean of this distance, in which the accepted count as zero; the
 # legend gives the two means (logits).
 #
-# The picture shows how the gap was closed: group "a" has moved towards the boundary, and some of
+# The picture shows how the gap was closed: group "a" has moved toward the boundary, and some of
 # its members across it, but most are still refused, now by a small margin, and group "b" is still
 # accepted more than twice as often. Whether that is the aim is a question that no index answers;
 # look at such a picture before trusting one.
 
-group_colours = {"a": "#D55E00", "b": "#0072B2"}
+group_colors = {"a": "#D55E00", "b": "#0072B2"}
 shown = {name: models[name] for name in ("plain", "FaiR-N, tuned")}
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharex=True, sharey=True, layout="constrained")
 for ax, (name, model) in zip(axes, shown.items(), strict=True):
     decision = model.decision_function(X_test)
-    for (label, colour), style in zip(group_colours.items(), ["-", "--"], strict=True):
+    for (label, color), style in zip(group_colors.items(), ["-", "--"], strict=True):
         values = decision[group_test == label]
         burden = np.maximum(0, -values).mean()
         ax.hist(
@@ -140,7 +140,7 @@ for ax, (name, model) in zip(axes, shown.items(), strict=True):
             bins=np.arange(-8, 8.1, 0.5),
             density=True,
             histtype="step",
-            color=colour,
+            color=color,
             linestyle=style,
             linewidth=1.8,
             label=f"{label}: {burden:.2f}",

@@ -2,7 +2,7 @@
 Parity that holds on the training rows only, and for the given groups only
 ==========================================================================
 
-A penalty on the training rows is satisfied by a network that has learnt these rows by heart, and
+A penalty on the training rows is satisfied by a network that has learned these rows by heart, and
 parity between women and men says nothing about young men. This example shows both on generated
 data: the first by a curve and a table (:func:`~skfair.metrics.fairness_generalization`), the second
 by a report on intersections (:func:`~skfair.metrics.subgroup_report`).
@@ -14,14 +14,14 @@ by a report on intersections (:func:`~skfair.metrics.subgroup_report`).
 #
 # 400 rows with 30 features to train on, 6,000 to test on. One network has two hidden layers of 128
 # units, some 20,000 weights, and can learn every label by heart; the other has no hidden layer.
-# Both minimise cross-entropy + alpha * (difference in mean probability among the actual negatives +
+# Both minimize cross-entropy + alpha * (difference in mean probability among the actual negatives +
 # the same among the actual positives), the penalty for equalized odds.
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from skfair import PenaltyClassifier
+from skfair import NetworkClassifier, PenaltyClassifier
 from skfair.datasets import make_biased_classification
 from skfair.metrics import fairness_generalization, subgroup_report
 
@@ -88,10 +88,10 @@ figure, axes = plt.subplots(2, 2, figsize=(9, 6), sharex=True, sharey="row", lay
 for row, (measure, values) in zip(axes, measures.items(), strict=True):
     for ax, network in zip(row, networks, strict=True):
         by_alpha = values.loc[network].groupby(level="alpha")
-        for split, (colour, line, marker) in styles.items():
+        for split, (color, line, marker) in styles.items():
             low, mean, high = (getattr(by_alpha[split], f)() for f in ("min", "mean", "max"))
-            ax.fill_between(alphas, low, high, color=colour, alpha=0.15, linewidth=0)
-            ax.plot(alphas, mean, line, marker=marker, color=colour, markersize=5, label=split)
+            ax.fill_between(alphas, low, high, color=color, alpha=0.15, linewidth=0)
+            ax.plot(alphas, mean, line, marker=marker, color=color, markersize=5, label=split)
     row[0].set_ylabel(measure)
 for ax, network in zip(axes[0], networks, strict=True):
     ax.set(title=network, ylim=(0, None))
@@ -124,7 +124,7 @@ X, y, attributes = people(4000, seed=0)
 X_test, y_test, attributes_test = people(8000, seed=1)
 
 settings = {"penalty": "equal_opportunity", "max_epochs": 20, "random_state": 0}
-plain = PenaltyClassifier(alpha=0, **settings).fit(X, y, sensitive_features=attributes["sex"])
+plain = NetworkClassifier(**settings).fit(X, y, sensitive_features=attributes["sex"])
 fair = PenaltyClassifier(**settings).fit(X, y, sensitive_features=attributes["sex"])
 
 # %%
@@ -157,11 +157,11 @@ looks = {
     "plain": (before, "#000000", "o", 0.12),
     "equal opportunity": (after, "#D55E00", "s", -0.12),
 }
-for name, (report, colour, marker, shift) in looks.items():
+for name, (report, color, marker, shift) in looks.items():
     report = report.set_index("group").loc[order]
     ends = (report["value"] - report["lower"], report["upper"] - report["value"])
     rows = np.arange(len(order)) + shift
-    ax.errorbar(report["value"], rows, xerr=ends, fmt=marker, color=colour, capsize=3, label=name)
+    ax.errorbar(report["value"], rows, xerr=ends, fmt=marker, color=color, capsize=3, label=name)
 ax.set(yticks=range(len(order)), yticklabels=order)
 ax.set_xlabel("true positive rate (share of the actual positives), with 95 % interval")
 figure.legend(frameon=False, loc="outside upper center", ncols=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .._version import __version__
 from ._networks import METHODS
@@ -25,7 +26,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     audit_.set_defaults(typed=None)
     add = audit_.add_argument
-    columns = {"nargs": "+", "metavar": "COLUMN", "action": "extend"}
+    columns: dict[str, Any] = {"nargs": "+", "metavar": "COLUMN", "action": "extend"}
     add(
         "data",
         type=Path,
@@ -54,7 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--tolerance",
         type=_tolerance,
         help="how large it may be (default "
-        + ", ".join(f"{name} {usual:g}" for name, (*_, usual) in CONSTRAINTS.items())
+        + ", ".join(f"{name} {kind.tolerance:g}" for name, kind in CONSTRAINTS.items())
         + ")",
     )
     add("--ignore", default=[], help="columns not to be used", **columns)

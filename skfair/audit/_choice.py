@@ -9,8 +9,8 @@ import numpy as np
 
 from ..metrics._harm import worsened
 
-WORSENED_BY = 1 / 3
-DECIMALS = 3  # of an accuracy; beyond these networks are equal, and the smaller gap decides
+HARM_SHARE = 1 / 3  # of a rate with the plain network
+ACCURACY_DECIMALS = 3  # beyond these networks are equal, and the smaller gap decides
 MIN_PEOPLE, MIN_CASES = 100, 30  # of a group, and of its members with a favorable outcome
 
 
@@ -58,11 +58,11 @@ def harms(
     plain: GroupRates,
     fair: GroupRates,
     *,
-    by: float = WORSENED_BY,
+    by: float = HARM_SHARE,
     min_people: int = MIN_PEOPLE,
     min_cases: int = MIN_CASES,
 ) -> list[Harm]:
-    """Groups that a network accepts less often than the plain one by more than a third.
+    """Find groups that a network accepts less often than the plain one by more than a third.
 
     Parameters
     ----------
@@ -163,9 +163,9 @@ def choose(candidates: Sequence[Candidate], tolerance: float) -> Choice:
 
 
 def _best(candidates: Sequence[Candidate], tolerance: float) -> Candidate:
-    """The most accurate within the tolerance, as far as one can tell, or the smallest gap."""
+    """Take the most accurate within the tolerance, as far as one can tell, or the smallest gap."""
     if within := [c for c in candidates if c.gap <= tolerance]:
-        return max(within, key=lambda c: (round(c.accuracy, DECIMALS), -c.gap, -c.weight))
+        return max(within, key=lambda c: (round(c.accuracy, ACCURACY_DECIMALS), -c.gap, -c.weight))
     return min(candidates, key=lambda c: (c.gap, c.weight))
 
 

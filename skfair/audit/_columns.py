@@ -13,27 +13,27 @@ from .._columns import numeric_columns
 
 MIN_ROWS = 20  # in fewer, all values can differ by chance
 PARTS = {"train", "training", "test", "testing", "valid", "validation", "val", "dev", "holdout"}
-SPLITS = {"split", "fold", "folds", "kfold", "partition", "subset", "cv"}
-ROW_NUMBERS = {"index", "idx", "row", "rows", "rownum", "rowname", "rownames", "rowid", "rownumber"}
-IDENTIFIERS = {"id", "ids", "uid", "uuid", "guid", "identifier", "ssn", "pid"}
+SPLIT_WORDS = {"split", "fold", "folds", "kfold", "partition", "subset", "cv"}
+ROW_WORDS = {"index", "idx", "row", "rows", "rownum", "rowname", "rownames", "rowid", "rownumber"}
+ID_WORDS = {"id", "ids", "uid", "uuid", "guid", "identifier", "ssn", "pid"}
 # Weights of surveys, by names that mean nothing else: "weight" alone is also what people weigh.
 SAMPLING_WEIGHT = re.compile(
     r"fnl?w(gh?)?t|fin(al)?_?w(ei)?(gh?)?t\w*|perwt\w*|hhwt|p?wgtp\d*|wt(fa|int|mec|ssall)\w*"
     r"|(sampl(e|ing)|survey|person|replicate|design|analysis|case)_?(weights?|wgts?|wts?)"
 )
 # Names by which the same attribute goes.
-FAMILIES = (
+SYNONYMS = (
     {"sex", "gender"},
     {"race", "ethnicity", "ethnic", "ethnicgroup"},
     {"age", "ages", "birth", "birthdate", "birthday", "birthyear", "dob", "yob"},
     {"religion", "religious", "faith"},
     {"disability", "disabled"},
 )
-QUALIFIERS = {"is", "was", "flag", "code", "ind", "indicator", "dummy", "cat", "group"}
+QUALIFIER_WORDS = {"is", "was", "flag", "code", "ind", "indicator", "dummy", "cat", "group"}
 
 
 def uninformative_columns(table: pd.DataFrame, needed: Iterable[str]) -> dict[str, str]:
-    """Columns that a network should not be trained on, and why.
+    """Find columns that a network should not be trained on, and why.
 
     Parameters
     ----------
@@ -67,12 +67,12 @@ def _reason(name: str, column: pd.Series) -> str:
     if _is_row_number(name, words, known):
         return "row numbers"
     texts = set(known.astype(str).str.lower()) if n_values <= 20 else set()
-    if words and set(words) <= SPLITS or texts and texts <= PARTS:
+    if words and set(words) <= SPLIT_WORDS or texts and texts <= PARTS:
         return "part of the data to which a row belongs"
     if len(known) < MIN_ROWS:
         return ""
     numeric, differ = bool(numeric_columns(known.to_frame())), n_values / len(known)
-    if words and words[-1] in IDENTIFIERS and (not numeric or _is_whole(known)) and differ > 0.5:
+    if words and words[-1] in ID_WORDS and (not numeric or _is_whole(known)) and differ > 0.5:
         return "identifier"
     return "another text in almost every row" if not numeric and differ > 0.9 else ""
 
@@ -85,7 +85,7 @@ def _is_row_number(name: str, words: list[str], known: pd.Series) -> bool:
         return True
     if not known.is_unique:
         return False
-    if set(words) <= ROW_NUMBERS | {"number", "no", "nr"} and set(words) & ROW_NUMBERS:
+    if set(words) <= ROW_WORDS | {"number", "no", "nr"} and set(words) & ROW_WORDS:
         return True
     return len(known) >= MIN_ROWS and known.max() - known.min() == len(known) - 1
 
@@ -95,7 +95,7 @@ def _is_whole(known: pd.Series) -> bool:
 
 
 def derived_columns(names: Iterable[str], sensitive: pd.DataFrame) -> list[str]:
-    """Columns whose names say that they are made from a sensitive one, or mean the same.
+    """Find columns whose names say that they are made from a sensitive one, or mean the same.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def derived_columns(names: Iterable[str], sensitive: pd.DataFrame) -> list[str]:
     for name in sensitive:
         words = name_words(name)
         meanings.append(words)
-        for family in FAMILIES:
+        for family in SYNONYMS:
             if family & {*words, "".join(words)}:
                 meanings += [[word] for word in family]
         levels = pd.unique(sensitive[name].dropna())
@@ -121,14 +121,14 @@ def derived_columns(names: Iterable[str], sensitive: pd.DataFrame) -> list[str]:
 
     def is_derived(name: str) -> bool:
         words = name_words(name)
-        bare = [word for word in words if word not in QUALIFIERS]
+        bare = [word for word in words if word not in QUALIFIER_WORDS]
         return bool(bare) and (bare in values or any(_contains(words, part) for part in meanings))
 
     return [name for name in names if name not in sensitive.columns and is_derived(name)]
 
 
 def name_words(name: str) -> list[str]:
-    """The words of a name: ``["is", "female"]`` of isFemale, is_female and Is Female."""
+    """Split a name into words: ``["is", "female"]`` of isFemale, is_female and Is Female."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return re.findall(r"[^\W_]+", apart.lower())
 

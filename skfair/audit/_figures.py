@@ -4,34 +4,38 @@ from __future__ import annotations
 
 import io
 import re
-from html import escape
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from ..displays._base import PALETTE, label_of
-from ._wording import is_share, printable
+from ..displays._base import MAX_LABEL_CHARACTERS, PALETTE, shorten_label
+from ._formats import printable
+from ._measures import Measure
 
 INK = "#010203"  # stands for the color of the text around
 MARKERS = ("o", "s")
+SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 
-def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
-    """Values with their confidence intervals, a line for every group.
+def intervals_figure(rows: pd.DataFrame, measure: Measure, says: str) -> Markup:
+    """Draw values with their confidence intervals, a line for every group.
 
     Parameters
     ----------
     rows : DataFrame
         With ``group``, ``model``, ``value``, ``lower`` and ``upper``.
-    label : str
-        Of the axis: the measure.
+    measure : Measure
+        What the values are.
     says : str
         What the figure shows, for those who do not see it.
 
     Returns
     -------
-    str
+    Markup
         An ``svg`` element.
     """
     check_matplotlib_support("AuditReport.to_html")
@@ -39,11 +43,11 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    scale = 100 if is_share(label) else 1
+    scale = 100 if measure.is_share else 1
     groups, models = rows["group"].unique(), rows["model"].unique()
-    style = {
+    style: dict[Any, Any] = {
         "svg.fonttype": "none",
-        "svg.hashsalt": f"{label}-{len(rows)}",
+        "svg.hashsalt": f"{measure.name}-{len(rows)}",
         "font.family": "sans-serif",
         "font.size": 10,
         **dict.fromkeys(
@@ -69,23 +73,39 @@ def intervals_figure(rows: pd.DataFrame, label: str, says: str) -> str:
             )
         axes.set_yticks(range(len(groups)), map(_label, groups))
         axes.set(
-            xlabel=_label(f"{label} (%)" if scale > 1 else label), ylim=(len(groups) - 0.5, -0.5)
+            xlabel=_label(f"{measure.name} (%)" if measure.is_share else measure.name),
+            ylim=(len(groups) - 0.5, -0.5),
         )
         axes.set_xlim(left=min(0.0, axes.get_xlim()[0]))
         axes.spines[["top", "right"]].set_visible(False)
         if len(models) > 1:
-            axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+            is_wide = sum(len(_label(model)) for model in models) > MAX_LABEL_CHARACTERS
+            columns = 1 if is_wide else len(models)
+            figure.legend(frameon=False, ncols=columns, loc="outside upper left")
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    salt = re.sub(r"\W+", "-", label)  # ids must differ from those of the other figures
-    svg = re.sub(r'id="([^"]+)"', rf'id="{salt}-\1"', svg)
-    svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{salt}-", svg)
-    return svg.replace("<svg", f'<svg role="img" aria-label="{escape(says)}"', 1)
+    return _inline(buffer.getvalue().replace(INK, "currentColor"), measure.name, says)
+
+
+def _inline(svg: str, name: str, says: str) -> Markup:
+    """Turn a file into an element for a page that has others: its ids begin with its name."""
+    image, salt = ElementTree.fromstring(svg), re.sub(r"\W+", "-", name)
+    for metadata in image.findall(f"{{{SVG}}}metadata"):
+        image.remove(metadata)
+    for element in image.iter():
+        element.tag = element.tag.removeprefix(f"{{{SVG}}}")
+        for attribute, text in list(element.items()):
+            if attribute == "id":
+                element.set("id", f"{salt}-{text}")
+            elif attribute == f"{{{XLINK}}}href":
+                del element.attrib[attribute]
+                element.set("xlink:href", text.replace("#", f"#{salt}-", 1))
+            elif "url(#" in text:
+                element.set(attribute, text.replace("url(#", f"url(#{salt}-"))
+    image.attrib |= {"xmlns": SVG, "xmlns:xlink": XLINK, "role": "img", "aria-label": says}
+    return Markup(ElementTree.tostring(image, encoding="unicode"))
 
 
 def _label(name: object) -> str:
-    """A name that leaves the axes room, and can be printed."""
-    return label_of(printable(str(name)))
+    """Make a name one that leaves the axes room, and can be printed."""
+    return shorten_label(printable(str(name)))

@@ -18,10 +18,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import beta, gamma, norm, rankdata, studentized_range, t
+from scipy.stats import gamma, norm, rankdata, studentized_range, t
 
-TINY = 1e-12  # a variation of numbers that are all the same
-SMALL = 30  # cases up to which a group is too small to know its own spread
+from .._rates import jeffreys
+
+MIN_VARIATION = 1e-12  # of numbers that are all the same
+MIN_SPREAD_CASES = 30  # up to which a group is too small to know its own spread
 
 
 class Interval(NamedTuple):
@@ -61,19 +63,19 @@ class Estimate(ABC):
 
     @abstractmethod
     def ends(self, z: float) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper ends; ``z`` is the normal quantile of the confidence."""
+        """Return lower and upper ends; ``z`` is the normal quantile of the confidence."""
 
     def interval(self, group: int, level: float) -> Interval:
-        """A group's value and its own interval."""
+        """Return a group's value and its own interval."""
         lower, upper = self.ends(norm.ppf((1 + level) / 2))
         return Interval(self.value[group], lower[group], upper[group])
 
     def compared(self, min_cases: int) -> np.ndarray:
-        """Positions of the groups that have so many cases."""
+        """Return positions of the groups that have at least this many cases."""
         return np.flatnonzero(self.cases[:-1] >= max(1, min_cases))
 
     def gap(self, level: float, min_cases: int = 1) -> Gap:
-        """The largest difference between groups that have so many cases."""
+        """Find the largest difference between groups that have at least this many cases."""
         groups = self.compared(min_cases)
         if len(groups) < 2:
             return Gap(NONE)
@@ -85,13 +87,14 @@ class Estimate(ABC):
             surest = largest
 
         def pair(k: int) -> tuple[int, int]:
-            return (int(one[k]), int(other[k]))[:: 1 if difference[k] >= 0 else -1]
+            first, second = int(one[k]), int(other[k])
+            return (first, second) if difference[k] >= 0 else (second, first)
 
         found = Interval(abs(difference[largest]), least[surest], most.max())
         return Gap(found, pair(largest), pair(surest) if least[surest] > 0 else None)
 
     def differences(self, groups: np.ndarray, level: float) -> tuple[np.ndarray, ...]:
-        """Simultaneous intervals of the differences within all pairs.
+        """Compute simultaneous intervals of the differences within all pairs.
 
         Parameters
         ----------
@@ -119,7 +122,7 @@ class Estimate(ABC):
         )
 
     def ratios(self, level: float, min_cases: int = 1) -> tuple[int | None, list[Interval]]:
-        """Each group's value over the highest of those that have so many cases.
+        """Divide each group's value by the highest of those that have this many cases.
 
         Returns
         -------
@@ -172,7 +175,7 @@ class Rates(Estimate):
         return cls(*(_sums(what & case, codes, n_groups) for what in (np.asarray(hit, bool), case)))
 
     def ends(self, z: float) -> tuple[np.ndarray, np.ndarray]:
-        return jeffreys(self.hits, self.cases, z)
+        return jeffreys(self.hits, self.cases, norm.sf(z))
 
 
 class Means(Estimate):
@@ -204,24 +207,24 @@ class Means(Estimate):
         )
 
     def _variation(self, squares: np.ndarray) -> np.ndarray:
-        """Squared coefficient of variation of the numbers above zero.
+        """Compute the squared coefficient of variation of the numbers above zero.
 
-        Few people are alike by chance, and one person always is: up to ``SMALL`` cases a group
-        varies at least as much as groups do in general, the more cases the less.
+        Few people are alike by chance, and one person always is: up to ``MIN_SPREAD_CASES`` a
+        group varies at least as much as groups do in general, the more cases the less.
         """
         free = np.maximum(self.above - 1, 0)
         own = np.nan_to_num(_ratio(squares, free * self.mean**2))
         general = own[:-1] @ free[:-1] / max(1.0, free[:-1].sum())
-        share = np.minimum(1, SMALL / np.maximum(self.above, 1))
+        share = np.minimum(1, MIN_SPREAD_CASES / np.maximum(self.above, 1))
         return np.maximum(own, share * general + (1 - share) * own)
 
     def ends(self, z: float) -> tuple[np.ndarray, np.ndarray]:
-        least, most = jeffreys(self.above, self.cases, z)
+        least, most = jeffreys(self.above, self.cases, norm.sf(z))
         if (self.above == self.cases).all():  # a number that is zero for nobody
             least, most = np.ones((2, len(self.cases)))
-        tail = norm.sf(t.isf(norm.sf(z), np.maximum(self.above, SMALL) - 1))
+        tail = norm.sf(t.isf(norm.sf(z), np.maximum(self.above, MIN_SPREAD_CASES) - 1))
         with np.errstate(divide="ignore", invalid="ignore"):
-            shape = self.above / np.maximum(self.variation, TINY)
+            shape = self.above / np.maximum(self.variation, MIN_VARIATION)
             lowest, highest = (
                 self.mean * shape / quantile(tail, shape) for quantile in (gamma.isf, gamma.ppf)
             )
@@ -242,20 +245,12 @@ class Means(Estimate):
 
 @lru_cache
 def tukey(n_groups: int, level: float) -> float:
-    """Critical value for the differences within all pairs of groups; 1.96 for two at 95 %."""
+    """Return the critical value for the differences of all pairs: 1.96 for two groups at 95 %."""
     return float(studentized_range.ppf(level, n_groups, np.inf) / np.sqrt(2))
 
 
-def jeffreys(hits: np.ndarray, cases: np.ndarray, z: float) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the interval of a share (L. D. Brown et al. 2001); NaN without cases."""
-    tail = norm.sf(z)
-    lower = np.where(hits > 0, beta.ppf(tail, hits + 0.5, cases - hits + 0.5), 0.0)
-    upper = np.where(hits < cases, beta.isf(tail, hits + 0.5, cases - hits + 0.5), 1.0)
-    return np.where(cases > 0, lower, np.nan), np.where(cases > 0, upper, np.nan)
-
-
 def auc_interval(scores: np.ndarray, positive: np.ndarray, level: float) -> Interval:
-    """Area under the ROC curve, with the interval of its log-odds (DeLong et al. 1988).
+    """Compute the area under the ROC curve, with the interval of its log-odds (DeLong et al. 1988).
 
     Parameters
     ----------
@@ -286,76 +281,8 @@ def auc_interval(scores: np.ndarray, positive: np.ndarray, level: float) -> Inte
     return Interval(area, *map(float, odds / (1 + odds)))
 
 
-def resampled_counts(codes: np.ndarray, n_resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """How often each bootstrap resample, drawn within each group, has each person.
-
-    Parameters
-    ----------
-    codes : int ndarray of shape (n,)
-        Group of each person.
-    n_resamples : int
-        Number of resamples.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    ndarray of shape (n_resamples, n)
-        Counts; those of a group add up to its size.
-    """
-    counts = np.zeros((n_resamples, len(codes)))
-    for group in np.unique(codes):
-        rows = np.flatnonzero(codes == group)
-        for row in counts:
-            row[rows] = np.bincount(rng.integers(len(rows), size=len(rows)), minlength=len(rows))
-    return counts
-
-
-def norm_gap(differences: np.ndarray, resampled: np.ndarray, level: float) -> tuple[Interval, int]:
-    """The pair of groups whose differences in many numbers add up to most, and an interval.
-
-    A sum of absolute values is never below zero and larger, on average, in a sample than in the
-    population, so that the percentile interval of it misses zero every time. Here the lower end is
-    the sum minus that of the sampling errors' absolute values (a norm of a sum is at most the sum
-    of the norms), the upper end goes by the errors with the signs of the differences; both by
-    quantiles, over resamples, of the largest of all pairs, each in units of its own spread.
-
-    Parameters
-    ----------
-    differences : ndarray of shape (n_pairs, n_numbers)
-        As observed.
-    resampled : ndarray of shape (n_resamples, n_pairs, n_numbers)
-        In each resample.
-    level : float in (0, 1)
-        Confidence level.
-
-    Returns
-    -------
-    found : Interval
-        The largest sum, and the interval of the largest true one.
-    pair : int
-        Which has it.
-    """
-    value = np.abs(differences).sum(axis=-1)
-    error = np.abs(resampled - differences).sum(axis=-1)
-    drift = np.abs(((resampled - differences) * np.sign(differences)).sum(axis=-1))
-    lower, upper = (
-        value + sign * part.mean(axis=0) * _largest(part, level)
-        for sign, part in ((-1, error), (1, drift))
-    )
-    largest = int(value.argmax())
-    return Interval(float(value[largest]), max(0.0, lower.max()), float(upper.max())), largest
-
-
-def _largest(part: np.ndarray, level: float) -> float:
-    """Quantile over resamples of the largest of all pairs, in units of each pair's mean."""
-    mean = part.mean(axis=0)
-    units = np.divide(part, mean, out=np.zeros_like(part), where=mean > 0)
-    return float(np.quantile(units.max(axis=1), level))
-
-
 def _sums(values: np.ndarray, codes: np.ndarray, n_groups: int) -> np.ndarray:
-    """Over the members of each group, and over everybody."""
+    """Add up over the members of each group, and over everybody."""
     known = codes >= 0
     groups = np.bincount(codes[known], values[known], minlength=n_groups)
     return np.append(groups, values.sum())

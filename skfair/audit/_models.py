@@ -11,6 +11,7 @@ from .. import (
     DRAlignClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    NetworkClassifier,
     PenaltyClassifier,
     SmoothedClassifier,
     metrics,
@@ -21,7 +22,8 @@ from ..model_selection import best_under_constraint
 from ..model_selection._monitor import ConstrainedMonitor
 from ..smoothing.metric import WeightedMetric
 from ..smoothing.noise import AddNoise, Noise
-from ._tables import BadTable
+from ._errors import InputError
+from ._log import Log
 
 JOBLIB_WARNING = (
     "joblib and pickle files run the code they contain when they are opened: use only files from "
@@ -31,10 +33,11 @@ JOBLIB_WARNING = (
 # A name that is trusted may be called by a crafted file, with any arguments: these are classes
 # whose making does nothing but store, and functions that compute from what they are given. Names,
 # never a prefix: a module has functions of other kinds, and what it imports.
-OWN = (
+SAFE_OBJECTS = (
     DRAlignClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    NetworkClassifier,
     PenaltyClassifier,
     SmoothedClassifier,
     AddNoise,
@@ -52,8 +55,8 @@ OWN = (
     metrics.recourse_gap,
     metrics.robustness_index,
 )
-TRUSTED = (
-    *(f"{kind.__module__}.{kind.__qualname__}" for kind in OWN),
+TRUSTED_NAMES = (
+    *(f"{kind.__module__}.{kind.__qualname__}" for kind in SAFE_OBJECTS),
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -74,14 +77,14 @@ TRUSTED = (
 )
 
 
-def load_model(path: Path, say: Any) -> Any:
-    """A fitted classifier from a skops, joblib or pickle file.
+def load_model(path: Path, log: Log) -> Any:
+    """Open a fitted classifier in a skops, joblib or pickle file.
 
     Parameters
     ----------
     path : Path
         The file; all but ``.skops`` are opened by joblib, which reads pickles as well.
-    say : callable
+    log : callable
         Told of the danger of opening a file that is not skops.
 
     Returns
@@ -91,30 +94,32 @@ def load_model(path: Path, say: Any) -> Any:
 
     Raises
     ------
-    BadTable
+    InputError
         If the file cannot be opened, or holds no fitted classifier.
     """
     if not path.exists():
-        raise BadTable(f"there is no model file {path}.")
+        raise InputError(f"there is no model file {path}.")
     try:
         if path.suffix.lower() == ".skops":
             model = _load_skops(path)
         else:
             import joblib
 
-            say(f"warning: {JOBLIB_WARNING}")
+            log(f"warning: {JOBLIB_WARNING}")
             model = joblib.load(path)
-    except BadTable:
+    except InputError:
         raise
     except Exception as error:  # whatever the code within does
-        raise BadTable(f"{path} cannot be opened as a model: {error}.") from error
+        raise InputError(f"{path} cannot be opened as a model: {error}.") from error
     if isinstance(model, type) or not hasattr(model, "predict") or not _may_classify(model):
-        raise BadTable(f"{path} holds a {type(model).__name__}, which is not a fitted classifier.")
+        raise InputError(
+            f"{path} holds a {type(model).__name__}, which is not a fitted classifier."
+        )
     return model
 
 
 def _may_classify(model: Any) -> bool:
-    """Whether it is a classifier, or does not say: fairlearn's do not."""
+    """Tell a classifier, or what does not name its kind: fairlearn's do not."""
     return hasattr(model, "classes_") or not (is_regressor(model) or is_clusterer(model))
 
 
@@ -122,13 +127,13 @@ def _load_skops(path: Path) -> Any:
     try:
         import skops.io
     except ImportError as error:
-        raise BadTable("skops files need the package skops: pip install skops.") from error
-    unknown = set(skops.io.get_untrusted_types(file=path)).difference(TRUSTED)
+        raise InputError("skops files need the package skops: pip install skops.") from error
+    unknown = set(skops.io.get_untrusted_types(file=path)).difference(TRUSTED_NAMES)
     if unknown:
-        raise BadTable(
+        raise InputError(
             f"{path} holds what is not known to be safe: {', '.join(sorted(unknown))}. If you "
             "know these names and trust whoever made the file, load it in Python, with "
             "skops.io.load(path, trusted=[...]) and these names written out, and pass the model to "
             "skfair.audit.AuditReport.from_estimator."
         )
-    return skops.io.load(path, trusted=list(TRUSTED))
+    return skops.io.load(path, trusted=list(TRUSTED_NAMES))

@@ -16,8 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from .. import DRAlignClassifier, FaiRNClassifier, PenaltyClassifier
 from .._columns import numeric_columns
 
-CATEGORIES = 30  # of a column; rarer ones are taken together
-EPOCHS, STEPS = 30, 300  # epochs, and steps an epoch at most
+MAX_CATEGORIES = 30  # of a column; rarer ones are taken together
+EPOCHS, MAX_EPOCH_STEPS = 30, 300
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Method:
     term: str | None = None
 
     def name(self, constraint: str, weight: float) -> str:
-        """What a network of this kind is called."""
+        """Name a network of this kind."""
         if not weight:
             return PLAIN_NAME
         title = self.title.format(constraint=constraint.replace("_", " "))
         return f"{title} ({self.symbol} {weight:g})"
 
     def parameters(self, constraint: str, weight: float) -> dict[str, Any]:
-        """Parameters of the estimator."""
+        """Return parameters of the estimator."""
         return {self.weight: weight} | ({} if self.term is None else {self.term: constraint})
 
 
@@ -95,21 +95,20 @@ METHODS = {
     ),
 }
 PLAIN_NAME = "plain network"
-PLAIN = {"lambda_fairness": 0.0, "lambda_robustness": 0.0}
 
 
 def column_kinds(X: pd.DataFrame, groups: Iterable[str] = ()) -> tuple[list[str], list[str]]:
-    """Names of the columns of numbers, and of those of categories, codes of groups among them."""
+    """Tell columns of numbers from those of categories, codes of groups among them."""
     numbers = [name for name in X.columns[numeric_columns(X)] if name not in set(groups)]
     return numbers, [name for name in X.columns if name not in numbers]
 
 
 def pipeline(X: pd.DataFrame, groups: Iterable[str], network: Any) -> Pipeline:
-    """From the columns of a raw table to decisions."""
+    """Make a pipeline from the columns of a raw table to decisions."""
     numbers, words = column_kinds(X, groups)
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
     one_hot = OneHotEncoder(
-        max_categories=CATEGORIES,
+        max_categories=MAX_CATEGORIES,
         handle_unknown="infrequent_if_exist",
         sparse_output=False,
         dtype=np.float32,
@@ -121,8 +120,8 @@ def pipeline(X: pd.DataFrame, groups: Iterable[str], network: Any) -> Pipeline:
 
 
 def batch_size(n_rows: int) -> int:
-    """Rows of a batch, of which there are at most ``STEPS``."""
+    """Choose the rows of a batch, of which an epoch has at most ``MAX_EPOCH_STEPS``."""
     size = 256
-    while n_rows > STEPS * size:
+    while n_rows > MAX_EPOCH_STEPS * size:
         size *= 2
     return size

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-SAMPLED = 10_000  # values of a column by which the decimal sign of the file is judged
-MOSTLY = 0.9  # share of numbers in a column that makes one wonder about the others
+MAX_SAMPLE_VALUES = 10_000  # of a column, by which the decimal sign of the file is judged
+MIN_NUMBER_SHARE = 0.9  # in a column, that makes one wonder about the other values
 CURRENCY = r"[$€£¥]"
 # A group of three digits may be divided from the next by these where they mean nothing else.
 SPACES = "[ '’\u00a0\u2009\u202f]"
@@ -35,7 +35,7 @@ class NumberReader:
     """
 
     def __init__(self, columns: Iterable[pd.Series], separator: str) -> None:
-        verdicts = [_decimal_sign(column.dropna().iloc[:SAMPLED]) for column in columns]
+        verdicts = [_decimal_sign(column.dropna().iloc[:MAX_SAMPLE_VALUES]) for column in columns]
         comma, point = verdicts.count(","), verdicts.count(".")
         self.comma = separator == ";" if comma == point else comma > point
 
@@ -60,9 +60,9 @@ class NumberReader:
         plain = self._read_plain(text, known)
         if plain is not None:
             return plain, None
-        bare = _bare(known)
-        if self.comma and _all(bare, COMMA) or not _all(bare, POINT_GROUPED):
-            if not _all(bare, COMMA):
+        bare = _strip_marks(known)
+        if self.comma and _all_match(bare, COMMA) or not _all_match(bare, POINT_GROUPED):
+            if not _all_match(bare, COMMA):
                 return text, None
             bare = bare.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
         else:
@@ -73,51 +73,51 @@ class NumberReader:
         return numbers.reindex(text.index), example
 
     def exception(self, text: pd.Series) -> str | None:
-        """The value that makes text of a column in which nearly all are numbers."""
+        """Find the value that makes text of a column in which nearly all are numbers."""
         known = text.dropna()
-        bare = _bare(known)
+        bare = _strip_marks(known)
         numbers = np.zeros(len(bare), dtype=bool)
         for pattern in (POINT_GROUPED, COMMA):
             numbers |= bare.str.fullmatch(pattern).to_numpy(bool)
-        return str(known[~numbers].iloc[0]) if MOSTLY <= numbers.mean() < 1 else None
+        return str(known[~numbers].iloc[0]) if MIN_NUMBER_SHARE <= numbers.mean() < 1 else None
 
     def _read_plain(self, text: pd.Series, known: pd.Series) -> pd.Series | None:
-        """Numbers that need no second look: but 1.045 does where the comma is the decimal sign."""
+        """Read numbers that need no second look: 1.045 does where the comma is the decimal sign."""
         numbers = pd.to_numeric(text, errors="coerce")
         if numbers.isna().sum() > text.isna().sum():
             return None
         dotted = known.str.contains(".", regex=False)
-        grouped = self.comma and dotted.any() and _all(known, COMMA)
+        grouped = self.comma and dotted.any() and _all_match(known, COMMA)
         return None if grouped else numbers
 
 
 def read_number(text: str) -> list[float]:
-    """What a number may mean that is written with a decimal comma or with thousands."""
-    bare = _bare(pd.Series([text.strip()], dtype=object))
+    """Read what a number may mean that is written with a decimal comma or with thousands."""
+    bare = _strip_marks(pd.Series([text.strip()], dtype=object))
     meant = []
-    if _all(bare, POINT_GROUPED):
+    if _all_match(bare, POINT_GROUPED):
         meant.append(float(bare[0].replace(",", "")))
-    if _all(bare, COMMA):
+    if _all_match(bare, COMMA):
         meant.append(float(bare[0].replace(".", "").replace(",", ".")))
     return meant
 
 
 def _decimal_sign(known: pd.Series) -> str:
-    """The sign that can only be the decimal one in a column of numbers, else nothing."""
-    bare = _bare(known)
+    """Find the sign that can only be the decimal one in a column of numbers, else nothing."""
+    bare = _strip_marks(known)
     if bare.empty or not bare.str.contains("[.,]").any():
         return ""
-    point, comma = _all(bare, POINT_GROUPED), _all(bare, COMMA)
+    point, comma = _all_match(bare, POINT_GROUPED), _all_match(bare, COMMA)
     return {(True, False): ".", (False, True): ","}.get((point, comma), "")
 
 
-def _bare(known: pd.Series) -> pd.Series:
-    """Without signs of a currency or per cent, and spaces between groups of three digits."""
+def _strip_marks(known: pd.Series) -> pd.Series:
+    """Strip signs of a currency or per cent, and spaces between groups of three digits."""
     bare = known.str.replace(rf"^([-+]?)\s*{CURRENCY}\s*|\s*({CURRENCY}|%)$", r"\1", regex=True)
     grouped = rf"[-+]?\d{{1,3}}({SPACES}\d{{3}})+([.,]\d*)?"
     found = bare.str.fullmatch(grouped).to_numpy(bool)
     return bare.where(~found, bare.str.replace(SPACES, "", regex=True))
 
 
-def _all(values: pd.Series, pattern: str) -> bool:
+def _all_match(values: pd.Series, pattern: str) -> bool:
     return bool(np.all(values.str.fullmatch(pattern).to_numpy(bool)))

@@ -9,23 +9,24 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_float_dtype
 
+from ._errors import InputError
+from ._log import Log
 from ._numbers import read_number
-from ._tables import BadTable
 
 
-def outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, Any]:
-    """Outcomes of everybody, and the one that is not the favorable one."""
+def read_outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, Any]:
+    """Return outcomes of everybody, and the one that is not the favorable one."""
     favorable = _equals(column, args.positive)
     values = pd.unique(column)
     shown = ", ".join(repr(_as_typed(value, args.positive)) for value in values[:10])
     shown += ", ..." if len(values) > 10 else ""
     if not favorable.any():
-        raise BadTable(
+        raise InputError(
             f"--positive: {args.positive!r} does not occur in column {args.target!r}, which has "
             f"{shown}."
         )
     if favorable.all():
-        raise BadTable(
+        raise InputError(
             f"--target: column {args.target!r} has one class only, {shown}: there is nothing to "
             "learn or to compare."
         )
@@ -35,7 +36,7 @@ def outcomes(column: pd.Series, args: argparse.Namespace) -> tuple[np.ndarray, A
 
 
 def _as_typed(value: Any, example: str) -> str:
-    """A value of a column as the user would write it, who wrote another one like the example."""
+    """Write a value of a column as the user would, who wrote another one like the example."""
     if isinstance(value, float) and value.is_integer():  # made so by missing values
         value = int(value)
     text = str(value)
@@ -45,7 +46,7 @@ def _as_typed(value: Any, example: str) -> str:
 
 
 def _equals(column: pd.Series, text: str) -> np.ndarray:
-    """Where a column has what was typed, be it text, a truth value or a number."""
+    """Find where a column has what was typed, be it text, a truth value or a number."""
     text = text.strip()
     if is_bool_dtype(column) and text.lower() in ("true", "false"):
         return (column == (text.lower() == "true")).to_numpy(bool)
@@ -57,11 +58,11 @@ def _equals(column: pd.Series, text: str) -> np.ndarray:
     return same
 
 
-def outcomes_of_model(
-    model: Any, column: pd.Series, args: argparse.Namespace, say: Any
+def read_model_outcomes(
+    model: Any, column: pd.Series, args: argparse.Namespace, log: Log
 ) -> tuple[np.ndarray, Any]:
-    """Outcomes as the model has them, and those that are not the favorable one."""
-    y, refused = outcomes(column, args)
+    """Return outcomes as the model has them, and those that are not the favorable one."""
+    y, refused = read_outcomes(column, args)
     if not hasattr(model, "classes_"):
         return y, refused
     classes = np.asarray(model.classes_)
@@ -73,16 +74,16 @@ def outcomes_of_model(
         favorable = _equals(column, args.positive)
         return y, [label for label in classes.tolist() if label not in set(y[favorable].tolist())]
     if set(classes.tolist()) == {0, 1}:  # True and False are among these
-        say(f"note: the model decides between 0 and 1; 1 is taken for {args.positive!r}")
+        log(f"note: the model decides between 0 and 1; 1 is taken for {args.positive!r}")
         return (y != refused).astype(classes.dtype), [classes.tolist()[0]]
-    raise BadTable(
+    raise InputError(
         f"the model decides between {classes.tolist()}, column {args.target!r} has "
         f"{pd.unique(column).tolist()[:10]}."
     )
 
 
-def groups_of(table: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
-    """The sensitive columns, whole numbers as such where missing values made them floats."""
+def read_groups(table: pd.DataFrame, args: argparse.Namespace) -> pd.DataFrame:
+    """Take the sensitive columns; whole numbers stay such where missing values made them floats."""
     groups = table[args.sensitive].astype(object)
     for name in args.sensitive:
         known = table[name].dropna()

@@ -17,21 +17,21 @@ from .._version import __version__
 from . import _networks as networks
 
 
-def about_data(args: argparse.Namespace, n_rows: int) -> dict[str, str]:
-    """The file, and what was asked about it."""
-    told = {}
+def describe_data(args: argparse.Namespace, n_rows: int) -> dict[str, str]:
+    """Name the file, and what was asked about it."""
+    entries = {}
     if args.typed is not None:
-        told["command"] = shlex.join(["python", "-m", "skfair", *args.typed])
-    told["file"] = f"{args.data.name}, {n_rows:,} rows"
-    told["SHA-256 of the file"] = digest(args.data)
-    told["outcome"] = f"{args.target}; favorable is {args.positive}"
-    told["groups"] = ", ".join(args.sensitive)
-    told["row numbers"] = "the file's, from 0, the header not counted"
-    return told
+        entries["command"] = shlex.join(["python", "-m", "skfair", *args.typed])
+    entries["file"] = f"{args.data.name}, {n_rows:,} rows"
+    entries["SHA-256 of the file"] = sha256(args.data)
+    entries["outcome"] = f"{args.target}; favorable is {args.positive}"
+    entries["groups"] = ", ".join(args.sensitive)
+    entries["row numbers"] = "the file's, from 0, the header not counted"
+    return entries
 
 
-def about_rows(n_rows: int, parts: Any, args: argparse.Namespace) -> dict[str, str]:
-    """Who was trained on, chosen by and audited."""
+def describe_rows(n_rows: int, parts: Any, args: argparse.Namespace) -> dict[str, str]:
+    """Count who was trained on, chosen by and audited."""
     sizes = {
         "to train on": parts.train,
         "to choose by": parts.validation,
@@ -48,14 +48,14 @@ def about_rows(n_rows: int, parts: Any, args: argparse.Namespace) -> dict[str, s
     }
 
 
-def about_columns(
+def describe_columns(
     X: pd.DataFrame,
     left_out: Mapping[str, str],
     hidden: Sequence[str],
     actionable: Sequence[str],
     groups: Sequence[str],
 ) -> dict[str, str]:
-    """By what is decided, what is left out and why, and what is missing.
+    """Name by what is decided, what is left out and why, and what is missing.
 
     Parameters
     ----------
@@ -72,25 +72,26 @@ def about_columns(
     """
     used = X.drop(columns=list(hidden))
     numbers, words = networks.column_kinds(used, groups)
-    told = {
+    entries = {
         "columns of numbers": _names(numbers),
         "columns of categories": _names(words),
         "columns left out": _names([f"{name} ({why})" for name, why in left_out.items()]),
     }
     if hidden:
-        told["columns hidden from the networks"] = _names(hidden)
-    told["columns that people cannot change"] = _names([c for c in X if c not in set(actionable)])
+        entries["columns hidden from the networks"] = _names(hidden)
+    fixed = [name for name in X if name not in set(actionable)]
+    entries["columns that people cannot change"] = _names(fixed)
     gaps = used.isna().sum()
     counts = ", ".join(f"{name} {n:,}" for name, n in gaps[gaps > 0].items())
-    told["missing values"] = "none"
+    entries["missing values"] = "none"
     if counts:
         rows = int(used.isna().any(axis=1).sum())
-        told["missing values"] = f"in {rows:,} rows ({counts})"
-    return told
+        entries["missing values"] = f"in {rows:,} rows ({counts})"
+    return entries
 
 
-def versions() -> dict[str, str]:
-    """Of what computed the report."""
+def describe_versions() -> dict[str, str]:
+    """Name what computed the report."""
     others = ", ".join(f"{name} {version(name)}" for name in ("torch", "scikit-learn", "pandas"))
     return {"versions": f"skfair {__version__}, {others}, Python {platform.python_version()}"}
 
@@ -99,7 +100,7 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

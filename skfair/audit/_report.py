@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Self
@@ -22,15 +21,13 @@ from .._random import own_generator
 from .._tables import as_pandas
 from .._version import __version__
 from ..metrics._burden import sensitive_columns_of
-from . import _measures as measures
-from ._audited import Audited, NotComputed
+from ._describe import describe
+from ._errors import NotComputedError
 from ._page import page
-from ._wording import describe
+from ._sections import GENERALIZATION, SECTIONS
+from ._subject import AuditSettings, AuditSubject, Row
 
 __all__ = ["AuditReport"]
-
-COLUMNS = ["section", "measure", "group", "model", "value", "lower", "upper", "cases"]
-COLUMNS += ["meaning"]
 
 
 class AuditReport:
@@ -120,8 +117,8 @@ class AuditReport:
         baseline : classifier, default=None
             Another one for the same data, shown beside the first.
         splits : dict, default=None
-            ``{name: (X, y, sensitive_features)}``, such as the training and the test part: are gaps
-            the same everywhere?
+            ``{name: (X, y, sensitive_features)}``, such as the training and the test part, to see
+            whether gaps are the same everywhere.
         names : tuple of str, default=("model", "baseline")
             What the two are called.
         title : str, default="Fairness audit"
@@ -139,7 +136,7 @@ class AuditReport:
             Arguments of :func:`~skfair.recourse.counterfactuals`; numbers keep to the observed
             range unless it has ``bounds``.
         max_people : int, default=1000
-            Counterfactuals are searched for so many people, chosen at random.
+            Counterfactuals are searched for at most this many people, chosen at random.
         confidence_level : float in (0, 1), default=0.95
             Of each interval by itself.
         n_resamples : int, default=100
@@ -189,60 +186,51 @@ class AuditReport:
             raise ValueError(f"X and y must have the same length, got {X.shape[0]} and {len(y)}.")
         rng = own_generator(random_state)
         seed = int(rng.randint(2**31 - 1))
-        people = np.sort(rng.permutation(len(y))[:max_people])
+        searched = np.sort(rng.permutation(len(y))[:max_people])
         if sensitive_columns is None:
             sensitive_columns = sensitive_columns_of(X, frame)
-        settings = {"bounds": "observed", "reference": X, "random_state": seed}
-        settings |= {"sensitive_columns": sensitive_columns} | (recourse or {})
+        settings = AuditSettings(
+            level=confidence_level,
+            n_resamples=n_resamples,
+            min_cases=min_cases,
+            seed=seed,
+            searched=searched,
+            recourse={
+                "bounds": "observed",
+                "reference": X,
+                "random_state": seed,
+                "sensitive_columns": sensitive_columns,
+                **(recourse or {}),
+            },
+            sensitive_columns=sensitive_columns,
+            splits=splits or {},
+        )
         models = {names[0]: estimator} | ({} if baseline is None else {names[1]: baseline})
         if len(models) != 1 + (baseline is not None):
             raise ValueError(f"names must be two different names, got {names!r}.")
-        audits = [
-            Audited(
-                name,
-                model,
-                X,
-                y,
-                frame,
-                unfavorable,
-                confidence_level,
-                n_resamples,
-                min_cases,
-                seed,
-            )
+        subjects = [
+            AuditSubject(name, model, X, y, frame, unfavorable, settings)
             for name, model in models.items()
         ]
-        sections: dict[str, Callable[[Audited], Iterator[dict]]] = {
-            "Group metrics": measures.group_rates,
-            "Recourse, as the model counts": measures.recourse_in_logits,
-            "Recourse, as people see it": partial(
-                measures.recourse_in_inputs, people=people, settings=settings
-            ),
-            "Reasons inside the network": partial(measures.parity, people=people),
-            "Dependence on the attribute itself": partial(
-                measures.sensitivity, columns=sensitive_columns
-            ),
-            "Subgroups": measures.subgroups,
-        }
-        if splits:
-            sections["Generalization"] = partial(measures.generalization, splits=splits)
-        rows, not_computed = [], {}
-        steps = [(title_, audited) for title_ in sections for audited in audits]
-        for section, audited in tqdm(steps, disable=not verbose, desc="audit", unit="section"):
+        sections = [section for section in SECTIONS if section is not GENERALIZATION or splits]
+        rows: list[tuple] = []
+        not_computed = {}
+        steps = [(section, subject) for section in sections for subject in subjects]
+        for section, subject in tqdm(steps, disable=not verbose, desc="audit", unit="section"):
             try:
-                rows += sections[section](audited)
-            except NotComputed as error:
-                not_computed[section, audited.name] = " ".join(str(error).split())
-        codes = audits[0].groups.codes
+                rows += [(section.title, *row) for row in section.rows(subject)]
+            except NotComputedError as error:
+                not_computed[section.title, subject.name] = " ".join(str(error).split())
+        groups = subjects[0].groups
         about = Bunch(
             title=title,
-            models={a.name: describe(a.estimator) for a in audits},
+            models={name: describe(model) for name, model in models.items()},
             n_people=len(y),
-            n_searched=len(people),
-            groups={g: int((codes == k).sum()) for k, g in enumerate(audits[0].groups.names)},
-            without_group=int((codes < 0).sum()),
-            refusing=[str(label) for label in audits[0].refusing],
-            sections=list(sections),
+            n_searched=len(searched),
+            groups={name: int((groups.codes == k).sum()) for k, name in enumerate(groups.names)},
+            without_group=int((groups.codes < 0).sum()),
+            refusing=[str(label) for label in subjects[0].refusing],
+            sections=[section.title for section in sections],
             headline=list(headline),
             provenance=dict(provenance or {}),
             attributes=[str(name) for name in frame.columns] if frame.shape[1] > 1 else [],
@@ -252,7 +240,7 @@ class AuditReport:
             date=datetime.date.today().isoformat(),
             version=__version__,
         )
-        return cls(pd.DataFrame(rows, columns=COLUMNS), not_computed, about)
+        return cls(pd.DataFrame(rows, columns=["section", *Row._fields]), not_computed, about)
 
     def to_frame(self) -> pd.DataFrame:
         """All figures of the report.

@@ -8,25 +8,40 @@ import numpy as np
 import pandas as pd
 
 from ..metrics._harm import left_out, worsened
-from ._audited import EVERYBODY, GAP
-from ._measures import FOUR_FIFTHS
-from ._wording import RATIO, difference, number, percent, unit
+from ._formats import number, percent
+from ._measures import (
+    ACCURACY,
+    AUC,
+    BASE_RATE,
+    BURDEN,
+    DISTANCE,
+    EVERYBODY,
+    FALSE_POSITIVE_RATE,
+    FOUR_FIFTHS,
+    GAP,
+    SELECTION_RATE,
+    SELECTION_RATIO,
+    TRUE_POSITIVE_RATE,
+    Measure,
+)
+from ._sections import SECTIONS
 
-COMPARED = {  # measures whose gap is in the summary: the first of a line that there is
-    "Selection rate": ["selection rate"],
-    "True positive rate (of people with a favorable outcome)": ["true positive rate"],
-    "False positive rate (of people with an unfavorable outcome)": ["false positive rate"],
-    "Recourse (what the refused would have to change)": ["burden", "distance to acceptance"],
+# measures whose gap is in the summary: the first of a line that there is
+SUMMARIZED: dict[str, tuple[Measure, ...]] = {
+    "Selection rate": (SELECTION_RATE,),
+    "True positive rate (of people with a favorable outcome)": (TRUE_POSITIVE_RATE,),
+    "False positive rate (of people with an unfavorable outcome)": (FALSE_POSITIVE_RATE,),
+    "Recourse (what the refused would have to change)": (BURDEN, DISTANCE),
 }
-SINGLE = ("Subgroups", "Generalization")  # sections whose measures are named like others'
 
 
 def figures(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows by measure, group and model."""
-    return frame[~frame["section"].isin(SINGLE)].set_index(["measure", "group", "model"])
+    """Index rows of the sections that compare groups by measure, group and model."""
+    compared = [section.title for section in SECTIONS if section.columns]
+    return frame[frame["section"].isin(compared)].set_index(["measure", "group", "model"])
 
 
-def harm(frame: pd.DataFrame, about: Any) -> list[str]:
+def harm_sentences(frame: pd.DataFrame, about: Any) -> list[str]:
     """Name the groups at whose expense the model decides.
 
     Parameters
@@ -45,21 +60,23 @@ def harm(frame: pd.DataFrame, about: Any) -> list[str]:
     groups, (model, *others) = list(about.groups), about.models
     table = figures(frame)
 
-    def of(measure: str, name: str, column: str = "value") -> np.ndarray:
-        """A column of the groups' rows."""
-        keys = pd.MultiIndex.from_product([[measure], groups, [name]])
+    def of(measure: Measure, name: str, column: str = "value") -> np.ndarray:
+        """Take a column of the groups' rows."""
+        keys = pd.MultiIndex.from_product([[measure.name], groups, [name]])
         return table[column].reindex(keys).to_numpy()
 
-    sizes = of("selection rate", model, "cases")
-    selected, true_positive = of("selection rate", model), of("true positive rate", model)
+    sizes = of(SELECTION_RATE, model, "cases")
+    selected, true_positive = of(SELECTION_RATE, model), of(TRUE_POSITIVE_RATE, model)
     if others:
-        before, expected = f"with {others[0]}", of("selection rate", others[0])
-        cases = of("true positive rate", model, "cases")
+        before, expected = f"with {others[0]}", of(SELECTION_RATE, others[0])
+        expected_positive = of(TRUE_POSITIVE_RATE, others[0])
+        cases = of(TRUE_POSITIVE_RATE, model, "cases")
         large = np.where(cases >= about.min_cases, sizes, 0)
         fallen = worsened(selected, expected, sizes)
-        missed = worsened(true_positive, of("true positive rate", others[0]), large)
+        missed = worsened(true_positive, expected_positive, large)
     else:
-        before, expected = "of them had a favorable outcome", of("base rate", model)
+        before, expected = "of them had a favorable outcome", of(BASE_RATE, model)
+        expected_positive = expected
         fallen = missed = np.zeros(len(groups), dtype=bool)
     out = left_out(selected, expected, sizes, min_size=about.min_cases)
     nobody = out & (selected == 0)
@@ -72,7 +89,7 @@ def harm(frame: pd.DataFrame, about: Any) -> list[str]:
             missed & ~out & ~fallen,
             "accepts fewer, by more than a third, of those with a favorable outcome",
             true_positive,
-            of("true positive rate", others[0]) if others else None,
+            expected_positive,
         ),
     ):
         of_groups = [
@@ -90,8 +107,8 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def sentences(frame: pd.DataFrame, about: Any) -> list[str]:
-    """What a reader with a minute should know.
+def summary_sentences(frame: pd.DataFrame, about: Any) -> list[str]:
+    """Say what a reader with a minute should know.
 
     Parameters
     ----------
@@ -119,31 +136,32 @@ def sentences(frame: pd.DataFrame, about: Any) -> list[str]:
         )
     right = []
     for name in about.models:
-        part = percent(table.loc[("accuracy", EVERYBODY, name), "value"])
-        if ("AUC", EVERYBODY, name) in known:
-            part += f" (AUC {number(table.loc[('AUC', EVERYBODY, name), 'value'])})"
+        part = percent(table.loc[(ACCURACY.name, EVERYBODY, name), "value"])
+        if (AUC.name, EVERYBODY, name) in known:
+            part += f" (AUC {number(table.loc[(AUC.name, EVERYBODY, name), 'value'])})"
         right.append(f"of {name} {part}")
     says.append(f"Decisions that agree with the data: {', '.join(right)}.")
-    for lead, measures in COMPARED.items():
+    for lead, measures in SUMMARIZED.items():
         for measure in measures:
-            if (measure, GAP, model) not in known:
+            if (measure.name, GAP, model) not in known:
                 continue
-            line = f"{lead}: {table.loc[(measure, GAP, model), 'meaning']}"
-            if measure == "selection rate":
+            line = f"{lead}: {table.loc[(measure.name, GAP, model), 'meaning']}"
+            if measure is SELECTION_RATE:
                 line += _four_fifths(table, model)
             for name in others:
-                if (measure, GAP, name) in known:
-                    gap = table.loc[(measure, GAP, name), "value"]
+                if (measure.name, GAP, name) in known:
+                    gap = table.loc[(measure.name, GAP, name), "value"]
                     if not np.isnan(gap):
-                        line += f" With {name}: {difference(measure, gap)}{unit(measure)}."
+                        shown = measure.format_difference(gap)
+                        line += f" With {name}: {shown}{measure.difference_unit}."
             says.append(line)
             break
     return says
 
 
 def _four_fifths(table: pd.DataFrame, model: str) -> str:
-    """How many groups are below the line."""
-    ratios = table["value"].xs((RATIO, model), level=("measure", "model")).dropna()
+    """Count the groups below the line."""
+    ratios = table["value"].xs((SELECTION_RATIO.name, model), level=("measure", "model")).dropna()
     if ratios.empty:
         return ""
     below = int((ratios < FOUR_FIFTHS).sum())

@@ -5,27 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserWarning
 
+from ._errors import InputError
+from ._log import Log, discard
 from ._numbers import NumberReader
 
 SEPARATORS = ",;\t|"
 ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")  # the last one knows every byte
-SAMPLE, LINES = 2**18, 200  # characters and lines by which the separator is judged
+MAX_SAMPLE_CHARACTERS, MAX_SAMPLE_LINES = 2**18, 200  # by which the separator is judged
 # Texts that stand for nothing: the mark of UCI, and pandas' own but for None, which is also a word.
-MISSING = ["?", "#N/A", "#NA", "N/A", "NA", "n/a", "NULL", "null", "NaN", "nan", "<NA>"]
+MISSING_VALUES = ["?", "#N/A", "#NA", "N/A", "NA", "n/a", "NULL", "null", "NaN", "nan", "<NA>"]
 
 
-class BadTable(ValueError):
-    """A file that cannot be used, in words for the person who brought it."""
-
-
-def read_table(path: Path, say: Callable[[str], None] = lambda line: None) -> pd.DataFrame:
+def read_table(path: Path, log: Log = discard) -> pd.DataFrame:
     """Read a CSV file, compressed or not, whatever its separator and decimal sign.
 
     Parameters
@@ -33,7 +30,7 @@ def read_table(path: Path, say: Callable[[str], None] = lambda line: None) -> pd
     path : Path
         The file, in UTF-8 with or without a byte order mark, UTF-16 with one, or else Windows-1252
         or Latin-1.
-    say : callable, default=None
+    log : callable
         Told, a line at a time, which columns are read otherwise than they are written.
 
     Returns
@@ -45,34 +42,36 @@ def read_table(path: Path, say: Callable[[str], None] = lambda line: None) -> pd
 
     Raises
     ------
-    BadTable
+    InputError
         If there is no such file, it is empty, has no rows or one column only, or a name repeats.
     """
     if not path.exists():
-        raise BadTable(f"there is no file {path}.")
+        raise InputError(f"there is no file {path}.")
     if path.is_dir():
-        raise BadTable(f"{path} is a folder, not a CSV file.")
-    encoding, sample = _judge(path)
-    announced, sample = _announced_separator(sample)
+        raise InputError(f"{path} is a folder, not a CSV file.")
+    encoding, sample = _detect_encoding(path)
+    announced, sample = _split_announcement(sample)
     if not sample.strip():
-        raise BadTable(f"{path} is empty.")
-    separator = announced or _separator(sample)
+        raise InputError(f"{path} is empty.")
+    separator = announced or _find_separator(sample)
     n_names, *n_values = _widths(sample, separator) or [1]
     one_more = set(n_values) == {n_names + 1}
-    cells = _cells(path, encoding, separator, int(announced is not None), n_names + one_more)
-    table = _named(cells, one_more, path)
+    cells = _read_cells(path, encoding, separator, int(announced is not None), n_names + one_more)
+    table = _with_header(cells, one_more, path)
     if not len(table):
-        raise BadTable(f"{path} has a header, but no rows.")
+        raise InputError(f"{path} has a header, but no rows.")
     if table.shape[1] < 2:
-        raise BadTable(
+        raise InputError(
             f"{path} has one column only, {', '.join(map(repr, table.columns))}; columns are "
             "separated by a comma, semicolon, tab or vertical bar."
         )
-    return _as_meant(table, separator, say)
+    return _parse_values(table, separator, log)
 
 
-def _cells(path: Path, encoding: str, separator: str, skipped: int, width: int) -> pd.DataFrame:
-    """All cells as text, the header among them; an empty one is a missing one."""
+def _read_cells(
+    path: Path, encoding: str, separator: str, skipped: int, width: int
+) -> pd.DataFrame:
+    """Read all cells as text, the header among them; an empty one is a missing one."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", ParserWarning)  # values beyond the last column
@@ -90,25 +89,25 @@ def _cells(path: Path, encoding: str, separator: str, skipped: int, width: int) 
                 compression="infer",
             )
     except EmptyDataError as error:
-        raise BadTable(f"{path} is empty.") from error
+        raise InputError(f"{path} is empty.") from error
     except ParserWarning as error:
-        raise BadTable(f"{path} has rows with more values than its header has names.") from error
+        raise InputError(f"{path} has rows with more values than its header has names.") from error
     except Exception as error:  # of the reader, or of whatever the file is packed in
         why = " ".join(str(error).split()).rstrip(".")
-        raise BadTable(f"{path} cannot be read as CSV: {why}.") from error
+        raise InputError(f"{path} cannot be read as CSV: {why}.") from error
     cells = cells.astype(object).apply(lambda column: column.str.strip())
     return cells.mask(cells.isna() | (cells == ""))
 
 
-def _named(cells: pd.DataFrame, one_more: bool, path: Path) -> pd.DataFrame:
-    """The rows below the header, by its names.
+def _with_header(cells: pd.DataFrame, one_more: bool, path: Path) -> pd.DataFrame:
+    """Take the rows below the header, by its names.
 
     With one value more than names the first one names the row, unless each line ends with a
     separator. Columns that have neither a name nor values are dropped.
     """
     rows = np.flatnonzero(cells.notna().any(axis=1))
     if not len(rows):
-        raise BadTable(f"{path} is empty.")
+        raise InputError(f"{path} is empty.")
     names, table = cells.iloc[rows[0]], cells.iloc[rows[0] + 1 :].reset_index(drop=True)
     if one_more and table.iloc[:, -1].notna().any():
         names, table = names.iloc[:-1], table.iloc[:, 1:]
@@ -119,40 +118,40 @@ def _named(cells: pd.DataFrame, one_more: bool, path: Path) -> pd.DataFrame:
             continue
         name = f"Unnamed: {position}" if pd.isna(name) else name
         if name in found:
-            raise BadTable(f"{path} has more than one column named {name!r}.")
+            raise InputError(f"{path} has more than one column named {name!r}.")
         found[name] = column
     return pd.DataFrame(found)
 
 
-def _judge(path: Path) -> tuple[str, str]:
-    """The encoding of the whole file, and its beginning."""
+def _detect_encoding(path: Path) -> tuple[str, str]:
+    """Find the encoding of the whole file, and read its beginning."""
     from pandas.io.common import get_handle
 
     try:
         for encoding in ["utf-16"] if _is_utf16(path) else ENCODINGS:
             try:
                 with get_handle(str(path), "r", encoding=encoding, compression="infer") as handles:
-                    sample = handles.handle.read(SAMPLE)
-                    while handles.handle.read(SAMPLE):
+                    sample = handles.handle.read(MAX_SAMPLE_CHARACTERS)
+                    while handles.handle.read(MAX_SAMPLE_CHARACTERS):
                         pass
                 return encoding, sample
             except UnicodeDecodeError as error:
                 problem = error
         raise problem
     except Exception as error:  # of whatever the file is packed in
-        raise BadTable(f"{path} cannot be read: {error}".rstrip(". ") + ".") from error
+        raise InputError(f"{path} cannot be read: {error}".rstrip(". ") + ".") from error
 
 
 def _is_utf16(path: Path) -> bool:
-    """Whether it begins with a mark of UTF-16, unpacked if need be."""
+    """Tell a file that begins with a mark of UTF-16, unpacked if need be."""
     from pandas.io.common import get_handle
 
     with get_handle(str(path), "rb", compression="infer", is_text=False) as handles:
         return handles.handle.read(2) in (b"\xff\xfe", b"\xfe\xff")
 
 
-def _announced_separator(sample: str) -> tuple[str | None, str]:
-    """The separator that spreadsheets write in a line of its own, and what follows."""
+def _split_announcement(sample: str) -> tuple[str | None, str]:
+    """Split off the separator that spreadsheets write in a line of its own."""
     first, _, rest = sample.partition("\n")
     first = first.strip().strip('"')
     if first.lower().startswith("sep=") and len(first) == 5:
@@ -160,8 +159,8 @@ def _announced_separator(sample: str) -> tuple[str | None, str]:
     return None, sample
 
 
-def _separator(sample: str) -> str:
-    """The sign that divides most lines into as many columns as the first, and that most often."""
+def _find_separator(sample: str) -> str:
+    """Find the sign that divides most lines into as many columns as the first, and most often."""
 
     def columns(separator: str) -> int:
         widths = _widths(sample, separator) or [1]
@@ -172,13 +171,15 @@ def _separator(sample: str) -> str:
 
 
 def _lines(sample: str) -> list[str]:
-    """The first lines, a last one that is not whole not among them."""
+    """Take the first lines, but for a last one that is not whole."""
     lines = io.StringIO(sample, newline=None).readlines()
-    return (lines[:-1] if len(lines) > 1 and len(sample) >= SAMPLE - 10 else lines)[:LINES]
+    return (lines[:-1] if len(lines) > 1 and len(sample) >= MAX_SAMPLE_CHARACTERS - 10 else lines)[
+        :MAX_SAMPLE_LINES
+    ]
 
 
 def _widths(sample: str, separator: str) -> list[int]:
-    """Number of values in the header and in some of the rows below it."""
+    """Count the values in the header and in some of the rows below it."""
     rows = csv.reader(_lines(sample), delimiter=separator)
     try:
         return [len(row) for row in rows if any(row)]
@@ -186,11 +187,11 @@ def _widths(sample: str, separator: str) -> list[int]:
         return []
 
 
-def _as_meant(table: pd.DataFrame, separator: str, say: Callable[[str], None]) -> pd.DataFrame:
-    """Text stripped, truth values and numbers recognized."""
+def _parse_values(table: pd.DataFrame, separator: str, log: Log) -> pd.DataFrame:
+    """Recognize truth values and numbers."""
     columns = {}
     for name in table.columns:
-        columns[name] = table[name].mask(table[name].isin(MISSING))
+        columns[name] = table[name].mask(table[name].isin(MISSING_VALUES))
     reader = NumberReader(columns.values(), separator)
     for name, text in columns.items():
         lower = text.str.lower()
@@ -199,7 +200,7 @@ def _as_meant(table: pd.DataFrame, separator: str, say: Callable[[str], None]) -
             continue
         columns[name], example = reader.read(text)
         if example:
-            say(f"note: {name}: {example[0]!r} is read as {example[1]:.15g}")
+            log(f"note: {name}: {example[0]!r} is read as {example[1]:.15g}")
         elif columns[name] is text and (odd := reader.exception(text)):
-            say(f"note: {name}: taken for categories because of {odd!r}; most values are numbers")
+            log(f"note: {name}: taken for categories because of {odd!r}; most values are numbers")
     return pd.DataFrame(columns)

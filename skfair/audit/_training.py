@@ -11,14 +11,16 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
+from .. import NetworkClassifier
 from .._groups import GroupEncoder
 from . import _networks as networks
 from ._choice import Candidate, choose, harms
-from ._tables import BadTable
+from ._choice_text import candidate_text, headline, no_choice_text, rule_text
+from ._errors import InputError
+from ._log import Log
 from ._validation import CONSTRAINTS, Validation
-from ._words import headline, not_chosen, reached, rule
 
-MAX_AUDITED = 50_000  # rows
+MAX_AUDITED_ROWS = 50_000
 VALIDATION_SHARE = 0.25  # of the rows that are not audited
 
 
@@ -32,7 +34,7 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """What came out of training.
 
     Attributes
@@ -74,7 +76,7 @@ class Trainer:
         Columns of X that the networks do not see.
     args : Namespace
         Parsed arguments.
-    say : callable
+    log : callable
         Told of the progress.
     """
 
@@ -86,30 +88,30 @@ class Trainer:
         labels: tuple[Any, Any],
         hidden: list[str],
         args: argparse.Namespace,
-        say: Any,
+        log: Log,
     ) -> None:
         if not set(X.columns) - set(hidden):
-            raise BadTable("no column is left to decide by.")
+            raise InputError("no column is left to decide by.")
         GroupEncoder().encode(groups)  # complains before the work is done
         self.X, self.y, self.groups, self.hidden = X, y, groups, hidden
-        (self.accepting, self.refusing), self.args, self.say = labels, args, say
+        (self.accepting, self.refusing), self.args, self.log = labels, args, log
         self.method = networks.METHODS[args.method or "fairn"]
         self.constraint = args.constraint or self.method.constraints[0]
         if self.constraint not in self.method.constraints:
-            raise BadTable(
+            raise InputError(
                 f"--constraint {self.constraint} does not go with --method {args.method}, which "
                 f"takes {', '.join(self.method.constraints)}."
             )
-        given, usual = args.tolerance, CONSTRAINTS[self.constraint][2]
+        given, usual = args.tolerance, CONSTRAINTS[self.constraint].tolerance
         self.tolerance = usual if given is None else given
 
-    def train(self) -> Trained:
+    def train(self) -> TrainingResult:
         """Train a plain network and fair ones, and choose among these."""
         parts = self._split()
         validation = self._validation(parts.validation)
-        if not validation.can_tell():
+        if not validation.is_decisive():
             return self._train_one(parts)
-        self.say(
+        self.log(
             f"training on {len(parts.train):,} rows, choosing on {len(parts.validation):,}, "
             f"auditing on {len(parts.audited):,}"
         )
@@ -117,38 +119,42 @@ class Trainer:
         for weight in (0.0, *self.method.weights):
             name = self.method.name(self.constraint, weight)
             models[name] = self._fit(weight, parts.train)
-            accuracy, gap, rates[name] = validation.judge(models[name])
+            accuracy, gap, rates[name] = validation.evaluate(models[name])
             harmed = tuple(harms(rates[networks.PLAIN_NAME], rates[name]))
             candidates.append(Candidate(name, weight, accuracy, gap, harmed))
-            self.say(f"{name}: {reached(candidates[-1], self.constraint)}")
+            self.log(f"{name}: {candidate_text(candidates[-1], self.constraint)}")
         choice = choose(candidates, self.tolerance)
-        told = headline(choice, candidates, self.constraint, self.tolerance)
-        self.say(told)
+        text = headline(choice, candidates, self.constraint, self.tolerance)
+        self.log(text)
         names = choice.shown.name, networks.PLAIN_NAME
-        tried = (f"{c.name}: {reached(c, self.constraint)}" for c in candidates)
+        tried = (f"{c.name}: {candidate_text(c, self.constraint)}" for c in candidates)
         provenance = {
             "networks tried": "; ".join(tried),
-            "rule of choice": rule(
-                self.constraint, self.tolerance, validation.too_small(), validation.names_compared()
+            "rule of choice": rule_text(
+                self.constraint,
+                self.tolerance,
+                validation.small_groups(),
+                validation.compared_groups(),
             ),
         }
-        return Trained(*(models[name] for name in names), names, parts, [told], provenance)
+        fair, plain = (models[name] for name in names)
+        return TrainingResult(fair, plain, names, parts, [text], provenance)
 
-    def _train_one(self, parts: Parts) -> Trained:
-        """Without a choice, where too few people would decide it."""
+    def _train_one(self, parts: Parts) -> TrainingResult:
+        """Train without a choice, where too few people would decide it."""
         train = np.concatenate([parts.train, parts.validation])
         parts = Parts(train, parts.validation[:0], parts.audited)
-        self.say(f"training on {len(train):,} rows, auditing on {len(parts.audited):,}")
+        self.log(f"training on {len(train):,} rows, auditing on {len(parts.audited):,}")
         weight = self.method.usual
         name = self.method.name(self.constraint, weight)
-        told = not_chosen(name)
-        self.say(told)
+        text = no_choice_text(name)
+        self.log(text)
         fair, plain = (self._fit(w, train) for w in (weight, 0.0))
         provenance = {"networks tried": f"the {name} only: too few people to choose by"}
-        return Trained(fair, plain, (name, networks.PLAIN_NAME), parts, [told], provenance)
+        return TrainingResult(fair, plain, (name, networks.PLAIN_NAME), parts, [text], provenance)
 
     def _split(self) -> Parts:
-        """Parts alike in outcomes and, where it can be, in groups."""
+        """Draw parts alike in outcomes and, where it can be, in groups."""
         cells = pd.Series(self.y).astype(str)
         for name in self.groups:
             finer = cells + "/" + self.groups[name].map(str).to_numpy()  # missing ones too
@@ -158,7 +164,7 @@ class Trainer:
         try:
             rest, audited = train_test_split(
                 np.arange(n),
-                test_size=min(round(self.args.test_size * n), MAX_AUDITED),
+                test_size=min(round(self.args.test_size * n), MAX_AUDITED_ROWS),
                 stratify=cells,
                 random_state=seed,
             )
@@ -166,7 +172,7 @@ class Trainer:
                 rest, test_size=VALIDATION_SHARE, stratify=cells[rest], random_state=seed
             )
         except ValueError as error:
-            raise BadTable(
+            raise InputError(
                 f"{n} rows are too few to train on one part and audit on another: {error}"
             ) from error
         return Parts(train, validation, audited)
@@ -177,13 +183,11 @@ class Trainer:
         return Validation(people, favorable, self.accepting, groups, self.constraint)
 
     def _fit(self, weight: float, rows: np.ndarray) -> Pipeline:
-        """A network that has seen these rows, to the end."""
-        self.say(f"training the {self.method.name(self.constraint, weight)}")
-        own = self.method.parameters(self.constraint, weight)
-        kind = self.method.kind if weight else networks.FaiRNClassifier
-        own = own if weight else networks.PLAIN
+        """Train a network on these rows, to the end."""
+        self.log(f"training the {self.method.name(self.constraint, weight)}")
+        kind = self.method.kind if weight else NetworkClassifier
         network = kind(
-            **own,
+            **self.method.parameters(self.constraint, weight) if weight else {},
             unfavorable=self.refusing,
             max_epochs=networks.EPOCHS,
             batch_size=networks.batch_size(len(rows)),

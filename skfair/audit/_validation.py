@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,19 +22,37 @@ from sklearn.metrics import accuracy_score
 
 from .._estimators import decision_arguments
 from ..metrics import recourse_gap
-from ._audited import Groups
 from ._choice import MIN_CASES, MIN_PEOPLE, GroupRates
+from ._subject import Groups
 
-# constraint -> (fairlearn's metric of decisions, labels of which a group needs cases, tolerance)
+
+class Constraint(NamedTuple):
+    """Something that a network is to keep small.
+
+    Attributes
+    ----------
+    difference : callable or None
+        fairlearn's metric of decisions; None is the recourse gap, of decision values.
+    labels : tuple of int
+        Outcomes of which a group needs cases; 1 is the favorable one.
+    tolerance : float
+        How large it may usually be.
+    """
+
+    difference: Callable[..., float] | None
+    labels: tuple[int, ...]
+    tolerance: float
+
+
 CONSTRAINTS = {
-    "demographic_parity": (demographic_parity_difference, (), 0.1),
-    "equal_opportunity": (equal_opportunity_difference, (1,), 0.1),
-    "equalized_odds": (equalized_odds_difference, (0, 1), 0.1),
-    "recourse_gap": (None, (), 0.25),
+    "demographic_parity": Constraint(demographic_parity_difference, (), 0.1),
+    "equal_opportunity": Constraint(equal_opportunity_difference, (1,), 0.1),
+    "equalized_odds": Constraint(equalized_odds_difference, (0, 1), 0.1),
+    "recourse_gap": Constraint(None, (), 0.25),
 }
-# Least numbers of people, and of cases of a label, in groups that are compared: the second pair
-# only if fewer than two groups reach the first.
-SIZES = ((MIN_PEOPLE, MIN_CASES), (30, 10))
+# Of people, and of cases of a label, in groups that are compared: the second pair only if fewer
+# than two groups reach the first.
+MIN_SIZES = ((MIN_PEOPLE, MIN_CASES), (30, 10))
 
 
 @dataclass
@@ -70,9 +89,9 @@ class Validation:
         with warnings.catch_warnings():  # of people whose group is unknown: fit says it
             warnings.simplefilter("ignore", UserWarning)
             self.groups = Groups.of(self.frame)
-        for min_people, min_cases in SIZES:
+        for min_people, min_cases in MIN_SIZES:
             self.compared = self._sizes() >= min_people
-            for label in CONSTRAINTS[self.constraint][1]:
+            for label in CONSTRAINTS[self.constraint].labels:
                 self.compared &= self._sizes(self.favorable == label) >= min_cases
             if self.compared.sum() > 1:
                 return
@@ -82,21 +101,21 @@ class Validation:
         known = (self.groups.codes >= 0) & among
         return np.bincount(self.groups.codes[known], minlength=len(self.groups.names))
 
-    def can_tell(self) -> bool:
-        """Whether at least two groups are large enough."""
+    def is_decisive(self) -> bool:
+        """Tell whether at least two groups are large enough."""
         return bool(self.compared.any())
 
-    def too_small(self) -> list[str]:
-        """Groups with fewer people than it takes to judge whether they are harmed."""
+    def small_groups(self) -> list[str]:
+        """Name groups with fewer people than it takes to judge whether they are harmed."""
         small = self._sizes() < MIN_PEOPLE
         return [name for name, left in zip(self.groups.names, small, strict=True) if left]
 
-    def names_compared(self) -> list[str]:
-        """Groups whose largest difference is the gap."""
+    def compared_groups(self) -> list[str]:
+        """Name the groups whose largest difference is the gap."""
         return [self.groups.names[k] for k in np.flatnonzero(self.compared)]
 
-    def judge(self, model: Any) -> tuple[float, float, GroupRates]:
-        """Accuracy, gap and rates of the groups.
+    def evaluate(self, model: Any) -> tuple[float, float, GroupRates]:
+        """Measure accuracy, gap and rates of the groups.
 
         Parameters
         ----------
@@ -115,10 +134,10 @@ class Validation:
         accepted = (np.asarray(model.predict(self.X)) == self.accepting).astype(int)
         rows = np.isin(self.groups.codes, np.flatnonzero(self.compared))
         sensitive = self.groups.codes[rows]
-        difference = CONSTRAINTS[self.constraint][0]
+        difference = CONSTRAINTS[self.constraint].difference
         if difference is None:
-            decision, told = decision_arguments(model, self.X[rows])
-            gap = recourse_gap(decision, sensitive_features=sensitive, **told)
+            decision, label_info = decision_arguments(model, self.X[rows])
+            gap = recourse_gap(decision, sensitive_features=sensitive, **label_info)
         else:
             gap = difference(self.favorable[rows], accepted[rows], sensitive_features=sensitive)
         return accuracy_score(self.favorable, accepted), float(gap), self._rates(accepted)

@@ -18,7 +18,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
-TIMEOUT = 60  # seconds without an answer from a publisher
+TIMEOUT_SECONDS = 60  # without an answer from a publisher
 
 PARAMETERS = {
     "data_home": [str, os.PathLike, None],
@@ -111,6 +111,7 @@ class DataSet:
 
     @property
     def columns(self) -> list[str]:
+        """Names of the columns of the file."""
         return [*self.features.split(), self.target, *["split"] * self.split]
 
 
@@ -120,7 +121,7 @@ def fetcher(dataset: DataSet) -> Callable[[Callable], Callable]:
     def decorate(function: Callable) -> Callable:
         shared = SHARED_DOCSTRING.format(**vars(dataset), n_features=len(dataset.features.split()))
         if function.__doc__:  # absent under python -OO
-            function.__doc__ = inspect.cleandoc(function.__doc__).replace("{shared}", shared)
+            function.__doc__ = f"{inspect.cleandoc(function.__doc__)}\n".replace("{shared}", shared)
         return validate_params(PARAMETERS, prefer_skip_nested_validation=True)(function)
 
     return decorate
@@ -183,7 +184,7 @@ def download(dataset: DataSet) -> bytes:
     raw = []
     for url in dataset.urls:
         try:
-            with urlopen(url, timeout=TIMEOUT) as response:
+            with urlopen(url, timeout=TIMEOUT_SECONDS) as response:
                 raw.append(response.read())
         except (OSError, HTTPException) as error:
             raise OSError(f"{dataset.name} could not be downloaded from {url}: {error}") from error

@@ -44,7 +44,7 @@ DATASET = DataSet(
     n_samples=6_172,
     description="""\
 COMPAS: defendants of Broward County, Florida, scored for their risk of reoffending, and whether
-they did within two years (``two_year_recid``; 1, the *unfavourable* outcome: 45.5 %).
+they did within two years (``two_year_recid``; 1, the *unfavorable* outcome: 45.5 %).
 
 - Size: 6,172 defendants, 10 features, nothing missing.
 - Sensitive features: race (African-American 3,175, 52.3 % positive; Caucasian 2,103, 39.1 %;
@@ -52,9 +52,9 @@ they did within two years (``two_year_recid``; 1, the *unfavourable* outcome: 45
   4,997 men 48.0 %, of 1,175 women 35.1 %) and age_cat (Less than 25, 25 - 45, Greater than 45).
 - Source: J. Larson, S. Mattu, L. Kirchner and J. Angwin, ProPublica, 2016, with the story
   "Machine Bias", https://github.com/propublica/compas-analysis.
-- Terms: the repository has no licence file.
+- Terms: the repository has no license file.
 - Changed here: ProPublica's own filter of the 7,214 rows (screened within 30 days of the arrest, a
-  known outcome, no ordinary traffic offence, a valid score); of the columns 11 are kept, no
+  known outcome, no ordinary traffic offense, a valid score); of the columns 11 are kept, no
   names, dates or case numbers.""",
 )
 

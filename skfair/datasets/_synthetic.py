@@ -79,16 +79,16 @@ def make_biased_classification(
     return_log_odds: bool = False,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple:
-    """Generate a binary problem whose groups have a known recourse gap.
+    r"""Generate a binary problem whose groups have a known recourse gap.
 
     The log-odds `d` of the positive class are an exact linear function of the informative
     features, and the labels are drawn from them: ``y ~ Bernoulli(sigmoid(d))``. Within group `a`,
     ``d ~ N(mu_a, log_odds_std**2)``. The burden of a group is the mean of ``max(0, -d)`` over all
     its members [1]_, in the population
 
-    .. math:: \\sigma \\varphi(\\mu_a / \\sigma) - \\mu_a \\Phi(-\\mu_a / \\sigma).
+    .. math:: \sigma \varphi(\mu_a / \sigma) - \mu_a \Phi(-\mu_a / \sigma).
 
-    The means :math:`\\mu_a` are chosen such that the burdens are equally spaced, group "a" being
+    The means :math:`\mu_a` are chosen such that the burdens are equally spaced, group "a" being
     the worst off, with `recourse_gap` between the largest and the smallest.
 
     Parameters

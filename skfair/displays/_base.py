@@ -6,19 +6,17 @@ from typing import Any
 
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-# Okabe and Ito's colours, which people with any kind of colour vision can tell apart.
+# Okabe and Ito's colors, which people with any kind of color vision can tell apart.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+MAX_LABEL_CHARACTERS = 40  # beyond which a label would leave the axes no room
 
 
-LONGEST = 40  # characters of a label, beyond which it would leave the axes no room
-
-
-def label_of(name: object) -> str:
-    """A name as a label: long ones lose their middle, and dollars are no mathematics."""
+def shorten_label(name: object) -> str:
+    """Make a name a label: long ones lose their middle, and dollars are no mathematics."""
     text = " ".join(str(name).split())
-    if len(text) > LONGEST:
-        half = (LONGEST - 1) // 2
-        text = f"{text[: LONGEST - 1 - half]}…{text[-half:]}"
+    if len(text) > MAX_LABEL_CHARACTERS:
+        half = (MAX_LABEL_CHARACTERS - 1) // 2
+        text = f"{text[: MAX_LABEL_CHARACTERS - 1 - half]}…{text[-half:]}"
     return text.replace("$", r"\$")
 
 

@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import pandas as pd
 
-from .._estimators import take_apart
-from ._base import Display, label_of
+from .._estimators import split_pipeline
+from ._base import Display, shorten_label
 
 __all__ = ["HistoryDisplay"]
 
-NOT_SHOWN = ("epoch", "dur")
+HIDDEN_COLUMNS = ("epoch", "dur")
 
 
 class HistoryDisplay(Display):
@@ -72,7 +72,7 @@ class HistoryDisplay(Display):
         ValueError
             If there is no history.
         """
-        inside, _ = take_apart(estimator)
+        inside, _ = split_pipeline(estimator)
         if not isinstance(getattr(inside, "history_", None), pd.DataFrame):
             raise ValueError(
                 f"{type(inside).__name__} has no history_ of epochs; networks of skfair have."
@@ -108,7 +108,7 @@ class HistoryDisplay(Display):
             Where to plot, new axes if ``None``.
         columns : sequence of str, default=None
             Columns of the history, all that hold numbers if ``None``. Those of held-out rows
-            (``valid_``) are dashed, in the colour of the same column of the training rows.
+            (``valid_``) are dashed, in the color of the same column of the training rows.
         **kwargs : dict
             For :meth:`matplotlib.axes.Axes.plot`.
 
@@ -123,7 +123,7 @@ class HistoryDisplay(Display):
             If a column does not exist; the message lists those that do.
         """
         numbers = self.history.select_dtypes("number").columns
-        known = [c for c in numbers if c not in NOT_SHOWN]
+        known = [c for c in numbers if c not in HIDDEN_COLUMNS]
         columns = known if columns is None else list(columns)
         if unknown := [c for c in columns if c not in self.history]:
             raise ValueError(f"columns={unknown} are not in the history, which has {known}.")
@@ -133,7 +133,7 @@ class HistoryDisplay(Display):
         for column in sorted(columns, key=lambda c: c.startswith("valid_")):
             held_out = column.startswith("valid_")
             term = column.removeprefix("valid_").removeprefix("train_")
-            style = {"label": label_of(column), "linestyle": "--" if held_out else "-"}
+            style = {"label": shorten_label(column), "linestyle": "--" if held_out else "-"}
             style |= {"color": colors[term]} if term in colors else {}
             (line,) = ax.plot(epochs, self.history[column], **style | kwargs)
             colors[term] = line.get_color()

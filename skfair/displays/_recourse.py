@@ -12,7 +12,7 @@ from .._groups import GroupEncoder, as_frame, group_name
 from .._tables import as_pandas
 from ..metrics._gaps import widest_pair
 from ..metrics._recourse import burdens, recourse_gap
-from ._base import Display, label_of
+from ._base import Display, shorten_label
 
 __all__ = ["RecourseGapDisplay"]
 
@@ -72,7 +72,7 @@ class RecourseGapDisplay(Display):
         estimator : classifier
             Fitted.
         X : array-like of shape (n_samples, n_features)
-            People.
+            Input samples.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
             Group membership.
         unfavorable : label or list of labels, default=None
@@ -88,9 +88,9 @@ class RecourseGapDisplay(Display):
         RecourseGapDisplay
             The display, plotted.
         """
-        decision, told = decision_arguments(estimator, X, unfavorable)
+        decision, label_info = decision_arguments(estimator, X, unfavorable)
         return cls.from_predictions(
-            decision, sensitive_features=sensitive_features, ax=ax, **told, **kwargs
+            decision, sensitive_features=sensitive_features, ax=ax, **label_info, **kwargs
         )
 
     @classmethod
@@ -126,15 +126,15 @@ class RecourseGapDisplay(Display):
         RecourseGapDisplay
             The display, plotted.
         """
-        told = {"unfavorable": unfavorable, "classes": classes}
-        distance = burdens(decision, **told)
+        label_info = {"unfavorable": unfavorable, "classes": classes}
+        distance = burdens(decision, **label_info)
         encoder, frame = GroupEncoder(), as_frame(sensitive_features, len(distance))
         codes = encoder.encode(frame)[:, 0]
         known = codes >= 0
         with warnings.catch_warnings():  # burdens has said it
             warnings.filterwarnings("ignore", message="(Nobody|Everybody) is refused")
             decision = np.asarray(as_pandas(decision))[known]
-            gap = recourse_gap(decision, sensitive_features=frame[known], **told)
+            gap = recourse_gap(decision, sensitive_features=frame[known], **label_info)
         distances, means = {}, {}
         for code, group in enumerate(encoder.labels):
             members = distance[codes == code]
@@ -163,7 +163,7 @@ class RecourseGapDisplay(Display):
         everybody = np.concatenate(list(self.distances.values()))
         edges = np.histogram_bin_edges(everybody, bins) if len(everybody) else 1
         for name, values in self.distances.items():
-            label = f"{label_of(name)} (mean over all members {self.means[name]:.2f})"
+            label = f"{shorten_label(name)} (mean over all members {self.means[name]:.2f})"
             style = {"density": True, "alpha": 0.5, "label": label} | kwargs
             bars = ax.hist(values, edges, **style)[2]
             color = bars[0].get_facecolor() if len(bars) else None

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import PALETTE, Display, label_of
+from ._base import PALETTE, Display, shorten_label
 
 __all__ = ["LambdaHeatmapDisplay", "ParetoDisplay"]
 
 
 def _column(results: Mapping, start: str, name: str) -> np.ndarray:
-    """The results whose key begins with ``start``, "param_" or "mean_test_"."""
+    """Return the results whose key begins with ``start``, "param_" or "mean_test_"."""
     if start + name not in results:
         known = [key.removeprefix(start) for key in results if key.startswith(start)]
         raise ValueError(f"The search has no {name!r}; it has {known}.")
@@ -160,7 +160,7 @@ class LambdaHeatmapDisplay(Display):
             (ax.set_yticks, self.scores.index),
         ):
             set_ticks(
-                range(len(values)), [f"{v:g}" if np.isreal(v) else label_of(v) for v in values]
+                range(len(values)), [f"{v:g}" if np.isreal(v) else shorten_label(v) for v in values]
             )
         if annotate:
             middle = np.nanmean(self.scores.to_numpy())
@@ -168,8 +168,8 @@ class LambdaHeatmapDisplay(Display):
                 color = "black" if value > middle else "white"
                 ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
         names = (self.scores.columns.name, self.scores.index.name)
-        labels = (label_of(name.split("__")[-1]) for name in names)
-        ax.set(**dict(zip(("xlabel", "ylabel"), labels, strict=True)), title=label_of(self.score))
+        xlabel, ylabel = (shorten_label(name.split("__")[-1]) for name in names)
+        ax.set(xlabel=xlabel, ylabel=ylabel, title=shorten_label(self.score))
         self.figure_.colorbar(image, ax=ax)
         return self
 
@@ -273,8 +273,8 @@ class ParetoDisplay(Display):
         ValueError
             If the search has no such score; the message lists those it has.
         """
-        scores = [_column(cv_results, "mean_test_", s).astype(float) for s in (first, second)]
-        return cls(*scores, (first, second), chosen).plot(ax=ax, **kwargs)
+        one, other = (_column(cv_results, "mean_test_", s).astype(float) for s in (first, second))
+        return cls(one, other, (first, second), chosen).plot(ax=ax, **kwargs)
 
     def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:
         """Plot candidates, front and choice.
@@ -301,7 +301,7 @@ class ParetoDisplay(Display):
         if self.chosen is not None:
             style = {"color": PALETTE[5], "marker": "*", "s": 150, "zorder": 3, "label": "chosen"}
             ax.scatter(x[self.chosen], y[self.chosen], **style)
-        names = [label_of(name.removeprefix("neg_").replace("_", " ")) for name in self.names]
+        names = [shorten_label(name.removeprefix("neg_").replace("_", " ")) for name in self.names]
         ax.set(xlabel=names[1], ylabel=names[0])
         ax.legend()
         return self

@@ -46,8 +46,9 @@ class SensitivityDisplay(Display):
 
     def __init__(self, sensitivity: np.ndarray, match: np.ndarray | None = None) -> None:
         self.sensitivity, self.match = sensitivity, match
-        both = match is not None and 0 < match.sum() < len(match)
-        self.roc_auc = float(roc_auc_score(~match, sensitivity)) if both else None
+        self.roc_auc: float | None = None
+        if match is not None and 0 < match.sum() < len(match):
+            self.roc_auc = float(roc_auc_score(~match, sensitivity))
 
     @classmethod
     def from_estimator(
@@ -68,7 +69,7 @@ class SensitivityDisplay(Display):
         estimator : classifier
             Fitted.
         X : array-like of shape (n_samples, n_features)
-            People.
+            Input samples.
         sensitive_columns : str, int, list, slice or callable
             Columns of X that hold the sensitive attribute(s).
         match : array-like of bool of shape (n_samples,) or classifier, default=None
@@ -153,16 +154,22 @@ class SensitivityDisplay(Display):
         """
         if kind not in ("hist", "roc"):
             raise ValueError(f"kind must be 'hist' or 'roc', got {kind!r}.")
-        if kind == "roc" and self.roc_auc is None:
+        if kind == "hist":
+            self._plot_histograms(self._axes(ax), bins, kwargs)
+        elif self.match is None or self.roc_auc is None:
             raise ValueError("kind='roc' needs match with both True and False in it.")
-        ax = self._axes(ax)
-        if kind == "roc":
-            false, true, _ = roc_curve(~self.match, self.sensitivity)
-            ax.plot(false, true, **{"label": f"AUC {self.roc_auc:.2f}"} | kwargs)
-            ax.plot([0, 1], [0, 1], "k:")
-            ax.set(xlabel="share of matching predictions", ylabel="share of the others", aspect=1)
-            ax.legend()
-            return self
+        else:
+            self._plot_roc(self._axes(ax), ~self.match, kwargs)
+        self.ax_.legend()
+        return self
+
+    def _plot_roc(self, ax: Any, differs: np.ndarray, kwargs: dict) -> None:
+        false, true, _ = roc_curve(differs, self.sensitivity)
+        ax.plot(false, true, **{"label": f"AUC {self.roc_auc:.2f}"} | kwargs)
+        ax.plot([0, 1], [0, 1], "k:")
+        ax.set(xlabel="share of matching predictions", ylabel="share of the others", aspect=1)
+
+    def _plot_histograms(self, ax: Any, bins: Any, kwargs: dict) -> None:
         edges = np.histogram_bin_edges(self.sensitivity, bins)
         parts = {"predictions": np.ones(len(self.sensitivity), dtype=bool)}
         if self.match is not None:
@@ -173,5 +180,3 @@ class SensitivityDisplay(Display):
             style = {"density": len(values) > 0, "alpha": 0.5, "label": f"{name}{mean}"}
             ax.hist(values, edges, **style | kwargs)
         ax.set(xlabel="prediction sensitivity", ylabel="density")
-        ax.legend()
-        return self

@@ -7,9 +7,9 @@ from typing import Any, Self
 import pandas as pd
 
 from .._estimators import accepted_codes, check_classifier
+from .._rates import RATES
 from ..metrics import subgroup_report
-from ..metrics._subgroup_counts import RATES
-from ._base import PALETTE, Display, label_of
+from ._base import PALETTE, Display, shorten_label
 
 __all__ = ["SubgroupDisplay"]
 
@@ -66,7 +66,7 @@ class SubgroupDisplay(Display):
         estimator : classifier
             Fitted.
         X : array-like of shape (n_samples, n_features)
-            People.
+            Input samples.
         y : array-like of shape (n_samples,)
             Labels.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
@@ -157,8 +157,8 @@ class SubgroupDisplay(Display):
         everybody = (shown["value"] - shown["deviation"]).iloc[0]
         ax.axvline(everybody, color="black", linestyle=":", label="everybody")
         ax.set_yticks(
-            shown.index, [f"{label_of(g)} ({n})" for g, n in shown[["group", "size"]].values]
+            shown.index, [f"{shorten_label(g)} ({n})" for g, n in shown[["group", "size"]].values]
         )
-        ax.set(xlabel=label_of(self.metric))
+        ax.set(xlabel=shorten_label(self.metric))
         ax.legend()
         return self

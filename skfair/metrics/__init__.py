@@ -6,8 +6,8 @@ from ._individual import individual_fairness_violation
 from ._parity import decision_rationale_similarity, parity_score
 from ._probability_gap import probability_gap
 from ._recourse import fairness_index, recourse_gap, robustness_index
+from ._scorer import FairnessScorer
 from ._scorers import (
-    FairnessScorer,
     fairness_index_scorer,
     get_scorer,
     get_scorer_names,

@@ -10,10 +10,10 @@ import torch
 
 from .._estimators import check_classifier, unfavorable_of
 from .._groups import GroupEncoder, as_frame
-from .._tables import as_table
+from .._tables import as_table, check_weights
 from .._warnings import warn
 from ..recourse import counterfactuals
-from ._recourse import as_weights, gap_between, warn_of_one_decision
+from ._recourse import gap_between, warn_of_one_decision
 
 __all__ = ["burden", "burden_gap"]
 
@@ -97,8 +97,8 @@ def burden_gap(
 
     Parameters
     ----------
-    estimator, X, sensitive_features, sample_weight
-        As for :func:`burden`.
+    estimator, X, sensitive_features, sample_weight : as in :func:`burden`
+        The classifier and the rows.
     attributes : {"intersection", "sum"}, default="intersection"
         Several sensitive features: a group for every combination, or the sum over features.
     aggregate : {"max", "share", "sum"}, default="max"
@@ -129,8 +129,8 @@ def burden_gap(
     True
     """
     distances, frame, weights = _distances(estimator, X, sensitive_features, sample_weight, kwargs)
-    burdens, weights = torch.from_numpy(distances), torch.from_numpy(weights)
-    return gap_between(burdens, frame, weights, attributes, aggregate)
+    arrays = torch.from_numpy(distances), frame, torch.from_numpy(weights)
+    return gap_between(*arrays, attributes, aggregate)
 
 
 def sensitive_columns_of(X: Any, frame: pd.DataFrame) -> list[str] | None:
@@ -146,8 +146,7 @@ def _distances(
     check_classifier(estimator)
     X = as_table(X)
     frame = as_frame(sensitive_features, X.shape[0])
-    weights = as_weights(sample_weight, np.zeros(X.shape[0]))
-    weights = np.ones(X.shape[0]) if weights is None else weights.numpy()
+    weights = check_weights(sample_weight, X.shape[0])
     kwargs = {"sensitive_columns": sensitive_columns_of(X, frame)} | kwargs
     kwargs["unfavorable"] = unfavorable_of(estimator, kwargs.get("unfavorable"))
     answers = counterfactuals(estimator, X, **kwargs)

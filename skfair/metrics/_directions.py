@@ -10,32 +10,31 @@ from typing import Any, NamedTuple
 import fairlearn.metrics
 import numpy as np
 
+from .._rates import RATES, Rate
+
 TRANSFORMS = ("difference", "ratio", "group_min", "group_max")
-# Rates of fairlearn of which more, or less, is better; of a selection rate it depends.
-RATES = {
-    "true_positive_rate": 1,
-    "true_negative_rate": 1,
-    "false_positive_rate": -1,
-    "false_negative_rate": -1,
-}
+FAIRLEARN_RATES = {k: rate for k, rate in RATES.items() if hasattr(fairlearn.metrics, k)}
 # scikit-learn: what ends in _score is to be great, what ends in these is to be small.
 ENDINGS = {"_score": 1, "_error": -1, "_loss": -1, "_deviance": -1, "_difference": -1}
 RANKED = ("roc_auc_score", "average_precision_score")  # any score will do
 PROBABILITIES = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")
 
+
+def _has_cases(rate: Rate, y: np.ndarray, p: np.ndarray) -> bool:
+    return bool(rate.cases(y, p).any())
+
+
 # Whether a metric exists in a group, given labels and predictions as truth values.
 EXISTS: dict[str, Callable[[np.ndarray, np.ndarray], bool]] = {
-    **dict.fromkeys(
-        ("true_positive_rate", "false_negative_rate", "recall_score", "equal_opportunity"),
-        lambda y, p: y.any(),
-    ),
-    **dict.fromkeys(("true_negative_rate", "false_positive_rate"), lambda y, p: not y.all()),
+    **{name: partial(_has_cases, rate) for name, rate in FAIRLEARN_RATES.items()},
+    "recall_score": partial(_has_cases, RATES["true_positive_rate"]),
+    "equal_opportunity": partial(_has_cases, RATES["true_positive_rate"]),
+    "precision_score": partial(_has_cases, RATES["precision"]),
     **dict.fromkeys(
         ("equalized_odds", "balanced_accuracy_score", "r2_score", *RANKED),
-        lambda y, p: y.any() and not y.all(),
+        lambda y, p: bool(y.any() and not y.all()),
     ),
-    "precision_score": lambda y, p: p.any(),
-    "f1_score": lambda y, p: (y | p).any(),
+    "f1_score": lambda y, p: bool((y | p).any()),
 }
 
 
@@ -74,7 +73,7 @@ class Peer(NamedTuple):
             base, transform = found.groups()
         name = name or type(function).__name__
         base = base or name
-        sign = {"difference": -1, "ratio": 1}.get(transform, _direction(base))
+        sign = -1 if transform == "difference" else 1 if transform == "ratio" else _direction(base)
         response = "codes" if is_fairlearns else "predict"
         if is_fairlearns and base in (*RANKED, *PROBABILITIES):
             response = "scores" if base in RANKED else "probabilities"
@@ -82,7 +81,7 @@ class Peer(NamedTuple):
 
 
 def unwrap(metric: Any) -> Any:
-    """The function inside :func:`functools.partial`."""
+    """Return the function inside :func:`functools.partial`."""
     while isinstance(metric, partial):
         metric = metric.func
     return metric
@@ -90,7 +89,9 @@ def unwrap(metric: Any) -> Any:
 
 def _direction(name: str) -> int | None:
     signs = [sign for ending, sign in ENDINGS.items() if name.endswith(ending)]
-    return RATES.get(name, signs[0] if signs else None)
+    if name in FAIRLEARN_RATES and FAIRLEARN_RATES[name].better:  # of a selection rate it depends
+        return FAIRLEARN_RATES[name].better
+    return signs[0] if signs else None
 
 
 def catalogue() -> dict[str, Callable]:

@@ -47,6 +47,6 @@ def aggregate_gap(
 
 
 def widest_pair(means: Sequence[float]) -> tuple[int, int]:
-    """The groups with the largest and the smallest mean; those without one (NaN) take no part."""
+    """Find the groups with the largest and the smallest mean, among those that have one."""
     values = torch.as_tensor(means, dtype=torch.float64)
     return int(values.nan_to_num(-torch.inf).argmax()), int(values.nan_to_num(torch.inf).argmin())

@@ -1,4 +1,4 @@
-"""Whether fairness generalises: metrics per group and their gaps, side by side on every split."""
+"""Whether fairness generalizes: metrics per group and their gaps, side by side on every split."""
 
 from __future__ import annotations
 
@@ -20,18 +20,11 @@ from .._estimators import accepted_codes
 from .._groups import GroupEncoder, as_frame, select_sensitive
 from .._tables import as_pandas, numbers
 from .._warnings import warn
+from ._directions import FAIRLEARN_RATES
 from ._scorers import get_scorer
 
 __all__ = ["fairness_generalization"]
 
-# fairlearn's rates of binary problems -> the class they are a share of (None: everybody)
-_RATES = {
-    "selection_rate": None,
-    "true_positive_rate": 1,
-    "false_negative_rate": 1,
-    "true_negative_rate": 0,
-    "false_positive_rate": 0,
-}
 _RESPONSES = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
 
@@ -134,7 +127,9 @@ def fairness_generalization(
     for parameter, value in (("splits", splits), ("metrics", functions), ("estimator", models)):
         if not value:
             raise ValueError(f"{parameter} must not be empty, got {value!r}.")
-    data = {name: read_split(name, split, sensitive_columns) for name, split in splits.items()}
+    data: dict[Hashable, _Split] = {
+        name: read_split(name, split, sensitive_columns) for name, split in splits.items()
+    }
     members, groups, missing = _members(data)
 
     values = np.full((len(models), len(functions), len(data), len(groups)), np.nan)
@@ -266,7 +261,7 @@ class _Answers:
             )
         if isinstance(model, BaseEstimator) and not hasattr(model, "classes_"):
             check_is_fitted(model)
-        self.split, self.known = split, {}
+        self.split, self.known = split, dict[str, Any]()
         self.model = object.__new__(type(model))
         vars(self.model).update(vars(model))
         for name in _RESPONSES:
@@ -315,15 +310,15 @@ def _functions(metrics: Any) -> dict[str, Callable]:
 
 def _function(metric: Any) -> Callable:
     name = metric if isinstance(metric, str) else getattr(metric, "__name__", None)
-    if name in _RATES and (name is metric or metric is getattr(fairlearn.metrics, name)):
+    if name in FAIRLEARN_RATES and (name is metric or metric is getattr(fairlearn.metrics, name)):
         return functools.partial(_rate, name)
     if isinstance(metric, str):
         try:
             metric = get_scorer(metric)
         except ValueError as error:
             raise ValueError(
-                f"Unknown metric {metric!r}; known are the rates {list(_RATES)} and the names in "
-                "sklearn.metrics.get_scorer_names()."
+                f"Unknown metric {metric!r}; known are the rates {list(FAIRLEARN_RATES)} and the "
+                "names in sklearn.metrics.get_scorer_names()."
             ) from error
     if not callable(metric):
         raise TypeError(f"A metric must be a name or a callable, got {metric!r}.")
@@ -344,13 +339,13 @@ def _is_scorer(metric: Callable) -> bool:
 
 def _rate(name: str, answers: _Answers) -> float:
     y, y_pred = (accepted_codes(answers.model, v) for v in (answers.y, answers.predict()))
-    if _RATES[name] is not None and _RATES[name] not in y:
+    if not FAIRLEARN_RATES[name].cases(y == 1, y_pred == 1).any():
         return np.nan  # fairlearn has 0 here
     return getattr(fairlearn.metrics, name)(y, y_pred, pos_label=1, **answers.weight)
 
 
 def _value(function: Callable, answers: _Answers) -> tuple[float, str]:
-    """The metric on the chosen rows, and why it is NaN."""
+    """Return the metric on the chosen rows, and why it is NaN."""
     lacks_class = len(pd.unique(answers.y.ravel())) < len(getattr(answers.model, "classes_", ()))
     reason = "it is undefined on these rows"
     with warnings.catch_warnings():

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.func import functional_call
 from torch.nn import functional
-from torch.nn.modules.conv import _ConvTransposeNd
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from ..objectives.classification import row_losses
 
@@ -31,6 +31,7 @@ ELEMENTWISE_FUNCTIONS = {
 }
 RELU = {torch.relu, functional.relu, "relu"}
 
+Layer = nn.Linear | _ConvNd
 Values = dict[fx.Node, Any]
 
 
@@ -42,7 +43,7 @@ class _Tracer(fx.Tracer):
     with these methods.
     """
 
-    def trace(self, root: nn.Module, concrete_args: None = None) -> fx.Graph:
+    def graph_of(self, root: nn.Module) -> fx.Graph:
         """Return the graph of ``root``, whose modules have their own classes again."""
         self.root, self.graph = root, fx.Graph(tracer_cls=type(self))
         self.root_module_name, self.tensor_attrs = root._get_name(), {}
@@ -60,27 +61,27 @@ class _Tracer(fx.Tracer):
         self.create_node("output", "output", (output,), {})
         return self.graph
 
-    def _traced(tracer, kind: type, proxies: dict[str, fx.Proxy]) -> type:  # noqa: N805
-        def __call__(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+    def _traced(tracer, kind: type[nn.Module], proxies: dict[str, fx.Proxy]) -> type:  # noqa: N805
+        def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
             def forward(*args: Any, **kwargs: Any) -> Any:
                 return kind.__call__(self, *args, **kwargs)
 
             return tracer.call_module(self, forward, args, kwargs)
 
-        def __getattr__(self: nn.Module, name: str) -> Any:
+        def get_attribute(self: nn.Module, name: str) -> Any:
             return tracer.getattr(name, kind.__getattr__(self, name), proxies)
 
-        methods = {"__call__": __call__, "__getattr__": __getattr__, "__module__": kind.__module__}
+        methods = {"__call__": call, "__getattr__": get_attribute, "__module__": kind.__module__}
         return type(kind.__name__, (kind,), methods)
 
 
 def trace(module: nn.Module) -> fx.GraphModule:
     """As :func:`torch.fx.symbolic_trace`, for a module that no other thread uses."""
-    return fx.GraphModule(module, _Tracer().trace(module))
+    return fx.GraphModule(module, _Tracer().graph_of(module))
 
 
 @dataclass
-class Problem:
+class WeightProblem:
     """A network in evaluation mode, and what its losses are taken on.
 
     Shapes: X (n, ...); y (n,), class codes or, in a binary problem, signs, or (n, n_labels), 0 and
@@ -88,14 +89,14 @@ class Problem:
     """
 
     module: nn.Module
-    layers: list[nn.Module]
+    layers: list[Layer]
     criterion: Any
     X: Tensor
     y: Tensor
     shares: Tensor
 
     def losses(self, outputs: Any, y: Tensor | None = None, times: int = 1) -> Tensor:
-        """Cross-entropies (times n,), given what the network returned so many times for n rows."""
+        """Cross-entropies (times n,) of the outputs for as many copies of n rows."""
         logits = outputs[0] if isinstance(outputs, tuple) else outputs
         y = self.y if y is None else y
         if isinstance(self.criterion, nn.NLLLoss):  # skorch, too, takes the logarithm itself
@@ -117,8 +118,8 @@ class Problem:
         """Whether the network returns logits, not probabilities."""
         return not isinstance(self.criterion, (nn.NLLLoss, nn.BCELoss))
 
-    def parts(self, n_rows: int) -> Iterator[Problem]:
-        """Some rows at a time."""
+    def parts(self, n_rows: int) -> Iterator[WeightProblem]:
+        """Yield some rows at a time."""
         for start in range(0, len(self.X), n_rows):
             rows = slice(start, start + n_rows)
             yield replace(self, X=self.X[rows], y=self.y[rows], shares=self.shares[rows])
@@ -134,7 +135,7 @@ class Removal:
     Otherwise ``effect`` is None and the layer is the target itself.
     """
 
-    layer: nn.Module
+    layer: Layer
     node: fx.Node
     target: fx.Node
     between: list[fx.Node] = field(default_factory=list)
@@ -145,7 +146,7 @@ class Removal:
     width: int = 1  # the most numbers that a row takes from the target on
 
     def of_unit(self, outputs: Tensor, unit: int) -> Tensor:
-        """A unit's part of the layer's outputs, (rows, ...)."""
+        """Return a unit's part of the layer's outputs, (rows, ...)."""
         return outputs.select(-1 if isinstance(self.layer, nn.Linear) else 1, unit)
 
     def changed(self, target: Tensor, unit: int, change: Tensor) -> Tensor:
@@ -158,7 +159,7 @@ class Removal:
         return target
 
     def taps(self, values: Values) -> Tensor:
-        """What a unit's weights are multiplied with, (blocks, weights, rows, positions).
+        """Return what a unit's weights are multiplied with, (blocks, weights, rows, positions).
 
         Blocks are those of a grouped convolution.
         """
@@ -177,7 +178,7 @@ class Removal:
 class Graph:
     """A network that can be entered at its layers, as far as its code can be traced."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: WeightProblem) -> None:
         self.removals: list[Removal | None] = [None] * len(problem.layers)
         self.kept, self.nodes = 1, []  # numbers that are recorded for a row
         try:
@@ -221,7 +222,7 @@ class Graph:
     def resume(
         self, removal: Removal, values: Values, rows: Tensor, target: Tensor, times: int = 1
     ) -> Any:
-        """Outputs for recorded rows with ``times`` other values of the removal's target each."""
+        """Compute outputs for recorded rows with ``times`` values of the removal's target each."""
         now = {node: values[node] for node in removal.given}
         for node in self.of_rows.intersection(now):
             now[node] = _repeat(now[node].index_select(0, rows), times)
@@ -243,10 +244,10 @@ class Graph:
         return value
 
     def _called(self, node: fx.Node) -> nn.Module | None:
-        return self.module.get_submodule(node.target) if node.op == "call_module" else None
+        return self.module.get_submodule(str(node.target)) if node.op == "call_module" else None
 
-    def _only_call(self, layer: nn.Module) -> fx.Node | None:
-        """The call of a layer, if nothing else is done with its weight."""
+    def _only_call(self, layer: Layer) -> fx.Node | None:
+        """Find the call of a layer, if nothing else is done with its weight."""
         uses = [
             node
             for node in self.module.graph.nodes
@@ -257,7 +258,7 @@ class Graph:
         return uses[0] if followed and not isinstance(layer, _ConvTransposeNd) else None
 
     def _later(self, first: fx.Node) -> set[fx.Node]:
-        """A node, and what depends on it."""
+        """Find a node, and what depends on it."""
         later = {first}
         for node in self.nodes:
             if later.intersection(node.all_input_nodes):
@@ -265,7 +266,7 @@ class Graph:
         return later
 
     def _removal(
-        self, layer: nn.Module, call: fx.Node, folded: Sequence[fx.Node], values: Values
+        self, layer: Layer, call: fx.Node, folded: Sequence[fx.Node], values: Values
     ) -> Removal:
         removal = Removal(layer, call, call)
         if folded and call is folded[0]:
@@ -273,9 +274,10 @@ class Graph:
             removal.effect = layer.weight.new_tensor([[-1.0], [1.0]])
         else:
             *between, follower = self._activations(call)
-            if type(self._called(follower)) is nn.Linear and values[call].ndim == 2:
+            next_layer = self._called(follower)
+            if type(next_layer) is nn.Linear and values[call].ndim == 2:
                 removal.between, removal.target = between, follower
-                removal.effect = self._called(follower).weight.T.contiguous()
+                removal.effect = next_layer.weight.T.contiguous()
         later, after, given = self._later(removal.target), set(), set()
         pending = list(self.nodes[-1:])
         while pending:
@@ -303,7 +305,7 @@ class Graph:
         return computed and len(source.users) == 1
 
     def _activations(self, node: fx.Node) -> list[fx.Node]:
-        """What follows a node as long as it treats each number by itself, and what follows then."""
+        """Follow a node as long as each number is treated by itself, and one node further."""
         nodes = []
         while len(node.users) == 1:
             (node,) = node.users
@@ -316,7 +318,7 @@ class Graph:
                 return nodes
         return [*nodes, node]  # several things follow
 
-    def _is_right(self, removal: Removal, problem: Problem, values: Values) -> bool:
+    def _is_right(self, removal: Removal, problem: WeightProblem, values: Values) -> bool:
         """Whether the network, entered at the target with what it has there, comes out the same."""
         rows = torch.tensor([0, 1, 0], device=problem.X.device)
         target = values[removal.target]
@@ -348,7 +350,7 @@ def _fold_logits(traced: fx.GraphModule) -> Sequence[fx.Node]:
     (last,) = next(iter(reversed(traced.graph.nodes))).args
     if not (isinstance(last, fx.Node) and last.op == "call_module" and len(last.users) == 1):
         return ()
-    layer = traced.get_submodule(last.target)
+    layer = traced.get_submodule(str(last.target))
     if type(layer) is not nn.Linear or layer.out_features != 2:
         return ()
     difference = copy.deepcopy(layer)

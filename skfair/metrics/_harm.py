@@ -15,7 +15,7 @@ def left_out(
     below: float = 1 / 5,
     min_size: int = MIN_MEMBERS,
 ) -> np.ndarray:
-    """Groups of which nobody, or hardly anybody, is accepted while somebody is.
+    """Find groups of which nobody, or hardly anybody, is accepted while somebody is.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def worsened(
     by: float = 1 / 3,
     min_size: int = 100,
 ) -> np.ndarray:
-    """Groups whose rate is lower than the baseline's by more than a third of it.
+    """Find groups whose rate is lower than the baseline's by more than a third of it.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ def individual_fairness_violation(
     estimator = getattr(estimator, "best_estimator_", estimator)
     metric = _resolve(metric, estimator, X)
     metric(X[:1], X[:1])  # are these its columns?
-    epsilon = _left_open(estimator) if epsilon is None else epsilon
+    epsilon = _sampling_error(estimator) if epsilon is None else epsilon
     columns = list(range(X.shape[1])) if metric.columns is None else metric.columns
     values = numbers(X.iloc[:, columns] if isinstance(X, pd.DataFrame) else X[:, columns])
     rng = own_generator(random_state)
@@ -158,7 +158,7 @@ def individual_fairness_violation(
 def largest_violation(
     estimator: Any,
     X: Any,
-    y: Any = None,
+    y: Any = None,  # noqa: ARG001  (scorers hand it on)
     *,
     metric: str | WeightedMetric | None = None,
     n_pairs: int = 1000,
@@ -284,7 +284,7 @@ def _resolve(metric: Any, estimator: Any, X: Any) -> WeightedMetric:
     return WeightedMetric(metric, np.ones(len(columns)), columns=columns)
 
 
-def _left_open(estimator: Any) -> float:
+def _sampling_error(estimator: Any) -> float:
     """By how much sampled outcomes may differ too much, with the probability delta."""
     draws = getattr(estimator, "n_samples_", 0)
     if not (draws and hasattr(estimator, "metric_")):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 from contextlib import suppress
 from dataclasses import replace
+from functools import reduce
 from itertools import combinations
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from .._estimators import THRESHOLDS, take_apart
+from .._estimators import THRESHOLDS, split_pipeline
 from .._groups import GroupEncoder, as_frame
 from .._labels import codes_of
 from .._random import own_generator
@@ -23,12 +24,12 @@ from .._tables import check_weights, label_array, numbers
 from ..networks._inspection import weight_layers
 from ..objectives import Comparison
 from ..objectives.dralign import aligned_pairs, alignment, rationale
-from ._graph import Problem
+from ._graph import Layer, WeightProblem
 from ._removal import MAX_ROWS, exact_costs
 
 __all__ = ["decision_rationale_similarity", "parity_score"]
 
-PRECISE = 10**7  # weights times rows whose exact score is computed in double precision
+MAX_FLOAT64_SIZE = 10**7  # weights times rows whose exact score is computed in double precision
 
 
 @validate_params(
@@ -79,7 +80,7 @@ def parity_score(
         Sum of the absolute differences, the network's score in [1]_, Table 1; or of their squares
         (Eq. 5).
     max_samples : int, default=None
-        Use so many rows, chosen at random, from each group as equally as its size allows.
+        Use this many rows, chosen at random, from each group as equally as its size allows.
     random_state : int or RandomState, default=None
         Chooses the rows.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -130,7 +131,7 @@ def parity_score(
     >>> [layer.shape for layer in scores] == [(8, X.shape[1]), (2, 8)]
     True
     """
-    problem = _pose(
+    problem = _weight_problem(
         estimator,
         X,
         y,
@@ -138,14 +139,14 @@ def parity_score(
         sample_weight,
         max_samples,
         random_state,
-        most=PRECISE if method == "exact" else None,
+        most=MAX_FLOAT64_SIZE if method == "exact" else None,
     )
     costs = exact_costs(problem) if method == "exact" else _taylor_costs(problem)
     contrasts = Comparison.of([0] * len(costs[0])).contrasts.to(costs[0])
     differences = [(contrasts @ cost).abs() for cost in costs]
     if aggregate == "squared":
         differences = [d.square() for d in differences]
-    of_pairs = sum(d.sum(1) for d in differences)
+    of_pairs = reduce(torch.add, (d.sum(1) for d in differences))
     pair = int(of_pairs.argmax())
     score = float(of_pairs[pair])
     if not return_scores:
@@ -168,13 +169,15 @@ def decision_rationale_similarity(
     """How alike are the reasons for which a network decides about groups (FAIRER, Eq. 9).
 
     Cosine of the groups' vectors of (gradient * weight)^2, added up over layers: what
-    :class:`~skfair.DRAlignClassifier` maximises, and minus the last row of FAIRER's Table 1. With
+    :class:`~skfair.DRAlignClassifier` maximizes, and minus the last row of FAIRER's Table 1. With
     more than two groups it is that of the two that are least alike.
 
     Parameters
     ----------
-    estimator, X, y, sensitive_features, max_samples, random_state, sample_weight
-        As in :func:`parity_score`.
+    estimator, X, y, sensitive_features : as in :func:`parity_score`
+        The network and the rows.
+    max_samples, random_state, sample_weight : as in :func:`parity_score`
+        Which rows count, and how much.
     return_layers : bool, default=False
         Whether to return each layer's part, too.
 
@@ -202,7 +205,9 @@ def decision_rationale_similarity(
     >>> 0 < decision_rationale_similarity(model, X, y, sensitive_features=group) < 3
     True
     """
-    problem = _pose(estimator, X, y, sensitive_features, sample_weight, max_samples, random_state)
+    problem = _weight_problem(
+        estimator, X, y, sensitive_features, sample_weight, max_samples, random_state
+    )
     costs, two = _taylor_costs(problem), aligned_pairs([0, 0], None)
     by_pair = [
         [float(alignment(cost[list(pair)], two.to(cost))) for cost in costs]
@@ -215,7 +220,7 @@ def decision_rationale_similarity(
 def resampled_differences(
     estimator: Any, X: Any, y: Any, *, sensitive_features: Any, counts: np.ndarray
 ) -> np.ndarray:
-    """What :func:`parity_score` adds up, with signs, for resamples of the rows.
+    """Return what :func:`parity_score` adds up, with signs, for resamples of the rows.
 
     Parameters
     ----------
@@ -229,7 +234,9 @@ def resampled_differences(
     ndarray of shape (n_resamples, n_pairs * n_weights)
         Differences in c_k between the groups of each pair.
     """
-    problem = _pose(estimator, X, y, sensitive_features, None, None, None, most=PRECISE)
+    problem = _weight_problem(
+        estimator, X, y, sensitive_features, None, None, None, most=MAX_FLOAT64_SIZE
+    )
     n_groups = problem.shares.shape[1]
     resampled = problem.shares[:, None] * torch.as_tensor(counts.T).to(problem.shares)[:, :, None]
     resampled = (resampled / resampled.sum(0)).flatten(1)  # every resample brings its own groups
@@ -242,7 +249,7 @@ def resampled_differences(
 # -- from an estimator to tensors -------------------------------------------------------------
 
 
-def _pose(
+def _weight_problem(
     estimator: Any,
     X: Any,
     y: Any,
@@ -251,7 +258,7 @@ def _pose(
     max_samples: int | None,
     random_state: Any,
     most: int | None = None,
-) -> Problem:
+) -> WeightProblem:
     """``most``: weights times rows that are computed in double precision."""
     estimator, X = _unwrap(estimator, X)
     if hasattr(estimator, "net_"):
@@ -273,13 +280,13 @@ def _pose(
     shares = weights[rows, None] * (groups[rows, None] == np.arange(groups.max() + 1))
     shares = torch.tensor(shares / shares.sum(0), dtype=dtype, device=device)
     criterion = None if hasattr(estimator, "net_") else getattr(estimator, "criterion_", None)
-    return Problem(module, weight_layers(module), criterion, inputs, codes, shares)
+    return WeightProblem(module, _layers(module), criterion, inputs, codes, shares)
 
 
 def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
-    """The network's estimator inside searches and pipelines, and the data that arrive there."""
+    """Find the network's estimator inside searches and pipelines, and the data it is given."""
     if hasattr(estimator, "fit") and hasattr(estimator, "predict"):
-        estimator, before = take_apart(estimator)
+        estimator, before = split_pipeline(estimator)
         X = X if before is None else before.transform(X)
         if isinstance(estimator, THRESHOLDS):
             return _unwrap(estimator.estimator_, X)
@@ -292,17 +299,17 @@ def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
 
 
 def _evaluated(module: nn.Module, X: np.ndarray, most: int | None) -> tuple[nn.Module, Tensor, int]:
-    """A copy in evaluation mode, X as it takes them, and the number of its outputs a row.
+    """Return a copy in evaluation mode, X as it takes them, and the number of outputs a row.
 
     In double precision if it runs in it and there are not more than ``most`` weights times rows.
     """
     network = copy.deepcopy(module).eval().requires_grad_()
     for part in network.modules():
         if hasattr(part, "inplace"):  # what enters an activation is needed afterwards
-            part.inplace = False
+            part.inplace = False  # type: ignore[assignment]  # torch knows tensors and modules only
         if parametrize.is_parametrized(part, "weight"):
             parametrize.remove_parametrizations(part, "weight")
-    weights = [layer.weight for layer in weight_layers(network)]
+    weights = [layer.weight for layer in _layers(network)]
     rows = torch.tensor(X, device=weights[0].device)  # integers stay: they may be indices
     own, double = (
         rows.to(dtype) if rows.is_floating_point() else rows
@@ -321,6 +328,10 @@ def _evaluated(module: nn.Module, X: np.ndarray, most: int | None) -> tuple[nn.M
             precise = precise.to(torch.float64)
             return precise, double, _n_outputs(precise, double)
     return network, own, n_outputs
+
+
+def _layers(module: nn.Module) -> list[Layer]:
+    return cast(list[Layer], weight_layers(module))  # which are of these two kinds, always
 
 
 def _members(
@@ -377,7 +388,7 @@ def _target_codes(estimator: Any, y: np.ndarray, n_outputs: int) -> np.ndarray:
 # -- what a weight contributes to the losses --------------------------------------------------
 
 
-def _taylor_costs(problem: Problem) -> list[Tensor]:
+def _taylor_costs(problem: WeightProblem) -> list[Tensor]:
     """(gradient * weight)^2 for each group, (n_groups, n_weights) a layer (FAIRER, Eq. 8)."""
     weights = [layer.weight for layer in problem.layers]
     gradients = [weight.new_zeros(problem.shares.shape[1], *weight.shape) for weight in weights]

@@ -41,7 +41,7 @@ def probability_gap(
 ) -> float:
     """Difference between groups in mean predicted probability (FAIRER, Eq. 1, 2 and A.11).
 
-    What :class:`~skfair.PenaltyClassifier` and :class:`~skfair.DRAlignClassifier` minimise, and
+    What :class:`~skfair.PenaltyClassifier` and :class:`~skfair.DRAlignClassifier` minimize, and
     what FAIRER reports as DP and EO. fairlearn's metrics of like names count decisions instead.
 
     Parameters
@@ -60,7 +60,7 @@ def probability_gap(
     aggregate : {"max", "share", "sum"}, default="max"
         With more than two groups: the largest difference between two of them; 2 sum_g pi_g |m_g -
         m|, where m_g are the groups' rates, pi_g their shares of the cases and m the rate of all,
-        which is what the estimators minimise; or the sum over all pairs. Without effect on
+        which is what the estimators minimize; or the sum over all pairs. Without effect on
         "disparate_impact".
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights.
@@ -102,7 +102,7 @@ def probability_gap(
         raise ValueError(
             f"y_true must have one label per row: got {len(y_true)} for {len(logits)} of decision."
         )
-    codes, refusing = np.zeros(len(y_true), dtype=np.int64), (0,)
+    codes, refusing = np.zeros(len(y_true), dtype=np.int64), tuple[int, ...]((0,))
     if _looks_at_labels(criterion) or unfavorable is not None:
         classes = _two_classes(y_true) if classes is None else np.asarray(classes)
         if classes.shape != (2,):
@@ -139,11 +139,11 @@ def probability_gap(
 
 
 def _looks_at_labels(criterion: str) -> bool:
-    return PENALTIES[criterion].labels != (None,)
+    return PENALTIES[criterion].by_label
 
 
 def _two_classes(y_true: np.ndarray) -> np.ndarray:
-    """The classes that labels are of, if that can be told from them."""
+    """Find the classes that labels are of, if that can be told from them."""
     try:
         found = np.sort(np.asarray(pd.unique(y_true.ravel())))
     except TypeError:

@@ -53,7 +53,7 @@ def recourse_gap(
     aggregate : {"max", "share", "sum"}, default="max"
         With more than two groups: the largest difference between two of them; 2 sum_g pi_g |m_g -
         m|, where m_g are the groups' means, pi_g their shares of the rows and m the mean of all,
-        which is what the estimators minimise; or the sum over all pairs. "max" and "sum" are the
+        which is what the estimators minimize; or the sum over all pairs. "max" and "sum" are the
         same for two groups, and "share" is, too, if they are of equal size.
 
     Returns
@@ -95,7 +95,7 @@ def _burdens(
         raise ValueError(f"classes has {classes.size} labels for {logits.shape[1]} columns.")
     codes = unfavorable_codes(unfavorable, classes)
     warn_of_one_decision(np.isin(logits.argmax(1).numpy(), codes))
-    return fairn.burden(logits, codes), weights
+    return fairn.logit_recourse(logits, codes), weights
 
 
 def warn_of_one_decision(refused: np.ndarray) -> None:
@@ -148,8 +148,10 @@ def fairness_index(
 
     Parameters
     ----------
-    decision, sensitive_features, sample_weight, unfavorable, classes, attributes, aggregate
-        As in :func:`recourse_gap`.
+    decision, sensitive_features, sample_weight : as in :func:`recourse_gap`
+        The rows.
+    unfavorable, classes, attributes, aggregate : as in :func:`recourse_gap`
+        What is compared.
 
     Returns
     -------
@@ -180,7 +182,10 @@ def fairness_index(
 
 
 def robustness_index(
-    decision: Any, *, sensitive_features: Any = None, sample_weight: Any = None
+    decision: Any,
+    *,
+    sensitive_features: Any = None,  # noqa: ARG001  (as the other metrics)
+    sample_weight: Any = None,
 ) -> float:
     """Mean distance of all rows to the decision boundary (FaiR-N, Eq. 3).
 
@@ -222,11 +227,7 @@ def _as_logits(decision: Any, sample_weight: Any) -> tuple[torch.Tensor, torch.T
         decision = decision[:, 0]
     if decision.ndim == 1:
         decision = np.column_stack([np.zeros_like(decision), decision])
-    return torch.tensor(decision), as_weights(sample_weight, decision)
-
-
-def as_weights(sample_weight: Any, rows: np.ndarray) -> torch.Tensor | None:
-    """Check weights of rows."""
+    logits = torch.tensor(decision)
     if sample_weight is None:
-        return None
-    return torch.from_numpy(check_weights(sample_weight, len(rows)))
+        return logits, None
+    return logits, torch.from_numpy(check_weights(sample_weight, len(decision)))

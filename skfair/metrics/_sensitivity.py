@@ -15,15 +15,15 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from torch import Tensor
 
 from .._columns import column_positions, numeric_columns, rows_with
-from .._estimators import take_apart
+from .._estimators import split_pipeline
 from .._random import own_generator
 from .._tables import as_table, check_weights
 from ..networks._inspection import is_differentiable, network_of, rows_seen
 
 __all__ = ["prediction_sensitivity"]
 
-ROWS = 8192  # differentiated together
-MOST_CATEGORIES = 50
+BATCH_ROWS = 8192  # differentiated together
+MAX_CATEGORIES = 50
 AGGREGATES = ("mean", "max", "p95")
 
 
@@ -97,7 +97,7 @@ def prediction_sensitivity(
     Raises
     ------
     ValueError
-        If the columns can not be found (behind a transformer that mixes them, for instance), have
+        If the columns cannot be found (behind a transformer that mixes them, for instance), have
         no derivative, or more than 50 values to flip; or the classifier has no probabilities.
 
     Notes
@@ -124,7 +124,7 @@ def prediction_sensitivity(
     True
     """
     X = as_table(X)
-    final, before = take_apart(estimator)
+    final, before = split_pipeline(estimator)
     if method == "gradient" and not is_differentiable(final):
         raise ValueError(
             f"method='gradient' needs a network of skfair or skorch, or a linear model with "
@@ -133,7 +133,7 @@ def prediction_sensitivity(
     seed = int(own_generator(random_state).randint(2**31 - 1))
     noise = _Noise(n_samples, noise_scale, seed)
     if method != "flip" and is_differentiable(final):
-        found = _by_gradient(_pose(final, before, X, sensitive_columns, scale), noise)
+        found = _by_gradient(_gradient_problem(final, before, X, sensitive_columns, scale), noise)
     else:
         found = _by_flipping(estimator, X, sensitive_columns, scale, noise)
     return found if aggregate is None else _aggregate(found, aggregate, sample_weight)
@@ -167,7 +167,7 @@ def _aggregate(values: np.ndarray, how: str, sample_weight: Any) -> float:
 # -- the derivative ---------------------------------------------------------------------------
 
 
-class _Problem(NamedTuple):
+class _GradientProblem(NamedTuple):
     """A function of what a network sees, and where the attribute is in it."""
 
     outcome: Callable[[Tensor], Tensor]  # rows -> F, (n,)
@@ -175,7 +175,9 @@ class _Problem(NamedTuple):
     columns: list[int]
 
 
-def _pose(final: Any, before: Any, X: Any, sensitive_columns: Any, scale: str) -> _Problem:
+def _gradient_problem(
+    final: Any, before: Any, X: Any, sensitive_columns: Any, scale: str
+) -> _GradientProblem:
     columns = column_positions(X, sensitive_columns)
     inputs = X
     if before is not None:
@@ -193,7 +195,7 @@ def _pose(final: Any, before: Any, X: Any, sensitive_columns: Any, scale: str) -
         log_p = log_p.gather(1, chosen[:, None])[:, 0]
         return log_p.exp() if scale == "probability" else log_p - others
 
-    return _Problem(outcome, rows, columns)
+    return _GradientProblem(outcome, rows, columns)
 
 
 def _columns_after(before: Any, X: Any, columns: list[int]) -> list[int]:
@@ -203,7 +205,7 @@ def _columns_after(before: Any, X: Any, columns: list[int]) -> list[int]:
     except (AttributeError, ValueError) as error:
         raise ValueError(
             f"The steps before the classifier do not name their columns ({error}), so that the "
-            "sensitive ones can not be found among them; use method='flip'."
+            "sensitive ones cannot be found among them; use method='flip'."
         ) from error
     before_names = getattr(before, "feature_names_in_", [f"x{i}" for i in range(X.shape[1])])
     before_names = [str(name) for name in before_names]
@@ -243,21 +245,22 @@ def _made_of(name: str, before: list[str], after: Iterable[str]) -> list[int]:
 
 def _of_skfair(final: Any, columns: list[int]) -> list[int]:
     """Which of the columns the network sees, and where."""
-    if final._multi_label:
+    if final._encoder.multi_label:
         raise ValueError("prediction_sensitivity needs one label a row, y had several.")
-    if final._kept_columns is None:
+    if final._encoder.kept_columns is None:
         return columns
-    return [final._kept_columns.index(i) for i in columns if i in final._kept_columns]
+    kept = final._encoder.kept_columns
+    return [kept.index(i) for i in columns if i in kept]
 
 
-def _by_gradient(problem: _Problem, noise: _Noise) -> np.ndarray:
+def _by_gradient(problem: _GradientProblem, noise: _Noise) -> np.ndarray:
     rows = problem.rows
     found = torch.zeros(len(rows), dtype=rows.dtype, device=rows.device)
     if not problem.columns:  # the network does not see the attribute
         return found.double().cpu().numpy()
-    for shift in noise(rows[0].numel()):
-        shift = torch.tensor(shift, dtype=rows.dtype, device=rows.device).view(rows[0].shape)
-        for part, largest in zip(rows.split(ROWS), found.split(ROWS), strict=True):
+    for drawn in noise(rows[0].numel()):
+        shift = torch.tensor(drawn, dtype=rows.dtype, device=rows.device).view(rows[0].shape)
+        for part, largest in zip(rows.split(BATCH_ROWS), found.split(BATCH_ROWS), strict=True):
             copies = (part + shift).requires_grad_()
             (slope,) = torch.autograd.grad(problem.outcome(copies).sum(), copies)
             torch.maximum(largest, slope[:, problem.columns].abs().amax(1), out=largest)
@@ -309,10 +312,10 @@ def _alternatives(X: Any, block: list[int]) -> list[tuple]:
             f"The sensitive column at position {block[0]} has one value in X; method='flip' must "
             "see another one there: pass people of all groups, or a column of dtype category."
         )
-    if len(values) > MOST_CATEGORIES:
+    if len(values) > MAX_CATEGORIES:
         raise ValueError(
             f"The sensitive column at position {block[0]} has {len(values)} values; method='flip' "
-            f"takes at most {MOST_CATEGORIES}: bin them, or use method='gradient'."
+            f"takes at most {MAX_CATEGORIES}: bin them, or use method='gradient'."
         )
     return list(values.itertuples(index=False, name=None))
 

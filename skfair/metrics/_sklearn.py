@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
-FRAMES = 8  # between scikit-learn's function and the scorer, at most
+MAX_FRAMES = 8  # between scikit-learn's function and the scorer, at most
 
 
 class Unscored:
@@ -26,8 +27,8 @@ class Unscored:
 
 def caller_locals(function: str, module: str) -> dict[str, Any] | None:
     """Local variables of the nearest caller of a name, ``None`` if there is none."""
-    frame = sys._getframe(1)
-    for _ in range(FRAMES):
+    frame: FrameType | None = sys._getframe(1)
+    for _ in range(MAX_FRAMES):
         if frame is None:
             return None
         if frame.f_code.co_name == function and frame.f_globals.get("__name__") == module:

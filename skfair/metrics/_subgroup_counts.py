@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import combinations
 from math import comb
 from typing import Any
@@ -11,20 +10,10 @@ import numpy as np
 import pandas as pd
 
 from .._groups import _factorize
+from .._rates import RATES
 from .._tables import label_array
 
-MOST_COMBINATIONS = 10_000  # of attributes
-
-# name: (which rows are cases, which of them are hits, +1 if more hits are better, -1 if worse)
-RATES: dict[str, tuple[Callable, Callable, int]] = {
-    "accuracy": (lambda y, p: np.ones(len(y), bool), lambda y, p: y == p, 1),
-    "selection_rate": (lambda y, p: np.ones(len(y), bool), lambda y, p: p, 0),
-    "true_positive_rate": (lambda y, p: y, lambda y, p: p, 1),
-    "false_positive_rate": (lambda y, p: ~y, lambda y, p: p, -1),
-    "true_negative_rate": (lambda y, p: ~y, lambda y, p: ~p, 1),
-    "false_negative_rate": (lambda y, p: y, lambda y, p: ~p, -1),
-    "precision": (lambda y, p: p, lambda y, p: y, 1),
-}
+MAX_COMBINATIONS = 10_000  # of attributes
 
 
 def check_metric(metric: Any, baseline: Any, pos_label: Any) -> None:
@@ -113,7 +102,7 @@ def row_counts(
     y_pred: np.ndarray,
     baseline: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """What each row adds to the counts of its groups.
+    """Return what each row adds to the counts of its groups.
 
     Parameters
     ----------
@@ -129,10 +118,10 @@ def row_counts(
     DataFrame of shape (n, n_counts)
         Counts, to be added up over any set of rows.
     """
-    find_cases, find_hits, _ = RATES[metric]
+    rate = RATES[metric]
     weights = weights / weights.mean()  # their squares must neither vanish nor overflow
-    cases = find_cases(y_true, y_pred)
-    hits = cases & find_hits(y_true, y_pred)
+    cases = rate.cases(y_true, y_pred)
+    hits = cases & rate.hits(y_true, y_pred)
     counts = {
         "size": np.ones(len(y_true), np.int64),
         "cases": cases.astype(np.int64),
@@ -142,7 +131,7 @@ def row_counts(
         "hit_weight": weights * hits,
     }
     if baseline is not None:
-        hits_before = cases & find_hits(y_true, baseline)
+        hits_before = cases & rate.hits(y_true, baseline)
         counts["gained"] = weights * (hits & ~hits_before)
         counts["lost"] = weights * (hits_before & ~hits)
         counts["moved_squared"] = weights**2 * (hits ^ hits_before)
@@ -182,7 +171,7 @@ def find_groups(
     Raises
     ------
     ValueError
-        If there are more than ``MOST_COMBINATIONS`` of attributes, or no group is large enough.
+        If there are more than ``MAX_COMBINATIONS`` of attributes, or no group is large enough.
 
     Returns
     -------
@@ -193,10 +182,10 @@ def find_groups(
     """
     n_attributes = codes.shape[1]
     n_combinations = sum(comb(n_attributes, k) for k in range(1, min(max_depth, n_attributes) + 1))
-    if n_combinations > MOST_COMBINATIONS:
+    if n_combinations > MAX_COMBINATIONS:
         raise ValueError(
             f"max_depth={max_depth} makes {n_combinations} combinations of the {n_attributes} "
-            f"columns of sensitive_features, more than {MOST_COMBINATIONS}; lower max_depth, or "
+            f"columns of sensitive_features, more than {MAX_COMBINATIONS}; lower max_depth, or "
             "pass fewer columns."
         )
     cell, first = _combine(codes + 1)
@@ -238,7 +227,7 @@ def rows_of(codes: np.ndarray, members: tuple[tuple[int, int], ...]) -> np.ndarr
 
 
 def _combine(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number the combinations of codes that occur: for each row its own; a row of each."""
+    """Find the combinations of codes that occur: for each row its number; a row of each."""
     number = np.zeros(len(codes), np.int64)
     for column in codes.T:
         number = pd.factorize(number * (column.max(initial=0) + 1) + column)[0]

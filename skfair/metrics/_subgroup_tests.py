@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
+
+from .._rates import COUNT_TOLERANCE, clopper_pearson
 
 EXACT = {
     "test": "Fisher's exact test",
@@ -20,8 +22,7 @@ RESAMPLED = {
     "change_test": "permutation tests",
     "interval": "percentile bootstrap",
 }
-ENOUGH = 20  # draws at least as extreme as the observed one, after which a test stops
-TINY = 1e-6  # far below one row, far above rounding errors in counts
+MAX_EXTREME_DRAWS = 20  # at least as extreme as the observed value; then a test stops
 
 
 def compare_rates(
@@ -50,12 +51,12 @@ def compare_rates(
     rest = (everybody[columns] - groups[columns]).to_numpy().T
     rest_cases, rest_weight, rest_squared, rest_hits = rest
     value, n = hits / weight, _kish(weight, squared)
-    lower, upper = clopper_pearson(value, n, level)
+    lower, upper = clopper_pearson(value * n, n, (1 - level) / 2)
     result = {"value": value, "lower": lower, "upper": upper}
     overall = [everybody["hit_weight"] / everybody["case_weight"]]
-    n_rest = np.floor(np.minimum(_kish(rest_weight, rest_squared), rest_cases) + TINY)
+    n_rest = np.floor(np.minimum(_kish(rest_weight, rest_squared), rest_cases) + COUNT_TOLERANCE)
     rest_value = np.clip(_ratio(rest_hits, rest_weight), 0, 1)
-    n = np.floor(n + TINY)
+    n = np.floor(n + COUNT_TOLERANCE)
     result["p_value"] = hypergeometric_test(
         _towards(overall[0], value, n), n, np.round(rest_value * n_rest), n_rest
     )
@@ -63,21 +64,13 @@ def compare_rates(
         gained, lost, moved_squared = groups[["gained", "lost", "moved_squared"]].to_numpy().T
         result["baseline"] = (hits - gained + lost) / weight
         result["change"] = (gained - lost) / weight
-        moved = np.floor(_kish(gained + lost, moved_squared) + TINY)
+        moved = np.floor(_kish(gained + lost, moved_squared) + COUNT_TOLERANCE)
         result["change_p_value"] = sign_test(
             _towards(0.5, _ratio(gained, gained + lost), moved), moved
         )
         change = (everybody["gained"] - everybody["lost"]) / everybody["case_weight"]
         overall.append(overall[0] - change)
     return pd.DataFrame(result), overall
-
-
-def clopper_pearson(value: Any, n: Any, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence limits of a proportion; ``n`` need not be whole (Korn and Graubard 1998)."""
-    hits, alpha = value * n, 1 - level
-    lower = stats.beta.ppf(alpha / 2, np.maximum(hits, TINY), n - hits + 1)
-    upper = stats.beta.ppf(1 - alpha / 2, hits + 1, np.maximum(n - hits, TINY))
-    return np.where(hits > TINY, lower, 0.0), np.where(n - hits > TINY, upper, 1.0)
 
 
 def hypergeometric_test(hits: Any, n: Any, rest_hits: Any, rest_n: Any) -> np.ndarray:
@@ -93,7 +86,7 @@ def sign_test(gained: Any, moved: Any) -> np.ndarray:
 
 
 def on_rows(metric: Callable, y_true: np.ndarray, weights: np.ndarray | None) -> Callable:
-    """The metric as a function of row positions and the predictions for them."""
+    """Return the metric as a function of row positions and the predictions for them."""
     if weights is None:
         return lambda rows, y_pred: metric(y_true[rows], y_pred)
     parameters = inspect.signature(metric).parameters.values()
@@ -104,7 +97,7 @@ def on_rows(metric: Callable, y_true: np.ndarray, weights: np.ndarray | None) ->
 
 def measure(
     metric: Callable[[np.ndarray, np.ndarray], float],
-    groups: list[np.ndarray],
+    groups: Iterable[np.ndarray],
     predictions: list[np.ndarray],
     rng: np.random.Generator,
     *,
@@ -184,8 +177,8 @@ def permutation_test(observed: float, draw: Callable[[], float], n_draws: int) -
     extreme = 0
     for n in range(1, n_draws + 1):
         extreme += not abs(draw()) < abs(observed) - 1e-12  # an undefined draw counts as extreme
-        if extreme == ENOUGH:
-            return ENOUGH / n
+        if extreme == MAX_EXTREME_DRAWS:
+            return MAX_EXTREME_DRAWS / n
     return (extreme + 1) / (n_draws + 1)
 
 
@@ -202,7 +195,11 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 def _towards(null: float, value: np.ndarray, n: np.ndarray) -> np.ndarray:
     """Whole number of hits among ``n``, rounded towards what the null hypothesis expects."""
     hits = value * n
-    return np.where(value > null, np.floor(hits + TINY), np.minimum(np.ceil(hits - TINY), n))
+    return np.where(
+        value > null,
+        np.floor(hits + COUNT_TOLERANCE),
+        np.minimum(np.ceil(hits - COUNT_TOLERANCE), n),
+    )
 
 
 def _double(lower_tail: np.ndarray, upper_tail: np.ndarray) -> np.ndarray:

@@ -13,9 +13,9 @@ from sklearn.utils import check_scalar
 
 from .._groups import as_frame
 from .._random import own_generator
+from .._rates import RATES
 from .._tables import check_weights
 from ._subgroup_counts import (
-    RATES,
     check_metric,
     encode_attributes,
     find_groups,
@@ -28,7 +28,7 @@ from ._subgroup_tests import EXACT, RESAMPLED, compare_rates, measure, on_rows
 
 __all__ = ["subgroup_report"]
 
-MOST_RESAMPLED = 500  # groups, for a callable
+MAX_RESAMPLED_GROUPS = 500  # groups, for a callable
 
 
 def subgroup_report(
@@ -175,8 +175,8 @@ def subgroup_report(
         ("n_bootstrap", n_bootstrap, 2),
     ):
         check_scalar(value, name, Integral, min_val=least)
-    for name, value in (("error_rate", error_rate), ("confidence_level", confidence_level)):
-        check_scalar(value, name, Real, min_val=0, max_val=1, include_boundaries="neither")
+    for name, share in (("error_rate", error_rate), ("confidence_level", confidence_level)):
+        check_scalar(share, name, Real, min_val=0, max_val=1, include_boundaries="neither")
     labels = label_vectors({"y_true": y_true, "y_pred": y_pred, "baseline": baseline})
     weights = np.ones(len(labels[0]))
     codes, names = encode_attributes(as_frame(sensitive_features, len(weights)))
@@ -222,21 +222,21 @@ def subgroup_report(
     if sample_weight is not None and not callable(metric):
         report.attrs["counts"] = "effective (Kish)"
     if baseline is not None:
-        better = 0 if callable(metric) else RATES[metric][2]
+        better = 0 if callable(metric) else RATES[metric].better
         report["verdict"] = _verdicts(report, better, error_rate)
         report.attrs["baseline_overall"] = float(overall[1])
         report.attrs["change_test"] = how["change_test"]
-    report.attrs["note"] = _note(**report.attrs)
+    report.attrs["note"] = _note(report.attrs)
     return report
 
 
 def _check_number(n_groups: int, n_attributes: int, max_depth: int) -> None:
-    if n_groups > MOST_RESAMPLED:
+    if n_groups > MAX_RESAMPLED_GROUPS:
         raise ValueError(
             f"A callable metric would be resampled in {n_groups} groups of up to {max_depth} of "
-            f"{n_attributes} attributes, at some 600 calls each; at most {MOST_RESAMPLED} are. "
-            "Lower max_depth, raise min_size, pass fewer columns, or use a named metric, which is "
-            "not resampled."
+            f"{n_attributes} attributes, at some 600 calls each; at most {MAX_RESAMPLED_GROUPS} "
+            "are. Lower max_depth, raise min_size, pass fewer columns, or use a named metric, "
+            "which is not resampled."
         )
 
 
@@ -272,22 +272,23 @@ def _verdicts(report: pd.DataFrame, better: int, error_rate: float) -> np.ndarra
     return np.where(clear, verdicts, "no evidence")
 
 
-def _note(**told: Any) -> str:
-    left_out = f"{told['n_too_small']} with fewer than {told['min_size']} cases"
-    if told["n_undefined"]:
-        left_out += f", {told['n_undefined']} where it is not defined"
-    counts = f" on {told['counts']} counts" if "counts" in told else ""
+def _note(attrs: dict[str, Any]) -> str:
+    left_out = f"{attrs['n_too_small']} with fewer than {attrs['min_size']} cases"
+    if attrs["n_undefined"]:
+        left_out += f", {attrs['n_undefined']} where it is not defined"
+    counts = f" on {attrs['counts']} counts" if "counts" in attrs else ""
     note = (
-        f"{told['metric']} is {told['overall']:.4g} over everybody. {told['n_groups']} groups of "
-        f"up to {told['max_depth']} attributes (left out: {left_out}) were compared with everybody "
-        f"else by {told['test']}{counts}. {told['correction']} correction: of the groups called "
-        f"significant, {100 * told['error_rate']:.4g} % are expected to be false discoveries, at "
-        f"most. Intervals: {told['interval']}{counts}, {100 * told['confidence_level']:.4g} % for "
-        "each group by itself."
+        f"{attrs['metric']} is {attrs['overall']:.4g} over everybody. "
+        f"{attrs['n_groups']} groups of up to {attrs['max_depth']} attributes (left out: "
+        f"{left_out}) were compared with everybody else by {attrs['test']}{counts}. "
+        f"{attrs['correction']} correction: of the groups called significant, "
+        f"{100 * attrs['error_rate']:.4g} % are expected to be false discoveries, at most. "
+        f"Intervals: {attrs['interval']}{counts}, {100 * attrs['confidence_level']:.4g} % for each "
+        "group by itself."
     )
-    if "baseline_overall" in told:
+    if "baseline_overall" in attrs:
         note += (
-            f" The baseline is {told['baseline_overall']:.4g} over everybody; changes were tested "
-            f"by {told['change_test']}{counts}, corrected in the same way by themselves."
+            f" The baseline is {attrs['baseline_overall']:.4g} over everybody; changes were tested "
+            f"by {attrs['change_test']}{counts}, corrected in the same way by themselves."
         )
     return note

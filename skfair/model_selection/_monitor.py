@@ -29,13 +29,13 @@ class ConstrainedMonitor:
             if requests_sensitive_features(self.fairness):
                 metadata["sensitive_features"] = sensitive_features
             return max(self.fairness(estimator, X, y, **metadata), -WORST_GAP)
-        decision, told = decision_arguments(estimator, X)
+        decision, label_info = decision_arguments(estimator, X)
         return -probability_gap(
             decision,
             y,
             sensitive_features=sensitive_features,
             criterion=self.fairness,
-            **told,
+            **label_info,
         )
 
     def __repr__(self) -> str:

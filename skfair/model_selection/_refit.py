@@ -21,7 +21,7 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
     Parameters
     ----------
     objective : str, default="accuracy"
-        Name of the scorer to maximise.
+        Name of the scorer to maximize.
     constraint : str, default="neg_recourse_gap"
         Name of the scorer to constrain.
     threshold : float

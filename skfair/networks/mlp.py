@@ -55,12 +55,34 @@ class MLP(nn.Module):
         self.dropout = dropout
 
     def forward(self, X: Tensor) -> Tensor:
-        """Logits of shape (n, n_outputs) for X of shape (n, n_features)."""
+        """Return the logits.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, n_features)
+            Rows.
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs)
+            Logits.
+        """
         first = self.hidden[0] if self.hidden else self.output
         return self.after_first_layer(first(X))
 
     def after_first_layer(self, z: Tensor) -> Tensor:
-        """Logits for what the first layer returns, (n, hidden_layer_sizes[0])."""
+        """Return the logits for what the first layer returns.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n, hidden_layer_sizes[0])
+            Pre-activations of the first layer.
+
+        Returns
+        -------
+        Tensor of shape (n, n_outputs)
+            Logits.
+        """
         followers = [*self.hidden[1:], self.output] if self.hidden else []
         for activate, layer in zip(self.activations, followers, strict=True):
             h = activate(z)
@@ -70,10 +92,22 @@ class MLP(nn.Module):
         return z
 
     def forward_with_gradient_norm(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and the norm of the decision's gradient with respect to X, by the chain rule.
+        """Return the logits, and the norm of the decision's gradient by the chain rule.
 
         Each layer's factor is written out, so that training differentiates an ordinary forward
         computation instead of a backward pass.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, n_features)
+            Rows, with respect to which the gradient is taken.
+
+        Returns
+        -------
+        logits : Tensor of shape (n, n_outputs)
+            As :meth:`forward` returns them.
+        norm : Tensor of shape (n,)
+            Of the gradient of the difference between the two greatest logits.
         """
         _, derivative = ACTIVATIONS[self.activation]
         slopes = []

@@ -5,7 +5,7 @@ An objective's function takes ``(logits, y, groups, weights, state, **extra)`` a
 :func:`torch.func.vmap`.
 """
 
-from ._base import Objective
+from ._base import Objective, Player
 from .classification import cross_entropy, row_losses
 from .fairn import fairn_terms
 from .groups import Comparison, group_means
@@ -15,6 +15,7 @@ from .penalties import group_penalty, penalty_terms
 __all__ = [
     "Comparison",
     "Objective",
+    "Player",
     "cross_entropy",
     "fairn_terms",
     "group_means",

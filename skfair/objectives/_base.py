@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 Terms = dict[str, Tensor]
-Outputs = tuple[Tensor, dict[str, Tensor]]
+Outputs = tuple[Tensor, dict[str, Any]]
 
 
 def plain_forward(module: nn.Module, inputs: Mapping[str, Tensor], y: Tensor) -> Outputs:
@@ -17,41 +18,117 @@ def plain_forward(module: nn.Module, inputs: Mapping[str, Tensor], y: Tensor) ->
     return module(inputs["X"]), {}
 
 
+def weighted_sum(terms: Terms, weights: Mapping[str, float | Tensor]) -> Tensor:
+    """Sum of weight * term over the terms that have a weight other than the number 0."""
+    loss = None
+    for name, term in terms.items():
+        weight = weights.get(name, 0)
+        if isinstance(weight, Tensor):
+            term = term * weight
+        elif weight == 0:  # whatever the term's value
+            continue
+        elif weight != 1:
+            term = term * weight
+        loss = term if loss is None else loss + term
+    if loss is None:
+        raise ValueError(f"no term of {sorted(terms)} has a weight other than 0, got {weights}.")
+    return loss
+
+
+@dataclass(frozen=True)
+class Player:
+    """A further network, trained beside the first one by an optimizer of its own.
+
+    Parameters
+    ----------
+    module : callable
+        ``module() -> torch.nn.Module``.
+    weights : mapping of str to float
+        Weight of each term in what this network minimizes.
+    optimizer : torch.optim.Optimizer class
+        Its optimizer.
+    options : mapping of str to Any
+        Arguments of the optimizer, such as ``lr``.
+    steps : int, default=1
+        Its steps before each step of the first network.
+    """
+
+    module: Callable[[], nn.Module]
+    weights: Mapping[str, float]
+    optimizer: type[Optimizer]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    steps: int = 1
+
+
 @dataclass(frozen=True)
 class Objective:
-    """Named terms and how they add up to the loss.
+    """Named terms, and how they add up to the loss.
 
-    Attributes
+    Parameters
     ----------
     terms : callable
         ``terms(logits, y, groups, weights, state, **extra) -> (terms, state)``, a pure function of
         one batch. ``state`` is what it carries from batch to batch (``None`` at first), ``extra``
-        is what ``forward`` returned beside the logits, and ``held_out`` (bool, one value a row) if
-        some rows are there for the fairness term alone.
-    coefficients : mapping of str to float
-        Weight of every fairness term in the loss; a term that is not listed counts once. These
-        weights, and no others, rise from 0 during the warm-up.
+        is what ``forward`` returned beside the logits, and ``penalty_only`` (bool, one value a
+        row) if some rows are there for the fairness term alone.
+    weights : mapping of str to float or Tensor
+        Weight in the loss of every term but those in ``always``. These weights, and no others, rise
+        from 0 during the warm-up. A tensor may hold one weight a network, under
+        :func:`torch.func.vmap`.
     forward : callable
-        ``forward(module, inputs, y) -> (logits, extra)``, where ``inputs`` holds ``X`` and, where
-        there are any, ``groups`` and ``weights``. The plain forward pass by default.
+        ``forward(module, inputs, y, **players) -> (logits, extra)``, where ``inputs`` holds ``X``
+        and, where there are any, ``groups`` and ``weights``. The plain forward pass by default.
     decay : float or None
         If ``state`` is that of :func:`~skfair.objectives.group_means`, with which decay; the
         groups' means over an epoch can then be told from it.
+    always : tuple of str
+        Terms that count once, from the first step on.
+    n_summands : mapping of str to float
+        For a term that is a sum, over pairs of groups, the number of its summands: its weight is
+        that of their mean.
+    players : mapping of str to Player
+        Further networks by name, which ``forward`` is handed.
     """
 
     terms: Callable[..., tuple[Terms, Any]]
-    coefficients: Mapping[str, float] = field(default_factory=dict)
-    forward: Callable[[nn.Module, Mapping[str, Tensor], Tensor], Outputs] = plain_forward
+    weights: Mapping[str, float | Tensor] = field(default_factory=dict)
+    forward: Callable[..., Outputs] = plain_forward
     decay: float | None = None
+    always: tuple[str, ...] = ("cross_entropy",)
+    n_summands: Mapping[str, float] = field(default_factory=dict)
+    players: Mapping[str, Player] = field(default_factory=dict)
 
     def total(self, terms: Terms, ramp: float = 1.0) -> Tensor:
-        """Add up the loss; a term of weight zero stays out of it, whatever its value."""
-        loss = None
-        for name, term in terms.items():
-            if name in self.coefficients:
-                weight = ramp * self.coefficients[name]
-                if weight == 0:
-                    continue
-                term = term * weight
-            loss = term if loss is None else loss + term
-        return loss
+        """Add up the loss, with the weights at a share ``ramp`` of their value.
+
+        A term whose weight is the number 0 stays out of it, whatever its value.
+
+        Parameters
+        ----------
+        terms : dict of str to Tensor
+            What ``terms`` returned.
+        ramp : float, default=1.0
+            From 0 to 1 during the warm-up.
+
+        Returns
+        -------
+        Tensor
+            A scalar, or one for each network.
+
+        Raises
+        ------
+        ValueError
+            If a term is not declared.
+        """
+        loss_weights: dict[str, float | Tensor] = dict.fromkeys(self.always, 1.0)
+        for name, weight in self.weights.items():
+            loss_weights[name] = ramp * (weight / self.n_summands.get(name, 1.0))
+        self._check_declared(terms, loss_weights)
+        return weighted_sum(terms, loss_weights)
+
+    def _check_declared(self, terms: Terms, declared: Mapping[str, Any]) -> None:
+        if unknown := [name for name in terms if name not in declared]:
+            raise ValueError(
+                f"The objective returns the terms {unknown}, which it does not declare: weights "
+                f"has {sorted(self.weights)}, always has {sorted(self.always)}."
+            )

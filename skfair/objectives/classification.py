@@ -17,10 +17,19 @@ def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def row_losses(logits: Tensor, y: Tensor) -> Tensor:
-    """Cross-entropy of each row, shape (n,).
+    """Cross-entropy of each row.
 
-    ``y`` holds class codes (n,); or 0 and 1 for every label, shape (n, n_labels), and the loss is
-    the mean over the labels of their binary cross-entropy.
+    Parameters
+    ----------
+    logits : Tensor of shape (n, n_classes) or (n, n_labels)
+        The network's.
+    y : Tensor of shape (n,) or (n, n_labels)
+        Class codes; or 0 and 1 for every label.
+
+    Returns
+    -------
+    Tensor of shape (n,)
+        With several labels the mean of their binary cross-entropies.
     """
     if y.ndim == 1:
         return functional.cross_entropy(logits, y, reduction="none")
@@ -29,7 +38,20 @@ def row_losses(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Weighted mean of :func:`row_losses`."""
+    """Weighted mean of :func:`row_losses`.
+
+    Parameters
+    ----------
+    logits, y : Tensor
+        As there.
+    weights : Tensor of shape (n,) or None
+        Weights of the rows.
+
+    Returns
+    -------
+    Tensor
+        A scalar.
+    """
     if weights is None and y.ndim == 1:
         return functional.cross_entropy(logits, y)
     return weighted_mean(row_losses(logits, y), weights)

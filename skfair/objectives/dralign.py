@@ -15,9 +15,9 @@ from ._base import Terms
 from .classification import cross_entropy, row_losses
 from .groups import Comparison
 from .mixup import path_gap
-from .penalties import group_penalty
+from .penalties import PENALTIES, group_penalty, names_of
 
-CRITERIA = ("demographic_parity", "equalized_odds", "equal_opportunity", "predictive_parity")
+CRITERIA = tuple(names_of(is_gap=True, binary=True))
 
 
 def cell_losses(
@@ -39,7 +39,7 @@ def cell_losses(
 def rationale(gradients: Tensor, weight: Tensor) -> Tensor:
     """(g w)^2 for every weight of a layer, shape (n_cells, n_weights) (FAIRER, Eq. 8).
 
-    ``gradients`` (n_cells, *shape) are those of each cell's loss, ``weight`` is of that shape.
+    ``gradients`` (n_cells, ...) are those of each cell's loss, ``weight`` is of shape (...).
     """
     return (gradients * weight).flatten(1).square()
 
@@ -151,7 +151,7 @@ def dralign_terms(
     if rationales is not None:
         groups = groups_of_cells(groups, comparison.n_groups, n_cells, quota)
     if slopes is not None:
-        labels = y if criterion == "equalized_odds" else None
+        labels = y if PENALTIES[criterion].by_label else None
         terms["fairness"], state = path_gap(slopes, partners, groups, labels, weights, comparison)
     elif logits.shape[-1] == 2:
         terms["fairness"], state = group_penalty(criterion, logits, y, groups, weights, comparison)

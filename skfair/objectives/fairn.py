@@ -39,7 +39,7 @@ def refused(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
     return ~is_none_of(logits.argmax(-1), unfavorable)
 
 
-def burden(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
+def logit_recourse(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
     """Distance to the boundary of the refused, zero for everybody else, shape (n,)."""
     if logits.shape[-1] == 2:
         a = unfavorable[0]
@@ -48,21 +48,24 @@ def burden(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
 
 
 def recourse_gap(
-    burdens: Tensor,
+    recourse: Tensor,
     groups: Tensor,
     weights: Tensor | None,
     comparison: Comparison,
     state: Tensor | None = None,
     decay: float = 0.0,
-    cases: Tensor | None = None,
+    denominators: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """L_fairness (FaiR-N, Eq. 1 and 16) and the state of :func:`group_means`.
 
-    A group's burden is the mean over all its members, accepted ones included as zeros. ``cases``
-    (n_groups,) is how much each group counts, see :meth:`~skfair.objectives.Comparison.gap`.
+    A group's recourse is the mean over all its members, accepted ones included as zeros.
+    ``denominators`` (n_groups,) is how much each group counts, see
+    :meth:`~skfair.objectives.Comparison.gap`.
     """
-    means, present, state = group_means(burdens, groups, weights, comparison.n_groups, state, decay)
-    return comparison.gap(means, present, cases), state
+    means, present, state = group_means(
+        recourse, groups, weights, comparison.n_groups, state, decay
+    )
+    return comparison.gap(means, present, denominators), state
 
 
 def first_order_distance(distance: Tensor, gradient_norm: Tensor) -> Tensor:
@@ -121,7 +124,7 @@ def fairn_terms(
     robustness: str = "mean_inverse",
     decay: float = 0.0,
 ) -> tuple[Terms, Tensor | None]:
-    """Terms of the FaiR-N objective (FaiR-N, Eq. 4).
+    """Compute the terms of the FaiR-N objective (FaiR-N, Eq. 4).
 
     Parameters
     ----------
@@ -137,7 +140,7 @@ def fairn_terms(
     unfavorable : tuple of int, default=(0,)
         Codes of the classes that call for recourse.
     conditional : bool, default=False
-        Whether a group's burden is the mean over its qualified members, those whose label is
+        Whether a group's recourse is the mean over its qualified members, those whose label is
         favorable, instead of all members.
     robustness : {"mean_inverse", "inverse_mean"}, default="mean_inverse"
         mean of 1 / (1 + d), or 1 / mean of d as printed in Eq. 4.
@@ -152,21 +155,21 @@ def fairn_terms(
     state : Tensor of shape (2, n_groups) or None
         For the next batch.
     """
-    distance, burdens = boundary_distance(logits), burden(logits, unfavorable)
+    distance, recourse = boundary_distance(logits), logit_recourse(logits, unfavorable)
     if gradient_norm is not None:  # FaiR-N, Eq. 6
         slope = relative_slope(gradient_norm, weights)
         distance = first_order_distance(distance, slope)
-        burdens = first_order_distance(burdens, slope)
+        recourse = first_order_distance(recourse, slope)
     terms = {"cross_entropy": cross_entropy(logits, y, weights)}
     if groups is not None:
-        members, cases = weights, None
+        members, denominators = weights, None
         if conditional:
-            members = is_none_of(y, unfavorable).to(burdens) * (1 if weights is None else weights)
+            members = is_none_of(y, unfavorable).to(recourse) * (1 if weights is None else weights)
             if comparison.counts is not None:
                 favorable = is_none_of(torch.arange(len(comparison.counts)), unfavorable)
-                cases = comparison.counts[favorable].sum(0)
+                denominators = comparison.counts[favorable].sum(0)
         terms["fairness"], state = recourse_gap(  # FaiR-N, Eq. 1
-            burdens, groups, members, comparison, state, decay, cases
+            recourse, groups, members, comparison, state, decay, denominators
         )
     if robustness == "mean_inverse":
         terms["robustness"] = weighted_mean(1 / (1 + distance), weights)

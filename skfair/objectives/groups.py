@@ -88,7 +88,7 @@ class Comparison:
 
     Made by :meth:`of`.
 
-    Attributes
+    Parameters
     ----------
     contrasts : Tensor of shape (n_pairs, n_groups)
         Takes the difference within every pair of groups; two groups form a pair if they belong to
@@ -120,8 +120,15 @@ class Comparison:
             The attribute that each group belongs to.
         counts : Tensor of shape (n_classes, n_groups) or None
             See the attribute.
-        dtype, device
-            Of the tensors.
+        dtype : torch.dtype or None
+            Of the tensors; ``None`` is torch's default.
+        device : torch.device, str or None
+            Where they are.
+
+        Returns
+        -------
+        Comparison
+            Of these groups.
         """
         n_groups = len(attribute_of)
         pairs = [
@@ -144,13 +151,16 @@ class Comparison:
         return self.contrasts.shape[-1]
 
     @property
-    def pairs_an_attribute(self) -> float:
-        """What a sum over pairs is to be divided by for a mean; 1 where groups have weights."""
-        if self.counts is not None:
-            return 1.0
+    def n_pairs(self) -> float:
+        """Number of pairs, a mean over attributes."""
         return len(self.contrasts) / len(self.members)
 
-    def gap(self, means: Tensor, present: Tensor, cases: Tensor | None = None) -> Tensor:
+    @property
+    def n_summands(self) -> float:
+        """Number of differences that :meth:`gap` adds up, 1 where groups have weights."""
+        return 1.0 if self.counts is not None else self.n_pairs
+
+    def gap(self, means: Tensor, present: Tensor, denominators: Tensor | None = None) -> Tensor:
         """How far the groups' means are apart.
 
         Parameters
@@ -159,7 +169,7 @@ class Comparison:
             Of each group; leading dimensions (rates) are added up.
         present : bool Tensor of shape (..., n_groups)
             Groups that are absent take no part.
-        cases : Tensor of shape (..., n_groups), default=None
+        denominators : Tensor of shape (..., n_groups), default=None
             How much each group counts; the sum of ``counts`` over classes if ``None``. Without
             effect where ``counts`` is ``None``.
 
@@ -176,32 +186,45 @@ class Comparison:
             contrasts = self.contrasts.to(means)
             complete = present.to(means) @ contrasts.abs().T > 1
             return ((means @ contrasts.T).abs() * complete).sum()
-        shares = self._shares(means, present, cases)
+        shares = self._shares(means, present, denominators)
         center = (shares * means) @ self._same_attribute.to(means)
         return (2 * shares * (means - center).abs()).sum()
 
     def gap_of_pairs(
-        self, differences: Tensor, seen: Tensor, cases: Tensor | None = None
+        self, differences: Tensor, seen: Tensor, denominators: Tensor | None = None
     ) -> Tensor:
-        """As :meth:`gap`, where differences are known and means are not.
+        """Compute the :meth:`gap` where differences are known and means are not.
 
-        ``differences`` and ``seen`` are of shape (..., n_pairs), in the order of ``contrasts``.
+        Parameters
+        ----------
+        differences : Tensor of shape (..., n_pairs)
+            Of each pair, in the order of ``contrasts``.
+        seen : bool Tensor of shape (..., n_pairs)
+            Pairs of which a group is absent take no part.
+        denominators : Tensor of shape (..., n_groups), default=None
+            As in :meth:`gap`.
+
+        Returns
+        -------
+        Tensor
+            A scalar.
         """
         differences = differences * seen
         if self.counts is None:
             return differences.abs().sum()
         contrasts = self.contrasts.to(differences)
         present = seen.to(differences) @ contrasts.abs() > 0
-        shares = self._shares(differences, present, cases)
+        shares = self._shares(differences, present, denominators)
         of_both = shares @ contrasts.clamp(min=0).T * (shares @ contrasts.clamp(max=0).T).abs()
         # pi_g (m_g - m) = sum_h pi_g pi_h (m_g - m_h)
         return 2 * ((differences * of_both) @ contrasts).abs().sum()
 
-    def _shares(self, like: Tensor, present: Tensor, cases: Tensor | None) -> Tensor:
+    def _shares(self, like: Tensor, present: Tensor, denominators: Tensor | None) -> Tensor:
         """pi_g among the groups that are present, (..., n_groups)."""
-        cases = (self._members_counts if cases is None else cases).to(like) * present
-        totals = cases @ self._same_attribute.to(like)
-        return cases / totals.clamp(min=torch.finfo(like.dtype).tiny)
+        counts = self._members_counts if denominators is None else denominators
+        counts = counts.to(like) * present
+        totals = counts @ self._same_attribute.to(like)
+        return counts / totals.clamp(min=torch.finfo(like.dtype).tiny)
 
     @cached_property
     def _members_counts(self) -> Tensor:

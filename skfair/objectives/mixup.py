@@ -15,11 +15,9 @@ from torch import Tensor, nn
 from ._base import Outputs
 from .groups import Comparison, group_means
 
-AUGMENTED = ("demographic_parity", "equalized_odds")  # the gaps that are integrals of such slopes
-
 
 def path_slopes(module: nn.Module, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """d/dt p(start + t (end - start)), shape (n,), differentiable with respect to the weights.
+    """Compute d/dt p(start + t (end - start)), differentiable with respect to the weights.
 
     Parameters
     ----------
@@ -84,8 +82,8 @@ def forward_with_paths(
     logits = module(X)
     if groups is None or not module.training:
         return logits, {}
-    if "held_out" in inputs:
-        groups = groups.masked_fill(~inputs["held_out"].unsqueeze(-1), -1)
+    if "penalty_only" in inputs:
+        groups = groups.masked_fill(~inputs["penalty_only"].unsqueeze(-1), -1)
     labels, weights = y if by_label else None, inputs.get("weights")
     partners = torch.stack([draw_partners(g, labels, weights) for g in groups.unbind(-1)])
     t = torch.rand((), dtype=X.dtype, device=X.device)
@@ -139,18 +137,19 @@ def path_gap(
     between = ends.T * complete.unsqueeze(-1) * (group != partner).unsqueeze(-1)
     pair = between.abs().argmax(-1).masked_fill(between.abs().sum(-1) == 0, -1)
     values = slopes * between.sum(-1)
-    cases = (
+    denominators = (
         torch.ones_like(slopes) if weights is None else weights[::2].to(slopes).repeat(n_attributes)
     )
     if y is None:
-        values, cases = values.unsqueeze(0), cases.unsqueeze(0)
+        values, denominators = values.unsqueeze(0), denominators.unsqueeze(0)
     else:
         label = y[::2].to(slopes).repeat(n_attributes)
-        values, cases = values.expand(2, -1), cases * torch.stack([1 - label, label])
+        values = values.expand(2, -1)
+        denominators = denominators * torch.stack([1 - label, label])
     if state is not None and state.shape[-1] != len(contrasts):  # groups have been added
         state = None
     means, present, state = group_means(
-        values, pair.unsqueeze(-1), cases, len(contrasts), state, decay
+        values, pair.unsqueeze(-1), denominators, len(contrasts), state, decay
     )
     counts = comparison.counts if y is not None else None
     return comparison.gap_of_pairs(means, present, counts), state

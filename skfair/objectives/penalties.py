@@ -1,8 +1,9 @@
 """Penalties on the difference between groups (Technical Challenges, section 3; FAIRER, 2.2, A.11).
 
 A penalty compares the groups' means of some quantity. Its first function says which: the quantity
-of each row and the share in which the row counts, ``values`` and ``cases`` of shape
-(n_rates, n). Its second function turns the means, (n_rates, n_groups), into one number.
+of each row and the share in which the row counts, ``values`` and ``denominators`` of shape
+(n_rates, n). Its second function turns the means, (n_rates, n_groups), into one number. A new
+penalty is one entry in ``PENALTIES``.
 
 Shapes: logits (n, n_classes), or (n, n_labels) with several labels; y (n,) or (n, n_labels);
 groups (n, n_attributes); weights (n,) or None. p is the probability of the positive class.
@@ -10,7 +11,7 @@ groups (n, n_attributes); weights (n,) or None. p is the probability of the posi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -71,13 +72,15 @@ def precision(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 # -- how it is compared ----------------------------------------------------------------------
 
 
-def gap(means: Tensor, present: Tensor, comparison: Comparison, cases: Tensor | None) -> Tensor:
+def sum_of_gaps(
+    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
+) -> Tensor:
     """How far the groups are apart, added up over rates: :meth:`Comparison.gap`."""
-    return comparison.gap(means, present, cases)
+    return comparison.gap(means, present, denominators)
 
 
-def greatest(
-    means: Tensor, present: Tensor, comparison: Comparison, cases: Tensor | None
+def worst_group(
+    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
 ) -> Tensor:
     """Mean of each attribute's group that has the greatest one (Technical Challenges, Eq. 7)."""
     present = present & (comparison.members != 0)
@@ -85,8 +88,8 @@ def greatest(
     return worst.where(present.any(-1), 0.0).sum()
 
 
-def negative_ratio(
-    means: Tensor, present: Tensor, comparison: Comparison, cases: Tensor | None
+def negative_min_max_ratio(
+    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
 ) -> Tensor:
     """-min(r, 1 / r) of each attribute's most different pair (Technical Challenges, Eq. 6)."""
     present = present & (comparison.members != 0)
@@ -95,34 +98,64 @@ def negative_ratio(
     return -(low / high).sum()
 
 
+# -- penalties -------------------------------------------------------------------------------
+
+
+def mean_loss(losses: Tensor, groups: Tensor, weights: Tensor | None) -> list[Tensor]:
+    """Mean of the rows' losses (n,) over all rows with a group, for each attribute."""
+    means = []
+    for of in groups.unbind(-1):
+        members = (of >= 0).to(losses)
+        means.append(weighted_mean(losses, members if weights is None else weights * members))
+    return means
+
+
 @dataclass(frozen=True)
 class Penalty:
-    """One way of comparing groups.
+    """One way of comparing groups, with all that is known of it.
 
     Attributes
     ----------
     rates : callable
-        ``rates(logits, y) -> (values, cases)``.
+        ``rates(logits, y) -> (values, denominators)``.
     compare : callable
-        ``compare(means, present, comparison, cases) -> scalar``.
+        ``compare(means, present, comparison, denominators) -> scalar``.
     labels : tuple of (int or None), default=(None,)
         The label whose cases each rate is conditioned on; None: it counts everybody. An empty tuple
         says that the cases depend on the network.
-    binary : bool
+    binary : bool, default=True
         Whether it is defined for two classes only.
+    directed : bool, default=False
+        Whether it changes if the other of two classes is the positive one.
+    augmentable : bool, default=False
+        Whether it is a gap that Fair-Mixup's slopes add up to.
+    baseline : callable, default=None
+        ``baseline(losses, groups, weights) -> list of scalars``, from the rows' losses, that are
+        subtracted in the objective.
     """
 
     rates: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
     compare: Callable[[Tensor, Tensor, Comparison, Tensor | None], Tensor]
     labels: tuple[int | None, ...] = (None,)
     binary: bool = True
+    directed: bool = False
+    augmentable: bool = False
+    baseline: Callable[[Tensor, Tensor, Tensor | None], list[Tensor]] | None = None
+
+    #: Whether the groups' means over an epoch can be told from the state.
+    has_means = True
 
     @property
     def is_gap(self) -> bool:
         """Whether it adds up differences between groups, which then have weights."""
-        return self.compare is gap
+        return self.compare is sum_of_gaps
 
-    def cases_of(self, counts: Tensor | None, normalize: str, seen: Tensor) -> Tensor | None:
+    @property
+    def by_label(self) -> bool:
+        """Whether its rates look at the label."""
+        return self.labels != (None,)
+
+    def denominators_of(self, counts: Tensor | None, normalize: str, seen: Tensor) -> Tensor | None:
         """How much each group counts in each rate, (n_rates, n_groups).
 
         ``counts`` (n_classes, n_groups) are those of the training rows; ``seen`` (n_rates,
@@ -130,24 +163,84 @@ class Penalty:
         """
         if counts is None:
             return None
-        if normalize == "group" or self.labels == (None,):
+        if normalize == "group" or not self.by_label:
             return counts.sum(0)
         return counts[list(self.labels)] if self.labels else seen
 
+    def __call__(
+        self,
+        logits: Tensor,
+        y: Tensor,
+        groups: Tensor,
+        weights: Tensor | None,
+        comparison: Comparison,
+        normalize: str = "conditional",
+        state: Tensor | None = None,
+        decay: float = 0.0,
+    ) -> tuple[Tensor, Tensor]:
+        """Value on a batch, and the state of :func:`group_means`; see :func:`group_penalty`."""
+        values, denominators = self.rates(logits, y)
+        if normalize == "group":
+            values, denominators = values * denominators, torch.ones_like(denominators)
+        if weights is not None:
+            denominators = denominators * weights
+        means, present, state = group_means(
+            values, groups, denominators, comparison.n_groups, state, decay
+        )
+        counts = self.denominators_of(comparison.counts, normalize, state[..., 1, :])
+        return self.compare(means, present, comparison, counts), state
 
-PENALTIES = {
-    "equal_loss": Penalty(losses, gap, binary=False),
-    "max_min": Penalty(losses, greatest, binary=False),
-    "equalized_odds": Penalty(error_rates, gap, labels=(0, 1)),
-    "equal_opportunity": Penalty(true_positive_rate, gap, labels=(1,)),
-    "predictive_parity": Penalty(precision, gap, labels=()),
-    "demographic_parity": Penalty(selection_rate, gap),
-    "disparate_impact": Penalty(selection_rate, negative_ratio),
+
+@dataclass(frozen=True)
+class CustomPenalty:
+    """A user's function ``(logits, y, groups, weights) -> scalar``, called for each attribute."""
+
+    function: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+    binary = directed = augmentable = is_gap = by_label = has_means = False
+    labels = (None,)
+    baseline = None
+
+    def __call__(
+        self,
+        logits: Tensor,
+        y: Tensor,
+        groups: Tensor,
+        weights: Tensor | None,
+        comparison: Comparison,
+        normalize: str = "conditional",
+        state: Tensor | None = None,
+        decay: float = 0.0,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Value on a batch, and the state as it is."""
+        weights = logits.new_ones(len(logits)) if weights is None else weights
+        values = [self.function(logits, y, of, weights) for of in groups.unbind(-1)]
+        return sum(values[1:], start=values[0]), state
+
+
+PENALTIES: Mapping[str, Penalty] = {
+    "equal_loss": Penalty(losses, sum_of_gaps, binary=False),
+    "max_min": Penalty(losses, worst_group, binary=False, baseline=mean_loss),
+    "equalized_odds": Penalty(error_rates, sum_of_gaps, labels=(0, 1), augmentable=True),
+    "equal_opportunity": Penalty(true_positive_rate, sum_of_gaps, labels=(1,), directed=True),
+    "predictive_parity": Penalty(precision, sum_of_gaps, labels=(), directed=True),
+    "demographic_parity": Penalty(selection_rate, sum_of_gaps, augmentable=True),
+    "disparate_impact": Penalty(selection_rate, negative_min_max_ratio, directed=True),
 }
 
 
-# Penalties that change if the other of two classes is the positive one.
-DIRECTED = ("equal_opportunity", "predictive_parity", "disparate_impact")
+def penalty_of(penalty: str | Callable) -> Penalty | CustomPenalty:
+    """Return what is known of a penalty given by name, or by a function of the user's."""
+    return PENALTIES[penalty] if isinstance(penalty, str) else CustomPenalty(penalty)
+
+
+def names_of(**properties: Any) -> list[str]:
+    """Names of the penalties that have these properties, sorted."""
+    return sorted(
+        name
+        for name, penalty in PENALTIES.items()
+        if all(getattr(penalty, key) == value for key, value in properties.items())
+    )
 
 
 def with_first_positive(terms: partial) -> partial:
@@ -187,8 +280,10 @@ def group_penalty(
         What a rate is divided by: the cases it is conditioned on (as equalized odds is defined), or
         all members of the group (as Technical Challenges, Eq. 4, is printed). The same thing for
         the penalties that are not conditioned.
-    state, decay
-        See :func:`~skfair.objectives.group_means`.
+    state : Tensor or None
+        From the last batch; see :func:`~skfair.objectives.group_means`.
+    decay : float, default=0.0
+        How much of it is kept.
 
     Returns
     -------
@@ -198,15 +293,7 @@ def group_penalty(
     state : Tensor of shape (n_rates, 2, n_groups)
         For the next batch.
     """
-    penalty = PENALTIES[name]
-    values, cases = penalty.rates(logits, y)
-    if normalize == "group":
-        values, cases = values * cases, torch.ones_like(cases)
-    if weights is not None:
-        cases = cases * weights
-    means, present, state = group_means(values, groups, cases, comparison.n_groups, state, decay)
-    cases = penalty.cases_of(comparison.counts, normalize, state[..., 1, :])
-    return penalty.compare(means, present, comparison, cases), state
+    return PENALTIES[name](logits, y, groups, weights, comparison, normalize, state, decay)
 
 
 def penalty_terms(
@@ -220,11 +307,11 @@ def penalty_terms(
     comparison: Comparison | None,
     normalize: str = "conditional",
     decay: float = 0.0,
-    held_out: Tensor | None = None,
+    penalty_only: Tensor | None = None,
     slopes: Tensor | None = None,
     partners: Tensor | None = None,
 ) -> tuple[Terms, Tensor | None]:
-    """Terms of a penalised objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
+    """Compute a penalized objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
 
     Parameters
     ----------
@@ -237,9 +324,11 @@ def penalty_terms(
         one-dimensional groups (-1: takes no part) and weights; it is called for every attribute.
     comparison : Comparison or None
         Which groups are compared.
-    normalize, decay
+    normalize : {"conditional", "group"}, default="conditional"
         As in :func:`group_penalty`.
-    held_out : bool Tensor of shape (n,) or None
+    decay : float, default=0.0
+        As in :func:`group_penalty`.
+    penalty_only : bool Tensor of shape (n,) or None
         Rows that make up the penalty and take no part in the cross-entropy; ``None``: all rows do
         both.
     slopes, partners : Tensor of shape (n_attributes, n_paths) or None
@@ -256,33 +345,24 @@ def penalty_terms(
         For the next batch.
     """
     cross_entropies = row_losses(logits, y)
-    if held_out is None:
-        penalized = weights
-        terms = {"cross_entropy": weighted_mean(cross_entropies, weights)}
-    else:
+    penalized = weights
+    if penalty_only is not None:
         weights = torch.ones_like(cross_entropies) if weights is None else weights
-        penalized, weights = weights * held_out, weights * ~held_out
-        terms = {"cross_entropy": weighted_mean(cross_entropies, weights)}
-        groups = groups.masked_fill(~held_out.unsqueeze(-1), -1)
+        penalized, weights = weights * penalty_only, weights * ~penalty_only
+    terms = {"cross_entropy": weighted_mean(cross_entropies, weights)}
     if groups is None:
         return terms, state
+    if penalty_only is not None:
+        groups = groups.masked_fill(~penalty_only.unsqueeze(-1), -1)
+    known = penalty_of(penalty)
     if slopes is not None:
-        by_label = PENALTIES[penalty].rates is error_rates
-        value, state = path_gap(
-            slopes, partners, groups, y if by_label else None, penalized, comparison, state, decay
+        labels = y if known.by_label else None
+        terms["penalty"], state = path_gap(
+            slopes, partners, groups, labels, penalized, comparison, state, decay
         )
-    elif callable(penalty):
-        ones = torch.ones_like(cross_entropies)
-        penalized = ones if penalized is None else penalized
-        value = sum(penalty(logits, y, of, penalized) for of in groups.unbind(-1))
     else:
-        value, state = group_penalty(
-            penalty, logits, y, groups, penalized, comparison, normalize, state, decay
-        )
-        if penalty == "max_min":
-            for of in groups.unbind(-1):
-                members = (of >= 0).to(cross_entropies)
-                of_members = members if penalized is None else penalized * members
-                value = value - weighted_mean(cross_entropies, of_members)
-    terms["penalty"] = value
+        value, state = known(logits, y, groups, penalized, comparison, normalize, state, decay)
+        for mean in known.baseline(cross_entropies, groups, penalized) if known.baseline else ():
+            value = value - mean
+        terms["penalty"] = value
     return terms, state

@@ -40,7 +40,7 @@ def forward_with_rationales(
     ----------
     module, inputs, y
         As in :class:`~skfair.objectives.Objective`; rows in cells, as
-        :class:`~skfair.training._data.BatchLoader` makes them.
+        :class:`~skfair.training._batches.BatchLoader` makes them.
     last : int or None
         Align so many layers.
     n_groups, n_cells, quota : int

@@ -19,7 +19,7 @@ from .._columns import column_positions
 
 
 def with_categories_of(X: Any, reference: Any) -> Any:
-    """The reference with the pandas categories, and their order, of X."""
+    """Return the reference with the pandas categories, and their order, of X."""
     if not hasattr(X, "iloc") or not hasattr(reference, "iloc"):
         return reference
     kinds = {i: kind for i, kind in enumerate(X.dtypes) if isinstance(kind, pd.CategoricalDtype)}
@@ -64,7 +64,7 @@ def _is_list(entry: Any) -> bool:
 
 
 def kind_of(X: Any, column: int) -> Any:
-    """The dtype of a column."""
+    """Return the dtype of a column."""
     return X.dtypes.iloc[column] if hasattr(X, "iloc") else X.dtype
 
 
@@ -109,7 +109,7 @@ def _truth(X: Any, column: int) -> bool:
 
 
 def _zeros_and_ones(tables: tuple, column: int) -> np.ndarray | None:
-    """A column of all tables as 0.0 and 1.0, if that is what it holds."""
+    """Return a column of all tables as 0.0 and 1.0, if that is what it holds."""
     try:
         values = np.concatenate([numbers_of(column_of(table, column)) for table in tables])
     except (TypeError, ValueError):
@@ -139,8 +139,8 @@ def _one_hot_runs(tables: tuple, columns: list[int]) -> list[list[int]]:
 
 
 def _all_coded(columns: list[int], values: dict) -> list[int]:
-    """The first column and adjacent ones, of which every row has exactly one; or none."""
-    total, run = 0.0, []
+    """Find the first column and adjacent ones, of which every row has exactly one; or none."""
+    total, run = np.zeros(1), list[int]()
     for i in columns:
         if run and i != run[-1] + 1:
             break
@@ -152,7 +152,7 @@ def _all_coded(columns: list[int], values: dict) -> list[int]:
 
 
 def _named_alike(columns: list[int], names: list[str], values: dict) -> list[int]:
-    """The first column and later ones that are further categories of the same, by their names.
+    """Find the first column and later ones that are categories of the same, by their names.
 
     What names have in common ends with a sign (``job_``, ``job=``, ``job[T.``); the shortest such
     beginning that suits is taken, as categories may have signs in them, too.
@@ -169,7 +169,8 @@ def _named_alike(columns: list[int], names: list[str], values: dict) -> list[int
 
 def _is_exclusive(tables: tuple, columns: list[int]) -> bool:
     values = [_zeros_and_ones(tables, i) for i in columns]
-    return all(v is not None for v in values) and bool((np.sum(values, axis=0) <= 1).all())
+    known = [v for v in values if v is not None]
+    return len(known) == len(values) and bool((np.sum(known, axis=0) <= 1).all())
 
 
 def _one_hot(X: Any, block: list[int]) -> np.ndarray:
@@ -204,7 +205,7 @@ def limits_of(kind: Any) -> tuple[float, float]:
 
 
 def within(low: float, high: float, kind: Any) -> tuple[float, float]:
-    """The bounds moved inward to numbers that a dtype of less than double precision can hold."""
+    """Move bounds inward to numbers that a dtype of less than double precision can hold."""
     kind = getattr(kind, "numpy_dtype", kind)
     if not isinstance(kind, np.dtype) or kind not in (np.float16, np.float32):
         return low, high

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from tqdm.auto import tqdm
 
 from .._columns import column_positions
-from .._estimators import check_classifier, from_inside, take_apart
+from .._estimators import check_classifier, find_attribute, split_pipeline
 from .._labels import unfavorable_codes
 from .._random import own_generator
 from .._tables import as_table
@@ -27,9 +27,10 @@ from ._state import undisturbed
 
 __all__ = ["counterfactuals"]
 
-NAMED = 5  # functions that a warning shows
-ASKED = 20_000  # people of the reference among whom the following are looked for
-DONORS, SCOUTS = 1000, 200  # accepted people whose profiles are starts; refused ones who find some
+MAX_NAMED_FUNCTIONS = 5  # functions that a warning shows
+MAX_REFERENCE_ROWS = 20_000  # people of the reference among whom the following are looked for
+MAX_DONORS = 1000  # accepted people whose profiles are starts
+MAX_SCOUTS = 200  # refused people who look for more of them
 
 
 @validate_params(
@@ -105,7 +106,7 @@ def counterfactuals(
         - ``distance(X, counterfactuals) -> ndarray of shape (n,)``, which is given two tables; by
           the population search.
     method : {"auto", "gradient", "genetic"}, default="auto"
-        - "gradient": ever new linearisations, for networks of skfair and skorch and linear models
+        - "gradient": ever new linearizations, for networks of skfair and skorch and linear models
           whose earlier steps act on each column by itself, scaling numbers and encoding
           categories. The projection on the boundary, which is exact, if the decision is linear.
         - "genetic": a population for every person, for any classifier.
@@ -185,37 +186,39 @@ def counterfactuals(
     True
     """
     check_classifier(estimator)
-    final = take_apart(estimator)[0]
+    final = split_pipeline(estimator)[0]
     X = as_table(X)
     _check_rows(X, "X")
     reference = X if reference is None else _as_in(X, as_table(reference, "reference"))
     columns = _actionable(estimator, X, sensitive_columns, actionable)
-    unfavorable = from_inside(estimator, "unfavorable") if unfavorable is None else unfavorable
+    unfavorable = find_attribute(estimator, "unfavorable") if unfavorable is None else unfavorable
     codes = unfavorable_codes(unfavorable, np.asarray(estimator.classes_))
     rng = own_generator(random_state)
     refusing = np.asarray(estimator.classes_)[list(codes)]
     kind = distance if isinstance(distance, str) else None
     constraints = (columns, categorical, integer, bounds, monotone)
 
-    def profiled(rows: Any) -> Profiles:
+    def make_profiles(rows: Any) -> Profiles:
         return Profiles(rows, reference, *constraints)
 
-    def pose(profiles: Profiles) -> Search:
+    def make_search(profiles: Profiles) -> Search:
         decisions = Decisions(estimator, profiles, codes, rng)
         lengths = _lengths(profiles, kind, distance)
         return Search(decisions, profiles, lengths, kind, max_iter, rng)
 
     with undisturbed(final):
         refused = np.flatnonzero(refuses(estimator, X, refusing))
-        order = rng.permutation(reference.shape[0])[:ASKED]
-        profiles = profiled(rows_of(X, refused))
+        order = rng.permutation(reference.shape[0])[:MAX_REFERENCE_ROWS]
+        profiles = make_profiles(rows_of(X, refused))
         values, found = profiles.own, np.zeros(len(refused), dtype=bool)
         if len(refused) and profiles.width:
-            search = pose(profiles)
+            search = make_search(profiles)
             search.check(method)
             with tqdm(disable=not verbose, desc="counterfactuals", unit="step") as progress:
                 known = rows_of(reference, order)
-                pools = _donors(search, lambda rows: pose(profiled(rows)), known, method, progress)
+                pools = _donors(
+                    search, lambda X: make_search(make_profiles(X)), known, method, progress
+                )
                 donors = [profiles.encode(pool) for pool in pools]
                 values, found = search(method, donors, progress)
         everyone = np.arange(len(refused))
@@ -257,7 +260,10 @@ def _broken(
         if (of, column) not in pairs:  # functions of each other
             pairs.append((column, of))
     if pairs:
-        shown = (f"{whole.name_of(column)} of {whole.name_of(of)}" for column, of in pairs[:NAMED])
+        shown = (
+            f"{whole.name_of(column)} of {whole.name_of(of)}"
+            for column, of in pairs[:MAX_NAMED_FUNCTIONS]
+        )
         warn(
             "Some counterfactuals (where `consistent` is False) are people who may not exist: in "
             f"reference columns are functions of others ({', '.join(shown)}), which they do not "
@@ -273,7 +279,7 @@ def _check_rows(table: Any, parameter: str) -> None:
 
 
 def _as_in(X: Any, reference: Any) -> Any:
-    """The reference in the container of X, which is the one that the estimator takes."""
+    """Return the reference in the container of X, which is the one that the estimator takes."""
     if reference.shape[1] != X.shape[1]:
         raise ValueError(
             f"reference must have the {X.shape[1]} columns of X, it has {reference.shape[1]}."
@@ -291,7 +297,7 @@ def _as_in(X: Any, reference: Any) -> Any:
 def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any) -> list[int]:
     """Positions of the columns that may change."""
     if sensitive_columns is None:
-        sensitive_columns = _told(estimator, X)
+        sensitive_columns = _sensitive_columns_of(estimator, X)
     sensitive = [] if sensitive_columns is None else column_positions(X, sensitive_columns)
     if actionable is None:
         return [i for i in range(X.shape[1]) if i not in sensitive]
@@ -302,10 +308,10 @@ def _actionable(estimator: Any, X: Any, sensitive_columns: Any, actionable: Any)
     return columns
 
 
-def _told(estimator: Any, X: Any) -> Any:
-    """The sensitive columns of a network, if these are columns of X."""
-    columns = from_inside(estimator, "sensitive_columns")
-    if columns is None or take_apart(estimator)[1] is None:
+def _sensitive_columns_of(estimator: Any, X: Any) -> Any:
+    """Return the sensitive columns of a network, if these are columns of X."""
+    columns = find_attribute(estimator, "sensitive_columns")
+    if columns is None or split_pipeline(estimator)[1] is None:
         return columns
     wanted = [columns] if isinstance(columns, str) else columns
     names = list(getattr(X, "columns", ()))
@@ -337,19 +343,21 @@ def _lengths(profiles: Profiles, kind: str | None, distance: Any) -> Distance:
     return lengths
 
 
-def _donors(search: Search, pose: Callable, reference: Any, method: str, progress: Any) -> list:
-    """Accepted profiles to start from, whoever is searched for.
+def _donors(
+    search: Search, make_search: Callable, reference: Any, method: str, progress: Any
+) -> list:
+    """Find accepted profiles to start from, whoever is searched for.
 
     These are people of the reference who are accepted and, for the gradient search, what some who
     are not would have to be: profiles close to the boundary.
     """
     decisions = search.decisions
     refused = refuses(decisions.estimator, reference, decisions.refusing)
-    accepted = rows_of(reference, np.flatnonzero(~refused)[:DONORS])
-    scouts = np.flatnonzero(refused)[:SCOUTS]
-    if not search.descends(method) or not len(scouts):
+    accepted = rows_of(reference, np.flatnonzero(~refused)[:MAX_DONORS])
+    scouts = np.flatnonzero(refused)[:MAX_SCOUTS]
+    if search.guides(method)[1] is None or not len(scouts):
         return [accepted]
-    scouting = pose(rows_of(reference, scouts))
+    scouting = make_search(rows_of(reference, scouts))
     values, found = scouting("gradient", [scouting.profiles.encode(accepted)], progress)
     rows = np.flatnonzero(found)
     return [accepted, scouting.profiles.table(values[rows], rows)]

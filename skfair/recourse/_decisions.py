@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._estimators import decision_values, take_apart
-from ..networks._inspection import is_differentiable, network_of, rows_seen
+from .._estimators import decision_values, split_pipeline
+from ..networks._inspection import Network, is_differentiable, network_of, rows_seen
 from ._linear import cheapest_change
 from ._profiles import Profiles
 
-CHECKED = 200  # rows on which a map that was taken for affine is compared
-PRECISION = 1e-4  # of what single precision can hold after scaling
-ROWS = 65_536  # decided on together
+CHECKED_ROWS = 200  # rows on which a map that was taken for affine is compared
+FLOAT32_TOLERANCE = 1e-4  # of what single precision can hold after scaling
+BATCH_ROWS = 65_536  # decided on together
 
 
 class Affine:
@@ -64,21 +64,21 @@ class Affine:
             seen = np.asarray(function(profiles.table(probes, rows)), dtype=np.float64)
             matrix[units[0]] = (seen.reshape(len(probes), -1) - own[rows]) / units[1][:, None]
         found = cls(own, matrix)
-        rows = rng.randint(len(own), size=CHECKED)
-        mixed = profiles.reference[rng.randint(len(profiles.reference), size=CHECKED)]
+        rows = rng.randint(len(own), size=CHECKED_ROWS)
+        mixed = profiles.reference[rng.randint(len(profiles.reference), size=CHECKED_ROWS)]
         for j in range(mixed.shape[1]):
             mixed[:, j] = rng.permutation(mixed[:, j])
         p = len(profiles.numbers)  # own numbers, too, but others than there are
         mixed[::2, :p] = profiles.own[rows[::2], :p]
-        mixed[::2, :p] += 2 * profiles.scale * rng.standard_normal((CHECKED // 2, p))
+        mixed[::2, :p] += 2 * profiles.scale * rng.standard_normal((CHECKED_ROWS // 2, p))
         mixed = profiles.permitted(np.where(np.isnan(mixed), profiles.own[rows], mixed), rows)
         expected = np.asarray(function(profiles.table(mixed, rows)), dtype=np.float64)
         error = np.abs(found(profiles, mixed, rows) - expected.reshape(len(rows), -1))
         spread = np.abs(own).max(axis=0) + np.abs(matrix).max(axis=0) + 1
-        return found if (error <= PRECISION * spread).all() else None
+        return found if (error <= FLOAT32_TOLERANCE * spread).all() else None
 
     def __call__(self, profiles: Profiles, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The function of the people in ``rows`` with other values."""
+        """Evaluate the function of the people in ``rows`` with other values."""
         change = profiles.features(values) - profiles.features(profiles.own[rows])
         return self.own[rows] + change @ self.matrix
 
@@ -89,7 +89,7 @@ def _probes(profiles: Profiles) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarra
     A feature that nobody may change, or has, is left out.
     """
     p, own = len(profiles.numbers), profiles.own
-    probes, rows, features, steps = [], [], [], []
+    probes, rows, features, steps = list[np.ndarray](), list[int](), list[int](), list[float]()
 
     def add(row: int, column: int, value: float, feature: int, step: float) -> None:
         probe = own[row].copy()
@@ -112,8 +112,8 @@ def _probes(profiles: Profiles) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarra
         for code in range(size):
             if code != base:
                 add(0, p + j, code, start + code, 1.0)
-    probes = np.array(probes).reshape(-1, own.shape[1])
-    return probes, np.array(rows, dtype=int), (np.array(features, dtype=int), np.array(steps))
+    changed = np.array(probes).reshape(-1, own.shape[1])
+    return changed, np.array(rows, dtype=int), (np.array(features, dtype=int), np.array(steps))
 
 
 def refuses(estimator: Any, X: Any, refusing: np.ndarray) -> np.ndarray:
@@ -131,6 +131,59 @@ def refuses(estimator: Any, X: Any, refusing: np.ndarray) -> np.ndarray:
             f"array of shape {labels.shape} for {X.shape[0]} rows."
         )
     return np.isin(labels.ravel(), refusing)
+
+
+class Margin:
+    """Log-odds of acceptance by a differentiable classifier.
+
+    Parameters
+    ----------
+    network : Network
+        What the classifier computes.
+    inputs : Affine
+        What the network sees of a profile.
+    profiles : Profiles
+        The people.
+    unfavorable : list of int
+        Codes of the classes that refuse.
+    """
+
+    def __init__(
+        self, network: Network, inputs: Affine, profiles: Profiles, unfavorable: list[int]
+    ) -> None:
+        self.network, self.inputs = network, inputs
+        self.profiles, self.unfavorable = profiles, unfavorable
+
+    @torch.no_grad()
+    def __call__(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Log-odds of profiles, (n,)."""
+        return self._of(self._inputs(values, rows)).cpu().numpy()
+
+    def with_slope(self, values: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log-odds, (n,), and their derivative by the features, (n, width)."""
+        inputs = self._inputs(values, rows).requires_grad_()
+        margin = self._of(inputs)
+        (slope,) = torch.autograd.grad(margin.sum(), inputs)
+        slope = slope.double().cpu().numpy() @ self.inputs.matrix.T
+        return margin.detach().double().cpu().numpy(), slope
+
+    def can_be_asked(self) -> bool:
+        """Whether the module takes floating-point numbers; some take integers only."""
+        try:
+            self.with_slope(self.profiles.own[:1], np.zeros(1, dtype=int))
+        except RuntimeError:
+            return False
+        return True
+
+    def _inputs(self, values: np.ndarray, rows: np.ndarray) -> Tensor:
+        return self.network.tensor(self.inputs(self.profiles, values, rows))
+
+    def _of(self, inputs: Tensor) -> Tensor:
+        """Compare the likeliest class that accepts to the likeliest that refuses, as log-odds."""
+        log_proba = self.network.log_proba(self.network.module(inputs))
+        refuses = torch.zeros(log_proba.shape[1], dtype=torch.bool, device=log_proba.device)
+        refuses[self.unfavorable] = True
+        return log_proba[:, ~refuses].amax(dim=1) - log_proba[:, refuses].amax(dim=1)
 
 
 class Decisions:
@@ -151,8 +204,8 @@ class Decisions:
     ----------
     linear : Affine or None
         The decision values, if they are affine in the features.
-    differentiable : bool
-        Whether :meth:`margin_and_slope` can be asked.
+    log_odds : Margin or None
+        Of acceptance, if the classifier is differentiable in the features.
     """
 
     def __init__(
@@ -165,19 +218,20 @@ class Decisions:
         self.estimator, self.profiles = estimator, profiles
         self.refusing = np.asarray(estimator.classes_)[list(unfavorable)]
         self.unfavorable = list(unfavorable)
-        final, before = take_apart(estimator)
+        final, before = split_pipeline(estimator)
         self.final = final
-        self.linear = self.inputs = self.network = None
-        if len(estimator.classes_) == 2:
-            self.linear = self._linear(rng)
+        self.linear = self._linear(rng) if len(estimator.classes_) == 2 else None
+        self.log_odds: Margin | None = None
         if self.linear is None and is_differentiable(final):
-            self.network = network_of(final)
-            self.inputs = Affine.of(
+            network = network_of(final)
+            inputs = Affine.of(
                 lambda X: rows_seen(final, X if before is None else before.transform(X)),
                 profiles,
                 rng,
             )
-        self.differentiable = self.inputs is not None and self._can_be_asked()
+            if inputs is not None:
+                log_odds = Margin(network, inputs, profiles, self.unfavorable)
+                self.log_odds = log_odds if log_odds.can_be_asked() else None
 
     def _linear(self, rng: np.random.RandomState) -> Affine | None:
         """Decision values towards acceptance, if they are affine."""
@@ -196,7 +250,7 @@ class Decisions:
 
     def _decides_at_zero(self, linear: Affine) -> bool:
         """Whether it accepts just beyond zero, and not before: there are other thresholds."""
-        rows = np.arange(len(self.profiles.own))[:CHECKED]
+        rows = np.arange(len(self.profiles.own))[:CHECKED_ROWS]
         slopes = np.broadcast_to(linear.matrix[:, 0], (len(rows), self.profiles.width))
         for share in (0.98, 1.02):
             needed = -share * linear.own[rows, 0]
@@ -207,51 +261,21 @@ class Decisions:
                 return False
         return True
 
-    def _can_be_asked(self) -> bool:
-        """Whether the module takes floating-point numbers; some take integers only."""
-        try:
-            self.margin_and_slope(self.profiles.own[:1], np.zeros(1, dtype=int))
-        except RuntimeError:
-            return False
-        return True
-
     def accepts(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Whether the classifier accepts, by its own ``predict``."""
         accepted = [np.empty(0, dtype=bool)]
-        for start in range(0, len(rows), ROWS):
-            part = slice(start, start + ROWS)
+        for start in range(0, len(rows), BATCH_ROWS):
+            part = slice(start, start + BATCH_ROWS)
             table = self.profiles.table(values[part], rows[part])
             accepted.append(~refuses(self.estimator, table, self.refusing))
         return np.concatenate(accepted)
 
     def likely_accepts(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """As :meth:`accepts`, without tables where the network can be asked itself."""
-        if not self.differentiable:
+        if self.log_odds is None:
             return self.accepts(values, rows)
         accepted = [np.empty(0, dtype=bool)]
-        for start in range(0, len(rows), ROWS):
-            part = slice(start, start + ROWS)
-            with torch.no_grad():
-                margin = self._margin(self._rows(values[part], rows[part]))
-            accepted.append(margin.cpu().numpy() > 0)
+        for start in range(0, len(rows), BATCH_ROWS):
+            part = slice(start, start + BATCH_ROWS)
+            accepted.append(self.log_odds(values[part], rows[part]) > 0)
         return np.concatenate(accepted)
-
-    def margin_and_slope(
-        self, values: np.ndarray, rows: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Log-odds of acceptance, (n,), and their derivative by the features, (n, width)."""
-        inputs = self._rows(values, rows).requires_grad_()
-        margin = self._margin(inputs)
-        (slope,) = torch.autograd.grad(margin.sum(), inputs)
-        slope = slope.double().cpu().numpy() @ self.inputs.matrix.T
-        return margin.detach().double().cpu().numpy(), slope
-
-    def _rows(self, values: np.ndarray, rows: np.ndarray) -> Tensor:
-        return self.network.tensor(self.inputs(self.profiles, values, rows))
-
-    def _margin(self, inputs: Tensor) -> Tensor:
-        """The likeliest class that accepts against the likeliest that refuses, in logarithms."""
-        log_proba = self.network.log_proba(self.network.module(inputs))
-        refuses = torch.zeros(log_proba.shape[1], dtype=torch.bool, device=log_proba.device)
-        refuses[self.unfavorable] = True
-        return log_proba[:, ~refuses].amax(dim=1) - log_proba[:, refuses].amax(dim=1)

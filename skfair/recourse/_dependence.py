@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-SAMPLE = 2000  # rows in which functions are looked for
-COMPARED = 2e8  # entries at most, in wide tables of fewer rows
-REPEATED = 5  # rows for each value of what has several, on average
-EVIDENCE = 30.0  # minus the logarithm of how likely chance would do the same, at least
-PER_STEP = 10  # rows beside the most frequent value for each step of a number
-EXACT = 1e-6  # of a column's standard deviation: rounding
+SAMPLE_ROWS = 2000  # rows in which functions are looked for
+MAX_COMPARED_ENTRIES = 2e8  # entries at most, in wide tables of fewer rows
+MIN_ROWS_PER_VALUE = 5  # rows for each value of what has several, on average
+MIN_LOG_EVIDENCE = 30.0  # minus the logarithm of how likely chance would do the same, at least
+MIN_ROWS_PER_STEP = 10  # rows beside the most frequent value for each step of a number
+ROUNDING = 1e-6  # of a column's standard deviation: rounding
 
 Holds = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -47,10 +47,11 @@ def broken_functions(
     missing = np.finfo(np.float64).max  # a value like others
     tables = [np.nan_to_num(table, nan=missing) for table in (reference, own, answers)]
     moved = (tables[1] != tables[2]).any(axis=0)
-    n_rows = min(SAMPLE, int(COMPARED / len(moved) ** 2))
+    n_rows = min(SAMPLE_ROWS, int(MAX_COMPARED_ENTRIES / len(moved) ** 2))
     sample = np.unique(tables[0][:n_rows], axis=0)  # who occurs twice proves nothing
     for of, column in _candidates(sample, n_numbers, moved) if len(sample) > 1 else ():
-        holds = _function(*tables[0][:, [of, column]].T, of < n_numbers, column < n_numbers)
+        x, y = tables[0][:, [of, column]].T
+        holds = _function(x, y, of < n_numbers, column < n_numbers)
         if holds is None:
             continue
         before, after = (holds(*table[:, [of, column]].T) for table in tables[1:])
@@ -69,11 +70,11 @@ def _candidates(sample: np.ndarray, n_numbers: int, moved: np.ndarray) -> Iterat
         order = np.argsort(codes[:, of], kind="stable")
         differs = np.diff(codes[order], axis=0) != 0
         ties = ~differs[:, of]
-        told = ties.sum() * -np.log(most / n) >= EVIDENCE
-        told &= n_levels[of] * REPEATED <= n
+        significant = ties.sum() * -np.log(most / n) >= MIN_LOG_EVIDENCE
+        significant &= n_levels[of] * MIN_ROWS_PER_VALUE <= n
         stepped = (of < n_numbers) & (differs.sum(axis=0) == n_levels - 1)
-        stepped &= n - most >= PER_STEP * (n_levels - 1)
-        function = (told | stepped) & ~differs[ties].any(axis=0)
+        stepped &= n - most >= MIN_ROWS_PER_STEP * (n_levels - 1)
+        function = (significant | stepped) & ~differs[ties].any(axis=0)
         function[:n_numbers] |= units[of] if of < n_numbers else False
         function &= (n_levels > 1) & (moved | moved[of])
         function[of] = False
@@ -83,11 +84,11 @@ def _candidates(sample: np.ndarray, n_numbers: int, moved: np.ndarray) -> Iterat
 def _in_other_units(numbers: np.ndarray, n_levels: np.ndarray) -> np.ndarray:
     """Which pairs of numbers are on a line, (n_numbers, n_numbers)."""
     lines = np.zeros((numbers.shape[1],) * 2, dtype=bool)
-    several = np.flatnonzero(n_levels > PER_STEP)
+    several = np.flatnonzero(n_levels > MIN_ROWS_PER_STEP)
     if len(several) > 1:
         with np.errstate(all="ignore"):  # huge numbers
             correlation = np.corrcoef(numbers[:, several].T)
-        lines[np.ix_(several, several)] = np.abs(correlation) > 1 - EXACT
+        lines[np.ix_(several, several)] = np.abs(correlation) > 1 - ROUNDING
     return lines
 
 
@@ -117,6 +118,6 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float] | None:
     with np.errstate(all="ignore"):
         center, spread = x.mean(), x.std()
         slope = ((x - center) * (y - y.mean())).mean() / spread**2
-        intercept, tolerance = y.mean() - slope * center, EXACT * y.std()
+        intercept, tolerance = y.mean() - slope * center, ROUNDING * y.std()
         exact = (np.abs(y - intercept - slope * x) <= tolerance).all()
     return (slope, intercept, 10 * tolerance) if exact else None

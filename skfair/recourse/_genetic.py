@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ._decisions import Decisions
 from ._profiles import Profiles
 
-POPULATION = 40
-PARENTS = 10
-RESET, SHRINK, MOVE = 0.25, 0.5, 0.15  # how often a changed entry is taken back, shrunk; a new one
+POPULATION_SIZE = 40
+N_PARENTS = 10
+RESET_RATE = 0.25  # how often a changed entry is taken back
+SHRINK_RATE = 0.5  # how often a changed number goes part of the way back
+MOVE_RATE = 0.15  # how often an entry is changed anew
 
 
 def search(
@@ -22,7 +25,7 @@ def search(
     distance: Callable[[np.ndarray, np.ndarray], np.ndarray],
     max_iter: int,
     rng: np.random.RandomState,
-    progress: object,
+    progress: Any,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Nearest accepted profiles of a population that evolves, all people at once.
 
@@ -69,7 +72,7 @@ def search(
     for _ in range(max_iter + 1):
         parents = np.concatenate([parents, children], axis=1)
         costs = np.concatenate([costs, judged(children)], axis=1)
-        survivors = np.argsort(costs, axis=1, kind="stable")[:, :PARENTS]
+        survivors = np.argsort(costs, axis=1, kind="stable")[:, :N_PARENTS]
         parents, costs = parents[everyone, survivors], costs[everyone, survivors]
         children = _children(profiles, rows, parents, costs, rng)
         progress.update()
@@ -85,25 +88,27 @@ def _children(
     rng: np.random.RandomState,
 ) -> np.ndarray:
     n, _, width = parents.shape
-    shape, p = (n, POPULATION, width), len(profiles.numbers)
+    shape, p = (n, POPULATION_SIZE, width), len(profiles.numbers)
     everyone = np.arange(n)[:, None]
     usable = np.maximum(np.isfinite(costs).sum(axis=1), 1)[:, None]
-    mother, father = ((rng.random_sample((n, POPULATION)) * usable).astype(int) for _ in range(2))
+    mother, father = (
+        (rng.random_sample((n, POPULATION_SIZE)) * usable).astype(int) for _ in range(2)
+    )
     from_mother = rng.random_sample(shape) < 0.5
     children = np.where(from_mother, parents[everyone, mother], parents[everyone, father])
 
     own = np.broadcast_to(profiles.own[rows][:, None], shape)
     chance = rng.random_sample(shape)
-    children = np.where(chance < RESET, own, children)
+    children = np.where(chance < RESET_RATE, own, children)
     nearer = own + rng.random_sample(shape) * (children - own)
     other = profiles.reference[rng.randint(len(profiles.reference), size=shape), np.arange(width)]
     other[..., :p] = children[..., :p] + (other[..., :p] - children[..., :p]) * rng.random_sample(
-        (n, POPULATION, p)
+        (n, POPULATION_SIZE, p)
     )
-    shrinks = (chance >= RESET) & (chance < RESET + SHRINK)
+    shrinks = (chance >= RESET_RATE) & (chance < RESET_RATE + SHRINK_RATE)
     shrinks[..., p:] = False
     children = np.where(shrinks, nearer, children)
-    moves = rng.random_sample(shape) < MOVE / 2
+    moves = rng.random_sample(shape) < MOVE_RATE / 2
     children = np.where(moves & ~np.isnan(other), other, children)
     flat = children.reshape(-1, width)
-    return profiles.permitted(flat, np.repeat(rows, POPULATION)).reshape(shape)
+    return profiles.permitted(flat, np.repeat(rows, POPULATION_SIZE)).reshape(shape)

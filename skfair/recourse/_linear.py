@@ -9,9 +9,9 @@ import numpy as np
 
 from ._profiles import Profiles
 
-FILLED = 1e-12  # share of what is needed that may be left open for rounding
-MOST_ROUNDED = 4  # whole columns whose roundings are all tried, under l2
-FEWER = range(-1, 6)  # whole steps by which the last number changed is taken back
+OPEN_TOLERANCE = 1e-12  # share of what is needed that may be left open for rounding
+MAX_ROUNDED_COLUMNS = 4  # whole columns whose roundings are all tried, under l2
+STEPS_TAKEN_BACK = range(-1, 6)  # whole steps by which the last number changed is taken back
 
 # What numbers have to gain, (n,) -> their steps (n, p), and what stays open (n,).
 Change = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -25,11 +25,11 @@ def cheapest_change(
     kind: str,
     whole: bool = True,
 ) -> np.ndarray:
-    """The nearest profiles that gain at least what is needed, exact for numbers and categories.
+    """Find the nearest profiles that gain what is needed, exact for numbers and categories.
 
     All categories cost the same: if k of them change, these are the k that gain most, and numbers
     have to gain the rest. The cheapest k is taken. Whole numbers are rounded, by search of the
-    neighbourhood.
+    neighborhood.
 
     Parameters
     ----------
@@ -59,10 +59,14 @@ def cheapest_change(
     room = np.where(per_unit == 0, 0.0, np.nan_to_num(room, posinf=np.inf))
     codes, gains = _best_categories(profiles, rows, slopes)
     order = np.argsort(-gains, axis=1, kind="stable")
-    change = _no_change
+    change: Change = _no_change
     if p:
-        ways = _change_by_l2 if kind == "l2" else _change_by_l1
-        change = ways(np.abs(per_unit), room, profiles.scale, profiles.whole & whole)
+        gain, whole_numbers = np.abs(per_unit), profiles.whole & whole
+        change = (
+            _change_by_l2(gain, room, whole_numbers)
+            if kind == "l2"
+            else _change_by_l1(gain, room, profiles.scale, whole_numbers)
+        )
 
     best = np.full(len(rows), np.inf)
     least_open = np.full(len(rows), np.inf)
@@ -78,7 +82,7 @@ def cheapest_change(
         np.put_along_axis(switched, taken, True, axis=1)
         candidate[:, p:] = np.where(switched & (gains > 0), codes, own[:, p:])
         cost = profiles.distance(candidate, own, kind)
-        left = np.where(left <= FILLED * np.abs(needed), 0.0, left)
+        left = np.where(left <= OPEN_TOLERANCE * np.abs(needed), 0.0, left)
         better = (left < least_open) | ((left == least_open) & (cost < best))
         values[better], best[better], least_open[better] = (
             candidate[better],
@@ -112,7 +116,7 @@ def _no_change(rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _change_by_l1(
     gain: np.ndarray, room: np.ndarray, scale: np.ndarray, whole: np.ndarray
 ) -> Change:
-    """Steps (n, p) of least total length, in units of ``scale``: the best column first."""
+    """Take steps (n, p) of least total length, in units of ``scale``: the best column first."""
     order = np.argsort(-gain * scale, axis=1, kind="stable")
     back = np.argsort(order, axis=1)
     gain, room = (np.take_along_axis(values, order, axis=1) for values in (gain, room))
@@ -141,17 +145,17 @@ def _whole_steps(
     """Make steps whole: the last number moves less, and the one that costs least fills the gap."""
     everyone = np.arange(len(steps))
     last = np.where(steps > 0, np.arange(steps.shape[1]), 0).max(axis=1)
-    base = np.where(whole, np.floor(steps + FILLED), steps)
+    base = np.where(whole, np.floor(steps + OPEN_TOLERANCE), steps)
     best, cheapest = base, np.full(len(steps), np.inf)
-    for fewer in FEWER:
+    for fewer in STEPS_TAKEN_BACK:
         start = base.copy()
         at_last = start[everyone, last] - fewer
         limit = np.where(whole[everyone, last], np.floor(room[everyone, last]), np.inf)
         start[everyone, last] = np.clip(at_last, 0, np.minimum(limit, room[everyone, last]))
         open_ = np.maximum(rest - (gain * start).sum(axis=1), 0)[:, None]
         more = np.divide(open_, gain, out=np.full_like(gain, np.inf), where=gain > 0)
-        more = np.where(open_ == 0, 0, np.where(whole, np.ceil(more - FILLED), more))
-        fits = start + more <= room + FILLED
+        more = np.where(open_ == 0, 0, np.where(whole, np.ceil(more - OPEN_TOLERANCE), more))
+        fits = start + more <= room + OPEN_TOLERANCE
         cost = np.where(fits, more / scale, np.inf)
         filler = cost.argmin(axis=1)
         total = (start / scale).sum(axis=1) + cost[everyone, filler]
@@ -162,10 +166,8 @@ def _whole_steps(
     return best
 
 
-def _change_by_l2(
-    gain: np.ndarray, room: np.ndarray, scale: np.ndarray, whole: np.ndarray
-) -> Change:
-    """Steps (n, p) of least Euclidean length: min(room, t gain), with one t for a person."""
+def _change_by_l2(gain: np.ndarray, room: np.ndarray, whole: np.ndarray) -> Change:
+    """Take steps (n, p) of least Euclidean length: min(room, t gain), with one t for a person."""
     useful = gain > 0
     ends = np.divide(room, gain, out=np.full_like(gain, np.inf), where=useful)  # t of a full step
     order = np.argsort(ends, axis=1, kind="stable")
@@ -201,12 +203,12 @@ def _round_up(
     With a further number that need not be whole nothing is left open.
     """
     columns, free = np.flatnonzero(whole), np.where(whole, 0, gain)
-    most = np.where(whole, np.floor(room + FILLED), room)
+    most = np.where(whole, np.floor(room + OPEN_TOLERANCE), room)
     norm = (free**2).sum(axis=1)
     best, cheapest = most, np.full(len(steps), np.inf)
-    for offsets in product((0.0, 1.0, -1.0, 2.0), repeat=min(len(columns), MOST_ROUNDED)):
+    for offsets in product((0.0, 1.0, -1.0, 2.0), repeat=min(len(columns), MAX_ROUNDED_COLUMNS)):
         trial = steps.copy()
-        trial[:, columns] = np.ceil(steps[:, columns] - FILLED)
+        trial[:, columns] = np.ceil(steps[:, columns] - OPEN_TOLERANCE)
         some = columns[: len(offsets)]
         trial[:, some] = np.clip(trial[:, some] - offsets, 0, np.floor(room[:, some]))
         trial = np.minimum(trial, most)
@@ -215,7 +217,7 @@ def _round_up(
         t = np.divide(open_, norm, out=np.zeros_like(open_), where=norm > 0)
         trial = np.where(whole, trial, np.minimum(room, t[:, None] * gain))
         left = np.maximum(rest - (gain * trial).sum(axis=1), 0)
-        cost = np.where(left <= FILLED * np.abs(rest), (trial**2).sum(axis=1), np.inf)
+        cost = np.where(left <= OPEN_TOLERANCE * np.abs(rest), (trial**2).sum(axis=1), np.inf)
         better = cost < cheapest
         best = np.where(better[:, None], trial, best)
         cheapest = np.where(better, cost, cheapest)

@@ -9,8 +9,8 @@ import numpy as np
 from ._decisions import Decisions
 from ._profiles import Profiles
 
-HALVINGS = 12
-PASSES = 8
+MAX_HALVINGS = 12
+MAX_PASSES = 8
 
 
 def polish(
@@ -53,7 +53,7 @@ def polish(
         values[who[good]], far[who[good]] = candidate[good], length[good]
         return good
 
-    for passed in range(PASSES):
+    for passed in range(MAX_PASSES):
         differed = values != own
         for column in range(values.shape[1]):
             who = np.flatnonzero((values[:, column] != own[:, column]) & ~np.isnan(own[:, column]))
@@ -64,7 +64,7 @@ def polish(
                 continue
             near, step = np.zeros(len(who)), values[who, column] - own[who, column]
             reach = np.ones(len(who))
-            for _ in range(HALVINGS):
+            for _ in range(MAX_HALVINGS):
                 middle = (near + reach) / 2
                 candidate = values[who]
                 candidate[:, column] = own[who, column] + middle * step

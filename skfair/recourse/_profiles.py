@@ -30,7 +30,7 @@ from ._columns import (
 )
 
 ROUNDING = 1e-9  # of a column's scale: no change
-DIRECTIONS = {"increase": 1, "decrease": -1}
+DIRECTIONS: dict[Hashable, int] = {"increase": 1, "decrease": -1, 1: 1, -1: -1}
 
 
 class Profiles:
@@ -119,7 +119,7 @@ class Profiles:
         return values
 
     def table(self, values: np.ndarray, rows: np.ndarray) -> Any:
-        """The people in ``rows`` with other values; what does not differ is as it was."""
+        """Return the people in ``rows`` with other values; what does not differ is as it was."""
         table = self.X.iloc[rows].copy() if self.is_frame else self.X[rows].astype(self.kind)
         differs = ~_equal(values, self.own[rows])
         for j, column in enumerate(self.numbers):
@@ -195,7 +195,7 @@ class Profiles:
     # -- constraints --------------------------------------------------------------------------
 
     def permitted(self, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """The nearest values that these people may have; forbidden categories become their own."""
+        """Find the nearest values that are permitted; forbidden categories become the own ones."""
         p = len(self.numbers)
         own = self.own[rows]
         numbers = np.clip(values[:, :p], self.lower[rows], self.upper[rows])
@@ -270,8 +270,8 @@ class Profiles:
     def _apply(self, monotone: Any) -> None:
         p = len(self.numbers)
         for name, direction in _items({} if monotone is None else monotone, "monotone"):
-            sign = DIRECTIONS.get(direction, direction) if isinstance(direction, Hashable) else 0
-            if sign not in (1, -1):
+            sign = DIRECTIONS.get(direction, 0) if isinstance(direction, Hashable) else 0
+            if not sign:
                 raise ValueError(
                     f"monotone[{name!r}] must be 'increase' or 'decrease', got {direction!r}."
                 )
@@ -314,7 +314,7 @@ class Profiles:
                     )
 
     def _kind_of_array(self) -> np.dtype:
-        """The dtype of answers to an array: its own, where that can hold them."""
+        """Return the dtype of answers to an array: its own, where that can hold them."""
         kind, other = self.X.dtype, getattr(self.tables[1], "dtype", None)
         if kind.kind in "SU":
             same = getattr(other, "kind", None) == kind.kind
@@ -324,7 +324,7 @@ class Profiles:
         return kind
 
     def _kind_of_number(self, number: int) -> Any:
-        """The dtype in which answers hold a number."""
+        """Return the dtype in which answers hold a number."""
         if not self.is_frame:
             return self.kind
         kind = kind_of(self.X, self.numbers[number])
@@ -366,7 +366,7 @@ class Profiles:
         return [self.X.columns[i] if self.is_frame else int(i) for i in columns]
 
     def name_of(self, value: int) -> str:
-        """The column, or columns, of an entry."""
+        """Return the column, or columns, of an entry."""
         return ", ".join(map(repr, self._names(self.columns_of[value])))
 
     def _positions(self, columns: Any, parameter: str) -> list[int]:

@@ -9,13 +9,13 @@ import numpy as np
 
 from . import _genetic as genetic
 from . import _gradient as gradient
-from ._decisions import Decisions
+from ._decisions import Affine, Decisions, Margin
 from ._linear import cheapest_change
 from ._polish import polish
 from ._profiles import Profiles
 
-PEOPLE = 2048  # searched for together
-STARTS = 3  # of the gradient search from each array of donors
+BATCH_ROWS = 2048  # searched for together
+N_STARTS = 3  # of the gradient search from each array of donors
 MARGINS = (1e-9, 1e-6, 1e-4, 2e-3)  # by which the boundary of a linear decision is passed
 
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -50,19 +50,18 @@ class Search:
         rng: np.random.RandomState,
     ) -> None:
         self.decisions, self.profiles, self.lengths = decisions, profiles, lengths
-        self.kind, self.max_iter, self.rng = kind, max_iter, rng
+        self.is_known, self.kind = kind is not None, kind or "mad_l1"
+        self.max_iter, self.rng = max_iter, rng
 
-    def projects(self, method: str) -> bool:
-        """Whether the boundary is linear, and to be used as such."""
-        return self.kind is not None and method != "genetic" and self.decisions.linear is not None
-
-    def descends(self, method: str) -> bool:
-        """Whether there is a gradient, and to be followed."""
-        return self.kind is not None and method != "genetic" and self.decisions.differentiable
+    def guides(self, method: str) -> tuple[Affine | None, Margin | None]:
+        """Return a linear boundary, or log-odds, if the method is to follow them."""
+        if method == "genetic" or not self.is_known:
+            return None, None
+        return self.decisions.linear, self.decisions.log_odds
 
     def check(self, method: str) -> None:
         """Raise a ValueError if the method does not suit."""
-        if method == "gradient" and not (self.projects(method) or self.descends(method)):
+        if method == "gradient" and not any(self.guides(method)):
             raise ValueError(
                 "method='gradient' needs distance='mad_l1' or 'l2', and a network of skfair or "
                 "skorch, or a linear model, after steps that scale numbers and encode categories "
@@ -91,15 +90,15 @@ class Search:
         found : bool ndarray of shape (n,)
             Whether the classifier accepts the profile.
         """
-        n = len(self.profiles.own)
+        n, (linear, log_odds) = len(self.profiles.own), self.guides(method)
         values, found = self.profiles.own.copy(), np.zeros(n, dtype=bool)
-        for start in range(0, n, PEOPLE):
-            rows = np.arange(start, min(start + PEOPLE, n))
-            if self.projects(method):
-                self._keep(rows, self._project(rows), values, found)
+        for start in range(0, n, BATCH_ROWS):
+            rows = np.arange(start, min(start + BATCH_ROWS, n))
+            if linear is not None:
+                self._keep(rows, self._project(rows, linear), values, found)
             rows = rows[~found[rows]]
-            if self.descends(method) and len(rows):
-                self._keep(rows, self._descend(rows, donors, progress), values, found)
+            if log_odds is not None and len(rows):
+                self._keep(rows, self._descend(rows, log_odds, donors, progress), values, found)
             rows = rows[~found[rows]]
             if method != "gradient" and len(rows):
                 self._keep(rows, self._evolve(rows, donors, progress), values, found)
@@ -112,9 +111,9 @@ class Search:
         accepted = self.decisions.accepts(candidate, rows)
         values[rows[accepted]], found[rows[accepted]] = candidate[accepted], True
 
-    def _project(self, rows: np.ndarray) -> np.ndarray:
+    def _project(self, rows: np.ndarray, linear: Affine) -> np.ndarray:
         """Nearest points on the other side of a linear boundary."""
-        linear, profiles = self.decisions.linear, self.profiles
+        profiles = self.profiles
         slopes = np.broadcast_to(linear.matrix[:, 0], (len(rows), profiles.width))
         values, left = profiles.own[rows], np.arange(len(rows))
         for margin in MARGINS:
@@ -126,15 +125,18 @@ class Search:
                 break
         return values
 
-    def _descend(self, rows: np.ndarray, donors: list, progress: Any) -> np.ndarray:
+    def _descend(
+        self, rows: np.ndarray, log_odds: Margin, donors: list, progress: Any
+    ) -> np.ndarray:
         """Best of what the gradient leads to from the own profile and the nearest donors."""
         own = self.profiles.own[rows][:, None]
-        nearest = [self._nearest(pool, rows, STARTS) for pool in donors]
+        nearest = [self._nearest(pool, rows, N_STARTS) for pool in donors]
         starts = np.concatenate([own, *nearest], axis=1)
         n, k, width = starts.shape
         flat, who = starts.reshape(-1, width), np.repeat(rows, k)
-        arguments = self.decisions, self.profiles, who, flat, self.kind, self.max_iter, progress
-        values, found = gradient.search(*arguments)
+        values, found = gradient.search(
+            log_odds, self.profiles, who, flat, self.kind, self.max_iter, progress
+        )
         missing = ~found  # a donor's profile is itself an answer
         found[missing] = self.decisions.likely_accepts(flat[missing], who[missing])
         values = np.where((missing & found)[:, None], flat, values)
@@ -146,7 +148,7 @@ class Search:
 
     def _evolve(self, rows: np.ndarray, donors: list, progress: Any) -> np.ndarray:
         own = self.profiles.own[rows][:, None]
-        nearest = self._nearest(np.concatenate(donors), rows, genetic.POPULATION)
+        nearest = self._nearest(np.concatenate(donors), rows, genetic.POPULATION_SIZE)
         starts = np.concatenate([own, nearest], axis=1)
         values, found = genetic.search(
             self.decisions,
@@ -164,14 +166,14 @@ class Search:
         return values
 
     def _nearest(self, donors: np.ndarray, rows: np.ndarray, k: int) -> np.ndarray:
-        """The profiles nearest to each person, as far as permitted, (n, k, n_values)."""
+        """Find the profiles nearest to each person, as far as permitted, (n, k, n_values)."""
         profiles, own = self.profiles, self.profiles.own[rows]
         if not len(donors):
             return own[:, None]
         k = min(k, len(donors))
         nearest = np.empty((len(rows), k), dtype=int)
         for part in np.array_split(np.arange(len(rows)), max(1, len(rows) // 128)):
-            far = profiles.distance(donors[None], own[part][:, None], self.kind or "mad_l1")
+            far = profiles.distance(donors[None], own[part][:, None], self.kind)
             nearest[part] = np.argpartition(far, k - 1, axis=1)[:, :k]
         flat = donors[nearest].reshape(-1, own.shape[1])
         return profiles.permitted(flat, np.repeat(rows, k)).reshape(len(rows), k, -1)

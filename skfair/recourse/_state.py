@@ -25,9 +25,11 @@ def undisturbed(final: Any) -> Iterator[None]:
         training or evaluation it was in.
     """
     module = getattr(final, "module_", None)
-    parts = list(module.modules()) if isinstance(module, torch.nn.Module) else []
+    parts: list[torch.nn.Module] = (
+        list(module.modules()) if isinstance(module, torch.nn.Module) else []
+    )
     modes = [part.training for part in parts]
-    parameter = next(module.parameters(), None) if parts else None
+    parameter = next(parts[0].parameters(), None) if parts else None
     kind = "cpu" if parameter is None else parameter.device.type
     with one_thread_everywhere(), plain_torch(kind), torch.enable_grad():
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,12 +19,12 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .._columns import rows_with
+from .._rates import clopper_pearson
 from ..networks._inspection import first_layer, relu_layers
-from .guarantees import confidence_limits
 from .noise import Noise
 
 NETWORK_ROWS = 2048  # of a tile: activations of some hundred units stay in the cache
-CHUNK = 1024  # people whose first layer is computed together
+CHUNK_ROWS = 1024  # people whose first layer is computed together
 ESTIMATOR_ROWS = 2**16  # a call of predict has a cost of its own
 
 
@@ -32,6 +32,8 @@ class Voter(Protocol):
     """Decides about people with noise added."""
 
     n_classes: int
+    dtype: torch.dtype
+    device: torch.device
     pads: bool  # whether tiles must have one shape for answers to be the same to the last bit
 
     def prepare(self, noise: Tensor) -> Any:
@@ -83,11 +85,11 @@ class NetworkVoter:
         for row, (column, factor) in enumerate(zip(columns, scale, strict=True)):
             if column >= 0:
                 place[row, column] = factor
-        split = first_layer(module)
-        self.first, self.after = (nn.Identity(), module) if split is None else split
-        self.first = copy.deepcopy(self.first).cpu().double()
-        if split is not None:
-            place = place @ self.first.weight.T
+        self.first: nn.Module = nn.Identity()
+        self.after: Callable[[Tensor], Tensor] = module
+        if (split := first_layer(module)) is not None:
+            first = copy.deepcopy(split[0]).cpu().double()
+            self.first, self.after, place = first, split[1], place @ first.weight.T
         self.matrix = place.to(self.device, self.dtype)
         self.layers = relu_layers(module) if n_classes == 2 else []
         if self.layers:
@@ -121,10 +123,12 @@ class NetworkVoter:
         """
         if np.ndim(people):
             return self._first(self.X[people])
-        if people // CHUNK != self._chunk:
-            self._chunk = people // CHUNK
-            self._of_chunk = self._first(self.X[self._chunk * CHUNK : (self._chunk + 1) * CHUNK])
-        return self._of_chunk[people % CHUNK]
+        if people // CHUNK_ROWS != self._chunk:
+            self._chunk = people // CHUNK_ROWS
+            self._of_chunk = self._first(
+                self.X[self._chunk * CHUNK_ROWS : (self._chunk + 1) * CHUNK_ROWS]
+            )
+        return self._of_chunk[people % CHUNK_ROWS]
 
     def _first(self, X: np.ndarray) -> Tensor:
         return self.first(torch.tensor(X, dtype=torch.float64)).to(self.device, self.dtype)
@@ -166,7 +170,7 @@ class EstimatorVoter:
     estimator : estimator
         A fitted classifier or pipeline.
     X : ndarray or DataFrame of shape (n, n_features)
-        People.
+        Input samples.
     numbers : ndarray of shape (n, d)
         Their numbers in ``columns``.
     columns : list of int
@@ -246,7 +250,7 @@ class Draws:
 
 
 def row_seeds(X: Any, seed: int) -> np.ndarray:
-    """A seed for each row, from its values alone."""
+    """Return a seed for each row, from its values alone."""
     table = X if hasattr(X, "iloc") else pd.DataFrame(X)
     values = [
         # 0.0 and -0.0 are one, 1 and 1.0 as well; text of mixed values, not what equals what here
@@ -305,7 +309,7 @@ def count_votes(
         if level is None or block & (block - 1) or block == n_blocks:
             return np.zeros(len(people), dtype=bool)
         top = counts[people].max(axis=1)
-        return confidence_limits(top, counts[people].sum(axis=1), level)[0] > 0.5
+        return clopper_pearson(top, counts[people].sum(axis=1), level)[0] > 0.5
 
     with (
         torch.no_grad(),

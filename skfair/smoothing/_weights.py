@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_array
 
-LEAST_WEIGHT = 1e-3  # of "linear", where the mean is one; none at all would need endless noise
+MIN_WEIGHT = 1e-3  # of "linear", where the mean is one; none at all would need endless noise
 
 
 def make_weights(
-    weights: Any, numbers: np.ndarray, y: Any, sample_weight: Any, names: Sequence
+    weights: Any, numbers: np.ndarray, y: Any, sample_weight: Any, names: np.ndarray
 ) -> np.ndarray:
     """Return positive weights, one for each column of ``numbers``.
 
@@ -25,7 +25,7 @@ def make_weights(
         What the weights are for.
     y, sample_weight : array-like of shape (n,)
         For the logistic regression.
-    names : sequence of length n_columns
+    names : ndarray of shape (n_columns,)
         Names of the columns.
 
     Returns
@@ -67,7 +67,7 @@ def _linear(numbers: np.ndarray, y: Any, sample_weight: Any) -> np.ndarray:
             "weights='linear' needs a logistic regression with a coefficient other than zero; all "
             "are zero on these data. Give weights=None or an array."
         )
-    return np.maximum(weights / weights.mean(), LEAST_WEIGHT)
+    return np.maximum(weights / weights.mean(), MIN_WEIGHT)
 
 
 def _in_order(weights: Any, names: list) -> Any:

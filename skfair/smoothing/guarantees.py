@@ -12,13 +12,13 @@ densities differ by a factor of at most exp(2 D), and the noises by at most tanh
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaincinv, ndtr, ndtri
+from scipy.special import ndtr, ndtri
 
 GAUSSIAN_PER_DISTANCE = np.sqrt(2 * np.pi)
 
 
 def draws_needed(epsilon: float, delta: float, n_classes: int, shared: bool) -> int:
-    """Number of draws for (epsilon, delta)-individual fairness (Theorem 8).
+    """Return the number of draws for (epsilon, delta)-individual fairness (Theorem 8).
 
     Theorem 8 is for draws of their own for each person: delta = 2 m exp(-4 n epsilon^2 / m^2).
     If all people share the draws, the two samples are paired, and it takes twice as many.
@@ -52,15 +52,6 @@ def largest_difference(noise: str, distance: np.ndarray, shift: np.ndarray) -> n
         else:
             closed = np.tanh(distance)
     return np.where(np.isinf(distance), 1.0, np.minimum(closed, distance))
-
-
-def confidence_limits(counts: np.ndarray, n_draws: np.ndarray, level: float) -> tuple:
-    """Clopper-Pearson limits of a share, each of which fails with probability ``level``."""
-    counts, n_draws = np.broadcast_arrays(counts, n_draws)
-    some, missed = np.maximum(counts, 1), np.maximum(n_draws - counts, 1)
-    low = np.where(counts > 0, betaincinv(some, n_draws - some + 1, level), 0.0)
-    high = np.where(counts < n_draws, betaincinv(n_draws - missed + 1, missed, 1 - level), 1.0)
-    return low, high
 
 
 def reachable(

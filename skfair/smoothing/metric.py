@@ -142,11 +142,33 @@ class WeightedMetric:
         return np.stack(rows)
 
     def shift(self, X1: Any, X2: Any) -> np.ndarray:
-        """Differences in the weighted columns, of shape (n, n_weighted)."""
+        """Subtract rows in the weighted columns.
+
+        Parameters
+        ----------
+        X1, X2 : array-like of shape (n, n_features)
+            Rows; where one has a single row, it is compared with every row of the other.
+
+        Returns
+        -------
+        ndarray of shape (n, n_weighted)
+            Differences.
+        """
         return self._split(X1, "X1")[0] - self._split(X2, "X2")[0]
 
     def of_shift(self, shift: np.ndarray) -> np.ndarray:
-        """Distances (n,) for differences (n, n_weighted) in the weighted columns."""
+        """Compute the distances that differences stand for.
+
+        Parameters
+        ----------
+        shift : ndarray of shape (..., n_weighted)
+            From :meth:`shift`.
+
+        Returns
+        -------
+        ndarray of shape (...,)
+            Distances.
+        """
         shift, w = np.abs(shift), self._weights
         if self.metric == "l1":
             return shift @ w
@@ -156,7 +178,7 @@ class WeightedMetric:
 
     def _split(self, X: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Weighted columns as numbers, and the other columns."""
-        table = X if hasattr(X, "iloc") else np.asarray(X)
+        table: Any = X if hasattr(X, "iloc") else np.asarray(X)
         if table.ndim != 2:
             raise ValueError(f"{name} must have two dimensions, got {table.ndim}.")
         n_columns = len(self.names) if self.names is not None else len(self._weights)

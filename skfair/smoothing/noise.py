@@ -63,7 +63,7 @@ def _laplace_l1(out: Tensor, generator: torch.Generator | None) -> Tensor:
 
 
 def _laplace_l2(out: Tensor, generator: torch.Generator | None) -> Tensor:
-    """A direction uniform on the sphere times a radius (Algorithm 2)."""
+    """Draw a direction uniform on the sphere times a radius (Algorithm 2)."""
     out.normal_(generator=generator)
     norm = torch.linalg.vector_norm(out, dim=1, keepdim=True)
     tiny = torch.finfo(out.dtype).tiny

@@ -14,7 +14,7 @@ _BY_POSITION = ("check_weights_as_repetitions", "check_order_of_rows")
 
 
 def expected_failed_checks(estimator: Any) -> dict[str, str]:
-    """Checks that an estimator of skfair does not pass by nature.
+    """List the checks that an estimator of skfair does not pass by nature.
 
     Of :func:`sklearn.utils.estimator_checks.check_estimator`: repeating a row and doubling its
     weight is the same thing only if every step sees all rows and sums are exact to the check's

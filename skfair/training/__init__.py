@@ -5,8 +5,18 @@ from typing import Any
 from ..networks import MLP
 from ._base import NeuralClassifier
 from ._outcome import FitInterruptedWarning
+from ._parameters import NetworkParameters, inherit_parameters
+from ._recipe import Recipe
 
-__all__ = ["MLP", "FitInterruptedWarning", "NeuralClassifier", "constrained_monitor"]
+__all__ = [
+    "MLP",
+    "FitInterruptedWarning",
+    "NetworkParameters",
+    "NeuralClassifier",
+    "Recipe",
+    "constrained_monitor",
+    "inherit_parameters",
+]
 
 
 def __getattr__(name: str) -> Any:

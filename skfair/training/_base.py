@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-import warnings
+import copy
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from numbers import Integral, Real
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, get_tags
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
+from .._groups import group_name, warn_of_order
 from .._random import own_generator
 from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
-from ..networks.mlp import ACTIVATIONS
 from ..objectives import Comparison, Objective
-from ._assemble import DTYPES, OPTIMIZERS, describe_architecture, load_net, make_net, sources
-from ._data import TensorRows
+from ._batches import BatchLoader, TensorRows
 from ._device import available_devices, reproducible, resolve_device
-from ._docs import fill_docstring, merge_signatures
-from ._monitor import HeldOut
-from ._outcome import FitInterruptedWarning, check_outcome
+from ._encoder import Encoder, EncoderOptions, Targets, TrainingData, check_table, split_off
+from ._monitor import ValidationPart, training_callbacks
+from ._net import ObjectiveNet
+from ._outcome import check_outcome
+from ._parameters import NetworkParameterized, inherit_parameters
 from ._predictions import NetworkPredictions
-from ._prepare import Targets, TrainingData, prepare, split_off
-from ._sampling import SAMPLINGS
+from ._recipe import (
+    DTYPES,
+    OPTIMIZERS,
+    Architecture,
+    Batches,
+    Recipe,
+    first_averaged_step,
+    optimizer_options,
+)
+from ._sampling import batch_rows, make_strata
+from ._transaction import all_or_nothing
 
-IN_NET = "net_params__"
-LARGEST = 2**53  # whole number that a float tells from the next
 
-
-class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
+@inherit_parameters(NetworkParameterized)
+class NeuralClassifier(NetworkPredictions, NetworkParameterized, metaclass=ABCMeta):
     """Base of the neural classifiers.
 
     A subclass states its own hyper-parameters in ``__init__`` and hands the rest on as
     ``**network``, their constraints in ``_parameter_constraints``, and its objective in
-    :meth:`_make_objective`. Signature, constraints and docstring are completed with what is
-    inherited.
+    :meth:`_make_objective`. The decorator :func:`inherit_parameters` completes signature,
+    constraints and docstring with what is inherited.
+
+    Parameters
+    ----------
+    {network_parameters}
+
+    Attributes
+    ----------
+    {attributes}
     """
 
     __metadata_request__fit = {"sensitive_features": True}
@@ -52,106 +63,6 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
 
     #: Share of the last steps of ``fit`` whose weights are averaged.
     averaging = 0.0
-
-    _parameter_constraints: dict = {
-        "module": [callable, None],
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Options(Integral, {-1}), Interval(Integral, 1, None, closed="left")],
-        "sampling": [StrOptions(set(SAMPLINGS))],
-        "warmup": [Interval(Real, 0, 1, closed="both")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "monitor": [str, callable, None],
-        "restore_best": ["boolean"],
-        "sensitive_columns": [str, Integral, "array-like", slice, callable, None],
-        "drop_sensitive_columns": ["boolean"],
-        "attributes": [StrOptions({"intersection", "sum"})],
-        "group_weights": [StrOptions({"share", "equal"})],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "device": [str],
-        "dtype": [StrOptions(set(DTYPES))],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "net_params": [dict, None],
-    }
-
-    def __init__(
-        self,
-        *,
-        module: Callable | None = None,
-        hidden_layer_sizes: Sequence[int] = (64, 64),
-        activation: str = "relu",
-        dropout: float = 0.0,
-        optimizer: str | type = "adam",
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        max_epochs: int = 50,
-        batch_size: int = 256,
-        sampling: str = "natural",
-        warmup: float = 0.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        tol: float = 1e-4,
-        monitor: str | Callable | None = None,
-        restore_best: bool = False,
-        sensitive_columns: Any = None,
-        drop_sensitive_columns: bool = False,
-        attributes: str = "intersection",
-        group_weights: str = "share",
-        class_weight: dict | str | None = None,
-        device: str = "cpu",
-        dtype: str = "float32",
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-        net_params: dict | None = None,
-    ) -> None:
-        self.module = module
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.dropout = dropout
-        self.optimizer = optimizer
-        self.lr = lr
-        self.weight_decay = weight_decay
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.sampling = sampling
-        self.warmup = warmup
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.monitor = monitor
-        self.restore_best = restore_best
-        self.sensitive_columns = sensitive_columns
-        self.drop_sensitive_columns = drop_sensitive_columns
-        self.attributes = attributes
-        self.group_weights = group_weights
-        self.class_weight = class_weight
-        self.device = device
-        self.dtype = dtype
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.net_params = net_params
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Complete signature, constraints and docstring with what is inherited."""
-        merge_signatures(cls)
-        inherited = cls.__mro__[1]._parameter_constraints
-        cls._parameter_constraints = inherited | vars(cls).get("_parameter_constraints", {})
-        fill_docstring(cls)
-        super().__init_subclass__(**kwargs)
 
     # -- what a subclass states ---------------------------------------------------------------
 
@@ -179,7 +90,7 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
         """What y may be."""
         return Targets()
 
-    def _set_aside(
+    def _split_holdout(
         self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Divide the training rows into those that are classified and those that are not.
@@ -188,10 +99,6 @@ class NeuralClassifier(NetworkPredictions, BaseEstimator, metaclass=ABCMeta):
         rows, and for none.
         """
         return rows, None
-
-    def _own_callbacks(self, data: TrainingData, seed: int) -> list[tuple[str, Callback]]:
-        """Return skorch callbacks that belong to the method."""
-        return []
 
     # -- fitting ------------------------------------------------------------------------------
 
@@ -229,7 +136,7 @@ default=None
         resume = self.warm_start and hasattr(self, "net_")
         with all_or_nothing(self):
             known = list(self.groups_) if resume else []
-            data = prepare(self, X, y, sensitive_features, sample_weight, None, resume, False)
+            data = self._encode(X, y, sensitive_features, sample_weight, resume=resume)
             keep_state = self.groups_[: len(known)] == known
             self._train(data, self.max_epochs, resume, self.averaging, keep_state, by_group=True)
         return self
@@ -248,10 +155,12 @@ default=None
 
         Parameters
         ----------
-        X, y, sensitive_features, sample_weight : array-like
-            As in :meth:`fit`. Groups that were not seen before are added.
+        X, y : array-like
+            As in :meth:`fit`.
         classes : array-like of shape (n_classes,), default=None
             All labels that can occur; needed in the first call unless its ``y`` has them all.
+        sensitive_features, sample_weight : array-like, default=None
+            As in :meth:`fit`. Groups that were not seen before are added.
 
         Returns
         -------
@@ -260,9 +169,38 @@ default=None
         """
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
-            data = prepare(self, X, y, sensitive_features, sample_weight, classes, resume, True)
+            data = self._encode(
+                X, y, sensitive_features, sample_weight, classes, resume=resume, partial=True
+            )
             self._train(data, 1, resume, averaging=0.0, keep_state=True, by_group=False)
         return self
+
+    def _encode(
+        self,
+        X: Any,
+        y: Any,
+        sensitive_features: Any,
+        sample_weight: Any,
+        classes: Any = None,
+        *,
+        resume: bool,
+        partial: bool = False,
+    ) -> TrainingData:
+        """Check the data, and set what is learned from them alone."""
+        warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
+        raw, y = check_table(self, X, y, reset=not resume)
+        self._encoder, data = Encoder.learn(
+            EncoderOptions.of(self, self._targets()),
+            raw,
+            y,
+            sensitive_features,
+            sample_weight,
+            classes=classes,
+            previous=self._encoder if resume else None,
+            partial=partial,
+        )
+        self.classes_, self.groups_ = self._encoder.classes, self._encoder.groups
+        return data
 
     def _train(
         self,
@@ -283,46 +221,130 @@ default=None
         device = resolve_device(self.device)
         rng = own_generator(self.random_state)
         seed = int(rng.randint(2**31 - 1))
-        train, valid = split_off(data, self._held_out_share(), rng)
-        train, aside = self._set_aside(data, train, rng)
+        train, valid = split_off(data, self._validation_share(), rng)
+        train, holdout = self._split_holdout(data, train, rng)
         previous = self.net_.export_state() if resume else None
-        steps_before = previous["steps"] if resume else 0
-        if resume and not keep_state:
+        steps_before = previous["steps"] if previous else 0
+        if previous and not keep_state:
             previous["objective"] = None
         with reproducible(device, seed + steps_before) as generator:
-            rows = TensorRows.from_arrays(data.arrays(aside), device, self.module is not None)
+            rows = TensorRows.from_arrays(data.arrays(holdout), device, self.module is not None)
             if not resume:
-                self._architecture = describe_architecture(self, data.X.shape[1:])
-                self._trained_dtype = self.dtype
-            held_out = None if valid is None else HeldOut.from_rows(data, valid, self.classes_)
-            self.net_ = make_net(
-                self,
+                self._architecture = self._make_architecture(data.X.shape[1:])
+            batches = self._make_batches(data, train, holdout)
+            recipe = self._make_recipe(
+                batches, device, seed, epochs=epochs, averaging=averaging, steps_before=steps_before
+            )
+            part = None if valid is None else ValidationPart.of(data, valid, self.classes_)
+            user, callbacks = self._user_params()
+            self.net_ = ObjectiveNet.of(
+                recipe,
                 device,
-                n_rows=len(rows if train is None else train),
-                sources=sources(self, data, train, aside),
-                epochs=epochs,
-                steps_before=steps_before,
-                averaging=averaging,
-                held_out=held_out,
-                callbacks=self._own_callbacks(data, seed + steps_before),
-                iterator_train__generator=generator,
-                iterator_valid__batch_size=-1,
+                generator,
+                user,
+                type(self).__name__,
+                callbacks=training_callbacks(self, part, epochs, callbacks),
+                verbose=int(self.verbose > 1),
                 train_split=None if valid is None else predefined_split(rows.subset(valid)),
             )
-            if resume:
+            if previous:
                 self.net_.import_state(previous)
             else:
                 self._runs_in_float64 = check_module(
                     self.net_.module_, rows.inputs["X"][:2], len(self.classes_)
                 )
-            chosen = train if aside is None else np.concatenate([train, aside])
+            chosen = train if holdout is None else np.concatenate([train, holdout])
             self.net_.partial_fit(rows.subset(chosen), None)
             self.net_.train_split = None  # it holds the data
             self.n_iter_ = check_outcome(self, rows.inputs["X"], data, by_group)
 
-    def _held_out_share(self) -> float | None:
+    def _validation_share(self) -> float | None:
         needed = self.early_stopping or self.restore_best or self.monitor is not None
         return self.validation_fraction if needed else None
+
+    # -- the recipe ---------------------------------------------------------------------------
+
+    def _make_architecture(self, input_shape: tuple[int, ...]) -> Architecture:
+        return Architecture(
+            module=self.module,
+            input_shape=tuple(input_shape),
+            n_outputs=len(self.classes_),
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            activation=self.activation,
+            dropout=self.dropout,
+            dtype=self.dtype,
+        )
+
+    def _make_batches(
+        self, data: TrainingData, train: np.ndarray | None, holdout: np.ndarray | None
+    ) -> Batches:
+        """What a batch is made of: the next rows, or so many of each stratum."""
+        rows = np.arange(len(data.y)) if train is None else train
+        size = batch_rows(self.batch_size, len(rows))
+
+        def strata(rows: np.ndarray, size: int, first: int) -> list:
+            groups = None if data.groups is None else data.groups[rows]
+            return make_strata(data.y[rows], groups, size, self._sampling(), first)
+
+        extra = None
+        if holdout is not None:
+            extra = strata(holdout, batch_rows(self.batch_size, len(holdout)), len(rows))
+        return Batches(
+            size=size,
+            n_batches=len(BatchLoader(range(len(rows)), size)),
+            strata=None if self._sampling() == "natural" else strata(rows, size, 0),
+            extra_strata=extra,
+        )
+
+    def _make_recipe(
+        self,
+        batches: Batches,
+        device: torch.device,
+        seed: int,
+        *,
+        epochs: int,
+        averaging: float,
+        steps_before: int,
+    ) -> Recipe:
+        encoder, comparison = self._encoder, None
+        if encoder.groups:
+            by_share = self.group_weights == "share"
+            comparison = Comparison.of(
+                encoder.attribute_of,
+                torch.from_numpy(encoder.group_counts) if by_share else None,
+                DTYPES[self._architecture.dtype],
+                device,
+            )
+        n_batches = batches.n_batches
+        return Recipe(
+            architecture=self._architecture,
+            objective=self._make_objective(comparison, batches.size if n_batches > 1 else None),
+            optimizer=OPTIMIZERS.get(self.optimizer, self.optimizer),
+            optimizer_options=optimizer_options(self.optimizer, self.lr, self.weight_decay, device),
+            batches=batches,
+            epochs=epochs,
+            warmup_steps=round(self.warmup * self.max_epochs * n_batches),
+            average_from=first_averaged_step(averaging, epochs * n_batches, steps_before),
+            group_names=tuple(
+                zip(encoder.attribute_of, map(group_name, encoder.groups), strict=True)
+            ),
+            seed=seed + steps_before,
+        )
+
+    def _user_params(self) -> tuple[dict[str, Any], list]:
+        """``net_params`` without its callbacks, and these.
+
+        Copies: skorch initializes callbacks in place, and parameters stay as they were given.
+        """
+        user = copy.deepcopy(self.net_params) if self.net_params else {}
+        callbacks = user.pop("callbacks", None) or []
+        if not isinstance(callbacks, (list, tuple)):
+            raise TypeError(
+                f"net_params['callbacks'] must be a list of callbacks, got {callbacks!r}."
+            )
+        return user, list(callbacks)
+
+    # -- what has been trained ----------------------------------------------------------------
 
     @property
     def module_(self) -> torch.nn.Module:
@@ -346,51 +368,10 @@ default=None
 
     # -- scikit-learn's protocols -------------------------------------------------------------
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Parameters of the estimator.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-            Whether to return the entries of ``net_params`` too, as ``net_params__<entry>``.
-
-        Returns
-        -------
-        dict
-            Values by name.
-        """
-        params = super().get_params(deep=deep)
-        if deep and isinstance(self.net_params, dict):
-            params |= {f"{IN_NET}{name}": value for name, value in self.net_params.items()}
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, and entries of ``net_params``.
-
-        Parameters
-        ----------
-        **params : dict
-            Values by name; ``net_params__optimizer__betas=(0.5, 0.9)`` sets one entry of
-            ``net_params`` and leaves the others, so that a search can go through its values.
-
-        Returns
-        -------
-        self : object
-            The estimator.
-        """
-        entries = {name: params.pop(name) for name in list(params) if name.startswith(IN_NET)}
-        super().set_params(**params)
-        if entries:
-            if not isinstance(self.net_params, (dict, type(None))):
-                raise TypeError(f"net_params must be a dict or None, got {self.net_params!r}.")
-            added = {name.removeprefix(IN_NET): value for name, value in entries.items()}
-            self.net_params = (self.net_params or {}) | added  # the user's dict stays as it is
-        return self
-
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "net_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_class = self._targets().multi_class
@@ -401,56 +382,28 @@ default=None
         state = dict(super().__getstate__())
         if "net_" in state:
             state["net_"] = state["net_"].export_state()
+            for name in ("_encoder", "_architecture"):
+                state[name] = vars(state[name]).copy()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
         net_state = state.pop("net_", None)
         super().__setstate__(state)
-        if net_state is not None:
-            known = isinstance(self.device, str) and self.device in available_devices()
-            device = resolve_device(self.device if known else "auto")
-            try:
-                with reproducible(device, seed=0):
-                    self.net_ = load_net(self, net_state, device)
-            except Exception as error:
-                raise ValueError(
-                    f"The stored state of {type(self).__name__} is not whole, or its module is "
-                    f"another than the one that was stored: {error}"
-                ) from error
-
-
-@contextmanager
-def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
-    """Check the parameters, and leave the estimator as it was if the block fails.
-
-    That includes a generator given as ``random_state``. An interruption is told in a warning, too,
-    as those who catch it may not know what it leaves behind; filters of warnings that it kept the
-    block from taking back are gone before. In the block parameters that are NumPy's numbers are
-    Python's, which know no overflow.
-    """
-    before, filters = vars(estimator).copy(), list(warnings.filters)
-    generator = getattr(estimator, "random_state", None)
-    position = generator.get_state() if isinstance(generator, np.random.RandomState) else None
-    params = estimator.get_params(deep=False)
-    scalars = {name: value for name, value in params.items() if isinstance(value, np.number)}
-    try:
-        estimator._validate_params()
-        for name, value in params.items():
-            if isinstance(value, int) and abs(value) > LARGEST:
-                raise ValueError(f"{name} must be at most {LARGEST}, got a larger number.")
-        vars(estimator).update({name: value.item() for name, value in scalars.items()})
-        yield
-        vars(estimator).update(scalars)
-    except BaseException as error:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        if position is not None:
-            generator.set_state(position)
-        if isinstance(error, KeyboardInterrupt) and not hasattr(error, "__notes__"):
-            error.add_note("fit was interrupted; the estimator is as it was before.")
-            warnings.filters[:] = filters
-            warn(error.__notes__[0], FitInterruptedWarning)
-        raise
+        if net_state is None:
+            return
+        known = isinstance(self.device, str) and self.device in available_devices()
+        device = resolve_device(self.device if known else "auto")
+        try:
+            self._encoder = Encoder(**self._encoder)
+            self._architecture = Architecture(**self._architecture)
+            with reproducible(device, seed=0):
+                self.net_ = ObjectiveNet.load(self._architecture, net_state, device)
+        except Exception as error:
+            raise ValueError(
+                f"The stored state of {type(self).__name__} is not whole, or its module is "
+                f"another than the one that was stored: {error}"
+            ) from error
 
 
 def inner_tags(estimator: Any) -> Tags | None:

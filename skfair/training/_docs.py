@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 PARAMETERS = """\
 module : callable, default=None
@@ -31,7 +32,7 @@ sampling : {"natural", "group", "group_label"}, default="natural"
     or of equally many from every combination of group and label. Rows are drawn without
     replacement until their group is used up. An epoch has as many steps as with "natural". Rows
     whose group is missing keep their share.
-warmup : float in [0, 1], default={warmup}
+warmup : float in [0, 1], default=0.0
     Share of the training steps over which the weights of the fairness terms rise linearly from 0.
 early_stopping : bool, default=False
     Whether to hold out a stratified part of the data and to stop when ``monitor`` has not improved
@@ -104,27 +105,13 @@ history_ : pandas.DataFrame
 
 
 def fill_docstring(cls: type) -> None:
-    """Put the shared sections into the places a class's docstring marks."""
-    signature = inspect.signature(cls.__init__)
-    if not cls.__doc__ or "warmup" not in signature.parameters:
+    """Put the shared entries into the places a class's docstring marks, but those it has itself."""
+    if not cls.__doc__:
         return
     doc = inspect.cleandoc(cls.__doc__)  # as the compiler of Python 3.13 leaves it
+    own = set(re.findall(r"^(\w+) :", doc, re.MULTILINE))
     for marker, text in (("{network_parameters}", PARAMETERS), ("{attributes}", ATTRIBUTES)):
-        text = text.replace("{warmup}", repr(signature.parameters["warmup"].default))
-        doc = doc.replace(marker, text)
-    cls.__doc__ = doc
-
-
-def merge_signatures(cls: type) -> None:
-    """Spell out, in the signature of ``cls``, the parameters that ``**network`` hands on.
-
-    scikit-learn reads an estimator's parameters from its signature.
-    """
-    if "__init__" not in vars(cls):
-        return
-    own = dict(inspect.signature(cls.__init__).parameters)
-    if own.pop("network", None) is None:
-        return
-    inherited = inspect.signature(cls.__mro__[1].__init__).parameters
-    parameters = own | {name: p for name, p in inherited.items() if name not in own}
-    cls.__init__.__signature__ = inspect.Signature(list(parameters.values()))
+        entries = re.split(r"\n(?=\w+ :)", text)
+        shared = (entry for entry in entries if entry.partition(" :")[0] not in own)
+        doc = doc.replace(marker, "\n".join(shared))
+    cls.__doc__ = f"{doc}\n"

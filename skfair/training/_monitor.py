@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from .._tables import brief
 from ..metrics import get_scorer
 from ..metrics._sklearn import requests_sensitive_features
-from ._prepare import TrainingData, take
+from ._encoder import TrainingData, select_rows
 
 WORST_GAP = 1e6  # more than any gap between probabilities
 SAID_BEFORE = (  # by fit
@@ -29,7 +29,7 @@ SAID_ONCE = ("sensitive_features",)
 
 
 @dataclass
-class HeldOut:
+class ValidationPart:
     """The validation part as a scorer receives it.
 
     Attributes
@@ -45,11 +45,11 @@ class HeldOut:
     sensitive_features: pd.DataFrame | None
 
     @classmethod
-    def from_rows(cls, data: TrainingData, rows: np.ndarray, classes: np.ndarray) -> HeldOut:
+    def of(cls, data: TrainingData, rows: np.ndarray, classes: np.ndarray) -> ValidationPart:
         """Take ``rows`` of the training data."""
         sensitive = data.sensitive_features
         sensitive = None if sensitive is None else sensitive.iloc[rows]
-        return cls(take(data.raw, rows), classes[data.y[rows]], sensitive)
+        return cls(select_rows(data.raw, rows), classes[data.y[rows]], sensitive)
 
 
 class Monitor(Callback):
@@ -63,12 +63,12 @@ class Monitor(Callback):
         See the ``monitor`` parameter of the estimators.
     estimator : estimator
         Scorers are called with it.
-    held_out : HeldOut
+    part : ValidationPart
         The validation part.
     """
 
-    def __init__(self, monitor: str | Callable, estimator: Any, held_out: HeldOut) -> None:
-        self.monitor, self.estimator, self.held_out = monitor, estimator, held_out
+    def __init__(self, monitor: str | Callable, estimator: Any, part: ValidationPart) -> None:
+        self.monitor, self.estimator, self.part = monitor, estimator, part
         self.has_warned = False
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
@@ -86,7 +86,7 @@ class Monitor(Callback):
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Let go of the data."""
-        self.estimator = self.held_out = None
+        self.estimator = self.part = None
 
     def _of_row(self, monitor: Callable, row: dict) -> Any:
         row = {name: value for name, value in row.items() if name != "batches"}
@@ -98,7 +98,7 @@ class Monitor(Callback):
             ) from error
 
     def _score(self, monitor: Callable) -> Any:
-        part, metadata = self.held_out, {}
+        part, metadata = self.part, {}
         if part.sensitive_features is not None and requests_sensitive_features(monitor):
             metadata["sensitive_features"] = part.sensitive_features
         try:
@@ -112,7 +112,7 @@ class Monitor(Callback):
 
     def _failed(self, why: str) -> ValueError:
         return ValueError(
-            f"monitor={self.monitor!r} failed on the {len(self.held_out.y)} held-out rows: {why} A "
+            f"monitor={self.monitor!r} failed on the {len(self.part.y)} held-out rows: {why} A "
             "larger validation_fraction may help where a rare group or class is not among them."
         )
 
@@ -178,21 +178,21 @@ class AfterWarmup(EarlyStopping):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Look at this epoch, unless the warm-up goes on."""
-        if net.steps_ >= net.warmup_steps:
+        if net.steps_ >= net.recipe.warmup_steps:
             super().on_epoch_end(net, **kwargs)
 
 
 def training_callbacks(
-    estimator: Any, held_out: HeldOut | None, epochs: int, callbacks: list
+    estimator: Any, part: ValidationPart | None, epochs: int, callbacks: list
 ) -> list:
     """Return the estimator's callbacks around the user's ``callbacks``."""
     before, after = [], []
-    if held_out is None:
+    if part is None:
         _check_callbacks(callbacks)
     else:
         watched = {"monitor": "valid_loss", "lower_is_better": True}
         if estimator.monitor is not None:
-            before.append(("skfair_monitor", Monitor(estimator.monitor, estimator, held_out)))
+            before.append(("skfair_monitor", Monitor(estimator.monitor, estimator, part)))
             watched = {"monitor": "monitor", "lower_is_better": False}
         watched["threshold_mode"] = "abs"
         if estimator.restore_best:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,33 +18,28 @@ from torch.optim.swa_utils import get_swa_multi_avg_fn
 from .._torch_state import check_interpreter
 from ..metrics._harm import MIN_MEMBERS
 from ..networks._precision import DoublePrecision
-from ..objectives import Objective
+from ..objectives._base import Player, weighted_sum
 from ..objectives.groups import batch_part
-from ._data import Batch, BatchLoader, iterate_rows
+from ._batches import Batch, BatchLoader, row_slices
+from ._recipe import DTYPES, Architecture, Recipe
 
 average_in_place = get_swa_multi_avg_fn()
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
 
 
 class ObjectiveNet(NeuralNetClassifier):
-    """A :class:`skorch.NeuralNetClassifier` whose loss is an :class:`Objective`.
+    """A :class:`skorch.NeuralNetClassifier` that carries out a :class:`Recipe`.
 
     Training and history are skorch's; this class adds the objective's terms (recorded an epoch),
-    the warm-up of the fairness weights and the state the objective carries along.
+    its further players, the warm-up of the fairness weights and the state the objective carries
+    along.
 
     Parameters
     ----------
     module : torch.nn.Module
         The network.
-    objective : Objective or None
-        What is minimised; ``None`` for a net that only predicts.
-    groups : sequence of (int, str), default=()
-        Attribute and name of each group; of more than two the history names those that differ most.
-    warmup_steps : int, default=0
-        Number of steps over which the fairness weights rise linearly to their full value.
-    average_from : int or None, default=None
-        If training runs to its end, the network's weights become their mean over the steps after
-        this one.
+    recipe : Recipe or None
+        What is done; ``None`` for a net that only predicts.
     **kwargs : dict
         Parameters of :class:`skorch.NeuralNetClassifier`.
     """
@@ -53,10 +48,7 @@ class ObjectiveNet(NeuralNetClassifier):
         self,
         module: torch.nn.Module,
         *args: Any,
-        objective: Objective | None,
-        groups: Sequence[tuple[int, str]] = (),
-        warmup_steps: int = 0,
-        average_from: int | None = None,
+        recipe: Recipe | None,
         iterator_train: type = BatchLoader,
         iterator_valid: type = BatchLoader,
         **kwargs: Any,
@@ -68,10 +60,86 @@ class ObjectiveNet(NeuralNetClassifier):
             iterator_valid=iterator_valid,
             **kwargs,
         )
-        self.objective = objective
-        self.groups = groups
-        self.warmup_steps = warmup_steps
-        self.average_from = average_from
+        self.recipe = recipe
+
+    @classmethod
+    def of(
+        cls,
+        recipe: Recipe,
+        device: torch.device,
+        generator: torch.Generator,
+        net_params: Mapping[str, Any],
+        owner: str,
+        **skorch: Any,
+    ) -> ObjectiveNet:
+        """Return an initialized net.
+
+        Parameters
+        ----------
+        recipe : Recipe
+            What is to be done.
+        device : torch.device
+            Where.
+        generator : torch.Generator
+            Of the order of the rows.
+        net_params : mapping
+            What the user adds.
+        owner : str
+            Name of the estimator, for errors.
+        **skorch : dict
+            Further parameters, which the user may not set.
+
+        Raises
+        ------
+        ValueError
+            If the user sets what is set already.
+        """
+        options = dict(recipe.optimizer_options)
+        params = {
+            "module": recipe.architecture.build(),
+            "recipe": recipe,
+            "criterion": torch.nn.CrossEntropyLoss,  # only tells skorch that outputs are logits
+            "optimizer": recipe.optimizer,
+            "lr": options.pop("lr"),
+            "max_epochs": recipe.epochs,
+            "batch_size": recipe.batches.size,
+            "classes": list(range(recipe.architecture.n_outputs)),
+            "device": str(device),
+            "iterator_train__generator": generator,
+            "iterator_valid__batch_size": -1,
+        } | skorch
+        for name in ("strata", "extra_strata"):
+            if (strata := getattr(recipe.batches, name)) is not None:
+                params[f"iterator_train__{name}"] = strata
+        if taken := sorted(set(net_params) & set(params)):
+            raise ValueError(
+                f"net_params must not contain {taken}: {owner} sets them from parameters of its "
+                "own."
+            )
+        defaults = {"iterator_train__shuffle": True}
+        defaults |= {f"optimizer__{name}": value for name, value in options.items()}
+        return cls(**defaults | params | net_params).initialize()
+
+    @classmethod
+    def load(
+        cls, architecture: Architecture, state: dict[str, Any], device: torch.device
+    ) -> ObjectiveNet:
+        """Return a trained net from what :meth:`export_state` returned.
+
+        It has what prediction needs, whatever has become of the estimator's parameters: those of
+        training, its callbacks and its files among them, are looked at when training goes on.
+        """
+        net = cls(
+            architecture.build(),
+            recipe=None,
+            criterion=torch.nn.CrossEntropyLoss,
+            classes=list(range(architecture.n_outputs)),
+            device=str(device),
+            verbose=0,
+            train_split=None,
+        ).initialize()
+        net.import_state(state, network_only=True)
+        return net
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Callback]]:
@@ -89,20 +157,33 @@ class ObjectiveNet(NeuralNetClassifier):
         x = to_tensor(x["X"] if isinstance(x, dict) else x, device=self.device)
         return super().infer(x.to(next(self.module_.parameters()).dtype), **fit_params)
 
-    def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
+    def _forward(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Any]]:
         inputs, y = batch
-        forward = self.objective.forward
+        forward, players = self.recipe.objective.forward, dict(self.players_.items())
         if training:
-            logits, extra = forward(self.module_, inputs, y)
-            if "held_out" in inputs:
-                extra["held_out"] = inputs["held_out"]
-        else:  # all held-out rows at once, with group means of their own, no running ones
-            chunks = [
-                forward(self.module_, {"X": rows}, None) for rows in iterate_rows(inputs["X"])
-            ]
-            logits = torch.cat([logits for logits, _ in chunks])
-            extra = {name: torch.cat([extra[name] for _, extra in chunks]) for name in chunks[0][1]}
-        terms, state = self.objective.terms(
+            logits, extra = forward(self.module_, inputs, y, **players)
+            if "penalty_only" in inputs:
+                extra["penalty_only"] = inputs["penalty_only"]
+            return logits, extra
+        chunks = [  # all held-out rows at once, with group means of their own, no running ones
+            forward(
+                self.module_,
+                {name: values[rows] for name, values in inputs.items()},
+                y[rows],
+                **players,
+            )
+            for rows in row_slices(inputs["X"])
+        ]
+        logits = torch.cat([logits for logits, _ in chunks])
+        return logits, {
+            name: torch.cat([part[name] for _, part in chunks]) for name in chunks[0][1]
+        }
+
+    def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor], Any]:
+        """Logits, terms and the state after a batch."""
+        logits, extra = self._forward(batch, training)
+        inputs, y = batch
+        terms, state = self.recipe.objective.terms(
             logits,
             y,
             inputs.get("groups"),
@@ -110,34 +191,52 @@ class ObjectiveNet(NeuralNetClassifier):
             self.objective_state_ if training else None,
             **extra,
         )
-        if training:
-            self._follow_groups(state)
-            self.objective_state_ = state
-        return logits, terms
+        return logits, terms, state
 
     def _follow_groups(self, state: Any) -> None:
         """Add up what the groups' means are made of over the epoch."""
-        if state is None or self.objective.decay is None or len(self.groups) < 3:
+        decay = self.recipe.objective.decay
+        if state is None or decay is None or len(self.recipe.group_names) < 3:
             return
-        batch = batch_part(state, self.objective_state_, self.objective.decay)
+        batch = batch_part(state, self.objective_state_, decay)
         self._group_sums = batch if self._group_sums is None else self._group_sums + batch
+
+    def _player_step(self, name: str, player: Player, batch: Batch) -> None:
+        """One step of a further player, while the network stays as it is.
+
+        It rests if the batch has none of its terms, as without groups.
+        """
+        _, terms, _ = self._evaluate(batch, training=True)
+        if not player.weights.keys() & terms.keys():
+            return
+        optimizer = self.player_optimizers_[name]
+        optimizer.zero_grad()
+        weighted_sum(terms, player.weights).backward()
+        optimizer.step()
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward and backward pass of one batch."""
         if not self.module_.training:
             self._set_training(True)
-        logits, terms = self._evaluate(batch, training=True)
-        ramp = min(1.0, self.steps_ / self.warmup_steps) if self.warmup_steps else 1.0
-        loss = self.objective.total(terms, ramp)
+        logits, terms, state = self._evaluate(batch, training=True)
+        self._follow_groups(state)
+        self.objective_state_ = state
+        loss = self.recipe.objective.total(terms, self.recipe.ramp(self.steps_))
         loss.backward()
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
-        """One step of the optimizer."""
+        """The steps of the further players, and one step of the network's optimizer."""
         check_interpreter()
         self.steps_ += 1
+        for name, player in self.recipe.objective.players.items():
+            if not self.module_.training:
+                self._set_training(True)
+            for _ in range(player.steps):
+                self._player_step(name, player, batch)
         step = super().train_step(batch, **fit_params)
-        if self.average_from is not None and self.steps_ > self.average_from:
+        average_from = self.recipe.average_from
+        if average_from is not None and self.steps_ > average_from:
             self._average()
         return step
 
@@ -145,8 +244,9 @@ class ObjectiveNet(NeuralNetClassifier):
         """Forward pass of one validation batch, with the fairness weights at full value."""
         self._set_training(False)
         with torch.no_grad():
-            logits, terms = self._evaluate(batch, training=False)
-            return {"loss": self.objective.total(terms), "y_pred": logits, "terms": terms}
+            logits, terms, _ = self._evaluate(batch, training=False)
+            loss = self.recipe.objective.total(terms)
+            return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
         """Train, and note whether an interruption, not early stopping, put an end to it."""
@@ -155,7 +255,7 @@ class ObjectiveNet(NeuralNetClassifier):
             self.interrupted_ = False
         except KeyboardInterrupt as interruption:
             self.interrupted_ = not _is_early_stopping(interruption)
-            self.stopped_in_warmup_ = self.steps_ < self.warmup_steps
+            self.stopped_in_warmup_ = self.steps_ < self.recipe.warmup_steps
             raise
         return self
 
@@ -245,7 +345,7 @@ class ObjectiveNet(NeuralNetClassifier):
         for name, mean in means.items():
             self.history.record(name if prefix == "train" else f"{prefix}_{name}", mean)
         if self._group_sums is not None:
-            for name, value in widest_gap(self._group_sums, self.groups).items():
+            for name, value in widest_gap(self._group_sums, self.recipe.group_names).items():
                 self.history.record(name, value)
         return loss, sum(sizes)
 
@@ -259,24 +359,60 @@ class ObjectiveNet(NeuralNetClassifier):
     # -- state ------------------------------------------------------------------------------
 
     def initialize(self) -> ObjectiveNet:
-        """Initialise module, optimizer and callbacks, and start counting steps."""
+        """Initialize modules, optimizers and callbacks, and start counting steps."""
         super().initialize()
         self.steps_ = 0
-        self.objective_state_ = self.unused_optimizer_ = None
+        self.objective_state_ = self.unused_state_ = None
         self.interrupted_ = False
         self.double_precision = DoublePrecision()
         return self
 
+    def initialize_module(self) -> ObjectiveNet:
+        """Initialize the network, and after it the further players."""
+        super().initialize_module()
+        self.players_ = torch.nn.ModuleDict()
+        if self.recipe is not None:
+            dtype = DTYPES[self.recipe.architecture.dtype]
+            for name, player in self.recipe.objective.players.items():
+                self.players_[name] = player.module().to(dtype)
+        return self
+
+    def get_all_learnable_params(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """The network's parameters, which are what its optimizer changes."""
+        return self.module_.named_parameters()
+
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> ObjectiveNet:
+        """Initialize the network's optimizer, and one for each further player."""
+        super().initialize_optimizer(*args, **kwargs)
+        players = {} if self.recipe is None else self.recipe.objective.players
+        self.player_optimizers_ = {
+            name: player.optimizer(self.players_[name].parameters(), **player.options)
+            for name, player in players.items()
+        }
+        return self
+
+    def _trained(self) -> dict[str, tuple[torch.nn.Module, torch.optim.Optimizer]]:
+        """Every network that is trained, with its optimizer; the first is the classifier."""
+        players = {name: (self.players_[name], o) for name, o in self.player_optimizers_.items()}
+        return {"module": (self.module_, self.optimizer_)} | players
+
     def export_state(self) -> dict[str, Any]:
         """Everything training has changed, as NumPy arrays and built-in types."""
-        optimizer = self.unused_optimizer_ or {
-            "name": type(self.optimizer_).__name__,
-            "state": self.optimizer_.state_dict()["state"],
+        parts = {
+            name: {
+                "weights": dict(module.state_dict()),
+                "optimizer": type(optimizer).__name__,
+                "optimizer_state": optimizer.state_dict()["state"],
+            }
+            for name, (module, optimizer) in self._trained().items()
         }
+        if self.unused_state_ is not None:
+            parts = self.unused_state_ | {
+                "module": self.unused_state_["module"] | {"weights": parts["module"]["weights"]}
+            }
         return _to_plain(
             {
-                "module": dict(self.module_.state_dict()),
-                "optimizer": optimizer,
+                "parts": parts,
                 "objective": self.objective_state_,
                 "steps": self.steps_,
                 "history": [
@@ -285,20 +421,26 @@ class ObjectiveNet(NeuralNetClassifier):
             }
         )
 
-    def import_state(self, state: dict[str, Any], optimizer: bool = True) -> None:
+    def import_state(self, state: dict[str, Any], network_only: bool = False) -> None:
         """Continue from what :meth:`export_state` returned.
 
-        With ``optimizer=False`` the optimizer's state is only kept, for those who go on training.
+        With ``network_only`` the states of optimizers and of further players are only kept, for
+        those who go on training.
         """
         state = _to_tensors(state, self.device)
-        self.module_.load_state_dict(state["module"])
-        if not optimizer:
-            self.unused_optimizer_ = state["optimizer"]
-        elif state["optimizer"]["name"] == type(self.optimizer_).__name__:
-            groups = self.optimizer_.state_dict()["param_groups"]  # the current lr, not the old
-            self.optimizer_.load_state_dict(
-                {"state": state["optimizer"]["state"], "param_groups": groups}
-            )
+        parts = state["parts"]
+        if network_only:
+            self.module_.load_state_dict(parts["module"]["weights"])
+            self.unused_state_ = parts
+        for name, (module, optimizer) in ({} if network_only else self._trained()).items():
+            if name not in parts:  # a player of this objective, but not of the one before
+                continue
+            module.load_state_dict(parts[name]["weights"])
+            if parts[name]["optimizer"] == type(optimizer).__name__:
+                groups = optimizer.state_dict()["param_groups"]  # the current lr, not the old
+                optimizer.load_state_dict(
+                    {"state": parts[name]["optimizer_state"], "param_groups": groups}
+                )
         self.objective_state_ = state["objective"]
         self.steps_ = state["steps"]
         self.history_ = History({**row, "batches": []} for row in state["history"])

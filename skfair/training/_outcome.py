@@ -9,8 +9,8 @@ import torch
 
 from .._warnings import warn
 from ..metrics._harm import MIN_MEMBERS, left_out
-from ._data import iterate_rows
-from ._prepare import TrainingData
+from ._batches import iterate_rows
+from ._encoder import TrainingData
 
 
 class FitInterruptedWarning(UserWarning):
@@ -52,7 +52,7 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
         warn(
             f"A callback ended training in the warm-up, after {len(rows)} of "
             f"{estimator.max_epochs} epochs, when the fairness weights had come to "
-            f"{100 * net.steps_ / net.warmup_steps:.0f} % of their value. early_stopping=True "
+            f"{100 * net.recipe.ramp(net.steps_):.0f} % of their value. early_stopping=True "
             "begins to count when the warm-up has ended; or set warmup=0 (now "
             f"{estimator.warmup}).",
         )

@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._tensors import takes_tensors
 from .._torch_state import plain_torch
 from ..objectives import fairn
-from ._data import iterate_rows
-from ._prepare import check_table, prepare_X
+from ._batches import iterate_rows
+from ._encoder import check_table
 
 
 class NetworkPredictions(ClassifierMixin):
@@ -25,7 +25,7 @@ class NetworkPredictions(ClassifierMixin):
         """Apply ``function(module, rows)`` (the forward pass by default) to all rows."""
         check_is_fitted(self)
         raw = check_table(self, X, reset=False)
-        X = prepare_X(self, raw, [np.float64, np.float32])
+        X = self._encoder.features(raw)
         forward = function or (lambda module, rows: module(rows))
         device, parts = self.net_.device, []
         with plain_torch(torch.device(device).type), torch.no_grad():
@@ -68,13 +68,13 @@ class NetworkPredictions(ClassifierMixin):
             a row has several.
         """
         logits = self._logits(X)
-        if logits.shape[1] > 2 or self._multi_label:
+        if logits.shape[1] > 2 or self._encoder.multi_label:
             return logits
         return logits[:, 1] - logits[:, 0]
 
     @takes_tensors
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the classes.
+        """Return the probabilities of the classes.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class NetworkPredictions(ClassifierMixin):
 
     @takes_tensors
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Logarithms of :meth:`predict_proba`, exact for small probabilities.
+        """Return the logarithms of :meth:`predict_proba`, exact for small probabilities.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class NetworkPredictions(ClassifierMixin):
 
     def _probabilities(self, X: Any, one: Callable, several: Callable) -> np.ndarray:
         logits = self._logits(X)
-        return several(logits) if self._multi_label else one(logits, axis=1)
+        return several(logits) if self._encoder.multi_label else one(logits, axis=1)
 
     @takes_tensors
     def predict(self, X: Any) -> np.ndarray:
@@ -123,7 +123,7 @@ class NetworkPredictions(ClassifierMixin):
             Labels from ``classes_``, or 0 and 1 where a row has several.
         """
         logits = self._logits(X)
-        if self._multi_label:
+        if self._encoder.multi_label:
             return (logits > 0).astype(np.int64)
         return self.classes_[logits.argmax(axis=1)]
 
@@ -143,6 +143,6 @@ class NetworkPredictions(ClassifierMixin):
             each label where a row has several.
         """
         check_is_fitted(self)
-        if self._multi_label:
+        if self._encoder.multi_label:
             return np.abs(self._logits(X))
         return self._logits(X, lambda module, rows: fairn.boundary_distance(module(rows)))

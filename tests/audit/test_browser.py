@@ -125,12 +125,14 @@ def test_nothing_is_wider_than_the_screen(screen, opened):
 def test_it_reads_without_scripts_and_its_numbers_are_those_of_the_frame(opened, report):
     page, *_ = opened(java_script_enabled=False)
     text = page.inner_text("body")
-    assert "Read with caution" in text and "Audited on 600 people" in text
+    assert "Read with caution" in text
+    assert "Audited on 600 people" in text
     assert "What would change" not in text  # folded
     for part in page.locator("summary").all():
         part.click()
     text = page.inner_text("body")
-    assert "What would change" in text and "scientific veneer" in text
+    assert "What would change" in text
+    assert "scientific veneer" in text
     frame = report.to_frame()
     for sentence in frame.loc[frame["group"] == "gap", "meaning"].head(20):
         assert sentence in text
@@ -147,7 +149,7 @@ def test_a_link_opens_what_it_leads_to(opened):
     assert fold.get_attribute("open") is not None
 
 
-def test_colours_follow_the_reader(opened):
+def test_colors_follow_the_reader(opened):
     backgrounds = {}
     for scheme in ("light", "dark"):
         page, *_ = opened(color_scheme=scheme)
@@ -158,7 +160,7 @@ def test_colours_follow_the_reader(opened):
 
 
 def pages(page, path):
-    """Number of sheets of paper, A4."""
+    """Count the sheets of paper, A4."""
     page.pdf(path=path, format="A4")
     found = subprocess.run(["pdfinfo", str(path)], capture_output=True, text=True, check=True)
     return int(re.search(r"Pages:\s+(\d+)", found.stdout)[1])
@@ -173,7 +175,8 @@ def test_it_prints_with_everything_open(opened, tmp_path):
     path = tmp_path / "report.pdf"
     page.pdf(path=path, format="A4")
     printed = subprocess.run(["pdftotext", str(path), "-"], capture_output=True, text=True)
-    assert "What would change" in printed.stdout and "Most sensitive people" in printed.stdout
+    assert "What would change" in printed.stdout
+    assert "Most sensitive people" in printed.stdout
     assert "open them first" not in printed.stdout
 
 

@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import binom, norm
 from sklearn.metrics import roc_auc_score
 
-from skfair.audit._intervals import Means, Rates, auc_interval, norm_gap, resampled_counts, tukey
+from skfair.audit._intervals import Means, Rates, auc_interval, tukey
+from skfair.audit._resampling import norm_gap, resampled_counts
 
 SIMULATIONS = 600  # an observed 94 % is then 94 plus or minus 2
 SIZES = {
@@ -30,7 +31,8 @@ def coverage(estimate, truth):
         found = estimate(np.random.default_rng(seed))
         one, other, value, lower, upper = found.differences(np.arange(len(truth)), 0.95)
         true = truth[one] - truth[other]
-        assert (lower <= value + 1e-12).all() and (value <= upper + 1e-12).all()
+        assert (lower <= value + 1e-12).all()
+        assert (value <= upper + 1e-12).all()
         simultaneous += ((lower <= true + 1e-12) & (true <= upper + 1e-12)).all()
         gap = found.gap(0.95).found
         assert 0 <= gap.lower <= gap.value + 1e-12 <= gap.upper + 2e-12
@@ -142,7 +144,8 @@ class TestCoverage:
             observed = truth + 0.1 * rng.normal(size=truth.shape)
             resampled = observed + 0.1 * rng.normal(size=(100, *truth.shape))
             found, pair = norm_gap(observed, resampled, 0.95)
-            assert pair == 1 and found.lower <= found.value <= found.upper
+            assert pair == 1
+            assert found.lower <= found.value <= found.upper
             held += found.lower <= 5.0 <= found.upper
         assert held >= 93
 
@@ -234,7 +237,7 @@ class TestAlgebra:
         values = np.array([3.0, 0, 1, 0, 5, 2])
         np.testing.assert_allclose(Means(values, codes, 2).value, [4 / 3, 5 / 2, 11 / 6])
 
-    def test_relabelling_groups_changes_nothing(self):
+    def test_relabeling_groups_changes_nothing(self):
         rng = np.random.default_rng(0)
         codes, values = rng.integers(0, 3, 200), rng.exponential(size=200)
         swap = np.array([2, 0, 1])
@@ -244,26 +247,32 @@ class TestAlgebra:
 
     def test_none_and_all_are_not_certain(self):
         lower, upper = Rates(np.array([0, 20.0]), np.array([20, 20.0])).ends(1.96)
-        assert lower[0] == 0 and 0.1 < upper[0] < 0.2
-        assert upper[1] == 1 and 0.8 < lower[1] < 0.9
+        assert lower[0] == 0
+        assert 0.1 < upper[0] < 0.2
+        assert upper[1] == 1
+        assert 0.8 < lower[1] < 0.9
         zeros = Means(np.zeros(40), np.repeat([0, 1], 20), 2)
         assert zeros.gap(0.95).found == (0, 0, 0)  # nobody is anywhere: there is no unit
         half = Means(np.repeat([0.0, 1.0], 20), np.repeat([0, 1], 20), 2)
         lower, upper = half.ends(1.96)
-        assert lower[0] == 0 and 0.1 < upper[0] < 0.2
+        assert lower[0] == 0
+        assert 0.1 < upper[0] < 0.2
 
     def test_groups_without_cases_have_no_value_and_take_no_part(self):
         found = Rates(np.array([5, 5, 0, 10.0]), np.array([10, 10, 0, 20.0]))
         assert np.isnan(found.interval(2, 0.95)).all()
         assert found.gap(0.95).found.value == 0
         alone = Rates(np.array([5, 0, 5.0]), np.array([10, 0, 10.0])).gap(0.95)
-        assert np.isnan(alone.found).all() and alone.pair is None
+        assert np.isnan(alone.found).all()
+        assert alone.pair is None
 
     def test_ratios(self):
         found = Rates(np.array([50, 0, 20, 3, 73.0]), np.array([100, 100, 100, 4, 304.0]))
         highest, ratios = found.ratios(0.95, min_cases=30)
-        assert highest == 0 and ratios[0] == (1, 1, 1)
-        assert ratios[1][:2] == (0, 0) and 0 < ratios[1].upper < 0.15
+        assert highest == 0
+        assert ratios[0] == (1, 1, 1)
+        assert ratios[1][:2] == (0, 0)
+        assert 0 < ratios[1].upper < 0.15
         assert ratios[2].value == pytest.approx(0.4)
         assert ratios[2].lower < 0.4 < ratios[2].upper
         assert np.isnan(ratios[3]).all()

@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -10,16 +9,10 @@ import pytest
 from fairlearn.metrics import MetricFrame, selection_rate, true_positive_rate
 from fairlearn.postprocessing import ThresholdOptimizer
 from fairlearn.reductions import DemographicParity, ExponentiatedGradient
-from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skfair import FaiRNClassifier
 from skfair.audit import AuditReport
-from skfair.audit._figures import intervals_figure
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     burden,
@@ -31,56 +24,9 @@ from skfair.metrics import (
 )
 from skfair.recourse import counterfactuals
 
+from .helpers import pipeline
+
 pytest.importorskip("matplotlib")
-
-
-def pipeline(classifier):
-    encode = make_column_transformer(
-        (OneHotEncoder(sparse_output=False), ["group"]), (StandardScaler(), ["a", "b", "c"])
-    )
-    return make_pipeline(encode, classifier)
-
-
-@pytest.fixture(scope="module")
-def people():
-    X, y, group = make_biased_classification(
-        700, n_features=3, n_informative=3, recourse_gap=1.0, random_state=0
-    )
-    return pd.DataFrame(X, columns=["a", "b", "c"]).assign(group=group), y, group
-
-
-@pytest.fixture(scope="module")
-def network(people):
-    X, y, group = people
-    model = pipeline(FaiRNClassifier(hidden_layer_sizes=(6,), max_epochs=8, random_state=0))
-    return model.fit(X, y, fairnclassifier__sensitive_features=group)
-
-
-@pytest.fixture(scope="module")
-def forest(people):
-    model = pipeline(RandomForestClassifier(8, max_depth=4, random_state=0))
-    return model.fit(*people[:2])
-
-
-@pytest.fixture(scope="module")
-def report(people, network, forest):
-    X, y, group = people
-    half = len(y) // 2
-    return AuditReport.from_estimator(
-        network,
-        X,
-        y,
-        sensitive_features=X[["group"]],
-        baseline=forest,
-        names=("network", "forest <old>"),
-        splits={
-            "first": (X[:half], y[:half], X[["group"]][:half]),
-            "second": (X[half:], y[half:], X[["group"]][half:]),
-        },
-        n_resamples=100,
-        min_cases=10,
-        random_state=0,
-    )
 
 
 def value(report, section, measure, group, model="network"):
@@ -191,7 +137,7 @@ class TestFigures:
         assert frame["meaning"].str.endswith(".").all()
         assert not frame["meaning"].str.contains("nan|None").any()
 
-    def test_cases_are_the_people_a_figure_rests_on(self, report, people, network):
+    def test_cases_are_the_people_a_figure_rests_on(self, report, people):
         X, y, group = people
         frame = report.to_frame().query("model == 'network' and section == 'Group metrics'")
         cases = frame.set_index(["measure", "group"])["cases"]
@@ -288,7 +234,7 @@ class TestAnyClassifier:
         page = report.to_html()
         assert page.count("Not computed for model: ThresholdOptimizer needs to be told") == 3
 
-    def test_randomised_reduction(self, people):
+    def test_randomized_reduction(self, people):
         X, y, group = people
         numbers = X[["a", "b", "c"]]
         model = ExponentiatedGradient(LogisticRegression(), DemographicParity(), max_iter=5)
@@ -360,7 +306,8 @@ class TestOddities:
         )
         assert value(report, "Group", "selection rate", "a", "model") == constant
         sentences = " ".join(report.to_frame()["meaning"])
-        assert "nan" not in sentences and "looked at" not in sentences
+        assert "nan" not in sentences
+        assert "looked at" not in sentences
         assert report.to_html()
 
     def test_names_and_indices_that_are_not_made_for_a_page(self, people, forest):
@@ -421,125 +368,6 @@ class TestOddities:
             random_state=0,
         )
         assert report.not_computed["Generalization", "model"].startswith("split 'odd': ")
-
-
-class Page(HTMLParser):
-    """What is on a page."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.cells, self.tags, self.links, self.ids, self.stack = [], [], [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.tags.append(tag)
-        self.links += [attrs[k] for k in ("src", "href", "xlink:href") if k in attrs]
-        self.ids += [attrs["id"]] if "id" in attrs else []
-        if tag == "td" and "data-value" in attrs:
-            self.cells.append([attrs, ""])
-            self.stack.append("td")
-
-    def handle_endtag(self, tag):
-        if tag == "td" and self.stack:
-            self.stack.pop()
-
-    def handle_data(self, data):
-        if self.stack:
-            self.cells[-1][1] += data
-
-
-class TestPage:
-    def test_numbers_are_those_of_the_frame(self, report):
-        page, frame = Page(report.to_html()), report.to_frame()
-        shown = [
-            tuple(float(attrs[f"data-{k}"]) for k in ("value", "lower", "upper"))
-            for attrs, _ in page.cells
-        ]
-        expected = frame[["value", "lower", "upper"]].apply(tuple, axis=1).tolist()
-        assert {str(t) for t in shown} == {str(t) for t in expected}
-        base = frame[(frame["measure"] == "base rate") & (frame["group"] != "gap")]
-        assert len(shown) == len(frame) - len(base) / 2  # which does not depend on the model
-        for attrs, text in page.cells:
-            numbers = [float(n) for n in re.findall(r"\d[\d.]*(?:e-?\d+)?", text)]
-            exact = [float(attrs[f"data-{k}"]) for k in ("value", "lower", "upper")]
-            exact = [n for n in exact if not np.isnan(n)]
-            if " of " in text:  # few people are counted
-                numbers, exact = [numbers[0] / numbers[1]], exact[:1]
-            elif "%" in text or "points" in text:
-                numbers = [n / 100 for n in numbers]
-            np.testing.assert_allclose(numbers, exact[: len(numbers)], rtol=0.06, atol=5.1e-4)
-
-    def test_no_figure_stands_in_two_places_with_two_values(self, report):
-        """Shares in sentences are those of the cells, subgroups are as the groups they are."""
-        rows = report.to_frame()
-        frame = rows[rows["section"] == "Group metrics"].set_index(["measure", "group", "model"])
-        for (measure, group, model), row in frame.iterrows():
-            if measure.endswith("rate") and group in ("a", "b"):
-                share = re.search(r"^Of 100 .*, (\d+\.\d) (?:are|had)", row["meaning"])[1]
-                assert share == f"{100 * row['value']:.1f}"
-                assert f"{group} ({share}%)" in frame.loc[(measure, "gap", model), "meaning"]
-        for row in rows[rows["section"] == "Subgroups"].itertuples():
-            same = frame.loc[(row.measure, row.group.removeprefix("group="), row.model)]
-            np.testing.assert_allclose([row.lower, row.upper], same[["lower", "upper"]].tolist())
-
-    def test_links_lead_into_the_folds(self, report):
-        text = report.to_html()
-        links = re.findall(r'<a href="#([^"]+)"', text)
-        assert len(links) == len(report.about.sections) + 1
-        for link in links:  # inside: a browser opens what it is led into
-            assert f'</summary><div id="{link}">' in text
-
-    def test_it_says_how_it_was_made(self, people, forest):
-        X, y, group = people
-        report = AuditReport.from_estimator(
-            forest,
-            X,
-            y,
-            sensitive_features=group,
-            headline=["No candidate met the tolerance."],
-            provenance={"command": "python -m skfair audit <x>"},
-            recourse={"max_iter": 2},
-            max_people=20,
-            random_state=0,
-        )
-        text = report.to_html()
-        assert "How this was made" in text and "audit &lt;x&gt;</dd>" in text
-        assert text.index("No candidate met") < text.index("Audited on")
-
-    def test_it_is_one_file_without_scripts_and_requests(self, report):
-        text = report.to_html()
-        page = Page(text)
-        assert "script" not in page.tags
-        assert all(link.startswith(("#", "data:,")) for link in page.links)
-        assert not re.search(r"@import|url\((?!#|'#)", text)
-        assert len(text.encode()) < 3_000_000
-        assert len(set(page.ids)) == len(page.ids)
-
-    def test_it_says_what_it_does_not_show_and_warns(self, report):
-        text = report.to_html()
-        assert "What this does not show" in text
-        assert "not suitable as an automatic test" in text
-        assert "scientific veneer" in text
-
-    def test_names_are_escaped(self, report):
-        assert "forest &lt;old&gt;" in report.to_html()
-        assert "<old>" not in report.to_html()
-
-    def test_a_file_is_whole_or_not_there(self, report, tmp_path, monkeypatch):
-        path = tmp_path / "report.html"
-        assert report.to_html(path) == path.read_text(encoding="utf-8")
-        path.write_text("before")
-        monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no space")))
-        with pytest.raises(OSError, match="no space"):
-            report.to_html(path)
-        assert path.read_text() == "before"
-        assert list(tmp_path.iterdir()) == [path]
-
-    def test_notebooks_show_a_part_of_a_page(self, report):
-        part = report._repr_html_()
-        assert "<html" not in part and "<h1>" in part
-        assert repr(report).startswith("AuditReport(network, forest <old>: ")
 
 
 @pytest.mark.parametrize(
@@ -606,15 +434,3 @@ def test_sensitive_features_of_one_name_are_refused_by_name(people, forest):
     twice = pd.DataFrame(np.column_stack([group, group]), columns=["group", "group"])
     with pytest.raises(ValueError, match=r"columns of sensitive_features must differ.*'group'"):
         AuditReport.from_estimator(forest, X, y, sensitive_features=twice)
-
-
-def test_long_names_leave_the_figure_room():
-    name = "Female & Amer-Indian-Eskimo & Married-spouse-absent & Other-relative & 35-44"
-    ends = {"value": [0.5, 0.6], "lower": [0.4, 0.5], "upper": [0.6, 0.7]}
-    rows = pd.DataFrame({"group": [name, "b"], "model": "m", **ends})
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        svg = intervals_figure(rows, "rate", "says")
-    width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
-    patch = re.search(r'id="rate-patch_2">\s*<path d="M ([\d.]+) [\d.]+ \nL ([\d.]+)', svg)
-    assert (float(patch[2]) - float(patch[1])) / width > 1 / 3

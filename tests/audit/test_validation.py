@@ -40,6 +40,7 @@ class Always:
         self.accepted = accepted
 
     def predict(self, X):
+        assert len(X) == len(self.accepted)
         return np.where(self.accepted, "yes", "no")
 
 
@@ -51,8 +52,9 @@ def test_gaps_are_those_of_the_groups_that_are_large_enough(people, constraint):
     accepted = np.random.default_rng(1).random(len(y)) < np.where(frame["group"] == "a", 0.7, 0.4)
     accepted[frame["group"].isin(["c", "d"])] = False  # would be the largest difference
     part = validation(people, constraint)
-    assert part.names_compared() == ["a", "b"] and part.too_small() == ["c", "d"]
-    accuracy, gap, rates = part.judge(Always(accepted))
+    assert part.compared_groups() == ["a", "b"]
+    assert part.small_groups() == ["c", "d"]
+    accuracy, gap, rates = part.evaluate(Always(accepted))
 
     def between(rows):
         shares = [accepted[rows & (frame["group"] == g)].mean() for g in "ab"]
@@ -67,7 +69,8 @@ def test_gaps_are_those_of_the_groups_that_are_large_enough(people, constraint):
     assert accuracy == np.mean(accepted == y)
     for k, group in enumerate(SIZES):
         members = (frame["group"] == group).to_numpy()
-        assert rates.people[k] == members.sum() and rates.positives[k] == y[members].sum()
+        assert rates.people[k] == members.sum()
+        assert rates.positives[k] == y[members].sum()
         assert rates.accepted[k] == pytest.approx(accepted[members].mean())
         assert rates.true_positive[k] == pytest.approx(accepted[members & (y == 1)].mean())
 
@@ -75,28 +78,28 @@ def test_gaps_are_those_of_the_groups_that_are_large_enough(people, constraint):
 def test_recourse_gap_is_that_of_the_refused_whichever_label_that_is(people, model):
     X, y, frame = people
     rows = frame["group"].isin(["a", "b"]).to_numpy()
-    _, gap, _ = validation(people, "recourse_gap").judge(model)
+    _, gap, _ = validation(people, "recourse_gap").evaluate(model)
     decision = model.decision_function(X)[rows]
     assert gap == pytest.approx(recourse_gap(decision, sensitive_features=frame["group"][rows]))
 
 
 def test_smaller_groups_are_compared_if_no_two_are_large():
     rng = np.random.default_rng(0)
-    for n, can_tell in ((60, True), (20, False)):
+    for n, is_decisive in ((60, True), (20, False)):
         frame = pd.DataFrame({"group": np.repeat(["a", "b"], n)})
         y = rng.permutation(2 * n) % 2
         part = Validation(pd.DataFrame({"x": y}), y, "yes", frame, "equalized_odds")
-        assert part.can_tell() == can_tell
-        assert part.names_compared() == (["a", "b"] if can_tell else [])
-        assert part.too_small() == ["a", "b"]
+        assert part.is_decisive() == is_decisive
+        assert part.compared_groups() == (["a", "b"] if is_decisive else [])
+        assert part.small_groups() == ["a", "b"]
 
 
 def test_odds_need_cases_of_each_label():
     frame = pd.DataFrame({"group": np.repeat(["a", "b"], 200)})
     y = np.r_[np.arange(200) % 2, np.arange(200) < 5].astype(int)  # 5 positives in b
     X = pd.DataFrame({"x": y})
-    for constraint, can_tell in (("equal_opportunity", False), ("demographic_parity", True)):
-        assert Validation(X, y, "yes", frame, constraint).can_tell() == can_tell
+    for constraint, is_decisive in (("equal_opportunity", False), ("demographic_parity", True)):
+        assert Validation(X, y, "yes", frame, constraint).is_decisive() == is_decisive
 
 
 def test_people_without_a_group_count_for_accuracy_alone():
@@ -105,5 +108,6 @@ def test_people_without_a_group_count_for_accuracy_alone():
     part = Validation(
         pd.DataFrame({"x": y}), y, "yes", pd.DataFrame({"group": group}), "demographic_parity"
     )
-    accuracy, gap, rates = part.judge(Always(np.r_[np.ones(300), np.zeros(150)] == 1))
-    assert (accuracy, gap) == (0.5, 0) and rates.people.tolist() == [150, 150]
+    accuracy, gap, rates = part.evaluate(Always(np.r_[np.ones(300), np.zeros(150)] == 1))
+    assert (accuracy, gap) == (0.5, 0)
+    assert rates.people.tolist() == [150, 150]

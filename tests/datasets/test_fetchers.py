@@ -209,14 +209,14 @@ def case(name):
 
 @pytest.fixture
 def excerpt(case):
-    """A made-up table of three rows of strings in the form of our file."""
+    """Make up a table of three rows of strings in the form of our file."""
     columns = case.module.DATASET.columns
     return pd.DataFrame({c: case.excerpt.get(c, ["0", "1", "2"]) for c in columns})
 
 
 @pytest.fixture
 def stored(name, excerpt, tmp_path):
-    """A data_home that holds the excerpt."""
+    """Return a data_home that holds the excerpt."""
     _base.store(csv(excerpt), tmp_path / f"{name}.csv.gz")
     return tmp_path
 
@@ -232,7 +232,7 @@ def real_home(name):
 
 @pytest.fixture
 def publish(case, monkeypatch):
-    """A function that makes a local server the publisher of a table; returns what it sends."""
+    """Return a function that makes a local server the publisher of a table, and what it sends."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     files = {}
 
@@ -327,7 +327,7 @@ def test_refused_download_names_the_address(case, excerpt, publish, tmp_path):
 
 
 def test_interrupted_store_leaves_nothing_behind(tmp_path, monkeypatch):
-    def interrupt(*args):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_base.os, "replace", interrupt)
@@ -438,10 +438,11 @@ def test_arrays_hold_what_the_frames_hold(case, stored):
 
 
 @pytest.mark.parametrize("as_frame", [True, False])
-def test_return_X_y_is_data_and_target(case, stored, as_frame):
+def test_return_x_y_is_data_and_target(case, stored, as_frame):
     X, y = case.fetch(data_home=stored, as_frame=as_frame, return_X_y=True)
     bunch = case.fetch(data_home=stored, as_frame=as_frame)
-    assert type(X) is type(bunch.data) and type(y) is type(bunch.target)
+    assert type(X) is type(bunch.data)
+    assert type(y) is type(bunch.target)
     pd.testing.assert_frame_equal(pd.DataFrame(X), pd.DataFrame(bunch.data))
     assert np.array_equal(y, bunch.target)
 
@@ -453,7 +454,7 @@ def test_wrong_parameters_are_refused_as_scikit_learn_does(case):
         case.fetch("positional")
 
 
-def test_docstring_and_descr_name_source_terms_and_sizes(case, name, stored):
+def test_docstring_and_descr_name_source_terms_and_sizes(case, stored):
     dataset = case.module.DATASET
     for text in (case.fetch.__doc__, case.fetch(data_home=stored).DESCR):
         for word in ("Source:", "Terms:", "Sensitive features:", f"{dataset.n_samples:,}"):
@@ -467,8 +468,11 @@ def test_docstring_and_descr_name_source_terms_and_sizes(case, name, stored):
 
 def test_meps_says_that_it_is_panel_21_by_inference_and_on_what_terms():
     text = _meps.DATASET.description
-    assert "Panel 21" in text and "*not* the Panel 19" in text and "inferred" in text
-    assert "data use agreement" in text and "Cite AHRQ MEPS" in text
+    assert "Panel 21" in text
+    assert "*not* the Panel 19" in text
+    assert "inferred" in text
+    assert "data use agreement" in text
+    assert "Cite AHRQ MEPS" in text
 
 
 # The real data
@@ -517,7 +521,7 @@ A14 36 A32 A46 9055 A65 A73 2 A93 A101 4 A124 35 A143 A153 1 A172 2 A192 A201 1
 
 
 @pytest.mark.parametrize("name", ["german_credit"], indirect=True)
-def test_german_codes_are_worded_as_in_the_real_file(case, name, real_home):
+def test_german_codes_are_worded_as_in_the_real_file(name, real_home):
     rows = csv(_german_credit._convert(GERMAN_ROWS.encode())).decode().splitlines()
     real = gzip.decompress((real_home / f"{name}.csv.gz").read_bytes()).decode().splitlines()
     assert {*rows} <= {*real}

@@ -90,7 +90,8 @@ def test_log_odds_have_the_promised_spread_within_each_group(settings):
 def test_proxy_follows_the_group_and_noise_does_not():
     X, _, group, _ = draw(50_000)
     a, b = X[group == "a"], X[group == "b"]
-    assert within(b[:, 5] - 1, 0) and within(a[:, 5] + 1, 0)
+    assert within(b[:, 5] - 1, 0)
+    assert within(a[:, 5] + 1, 0)
     assert all(within(part[:, j], 0) for part in (a, b) for j in range(6, 10))
 
 
@@ -122,9 +123,12 @@ def test_global_generator_is_untouched_by_a_seeded_call():
 
 def test_shapes_and_types_are_scikit_learns():
     X, y, group = make_biased_classification(50, n_features=8, n_groups=3, random_state=0)
-    assert X.shape == (50, 8) and X.dtype == np.float64
-    assert y.shape == (50,) and y.dtype == int
-    assert group.shape == (50,) and {*group} == {"a", "b", "c"}
+    assert X.shape == (50, 8)
+    assert X.dtype == np.float64
+    assert y.shape == (50,)
+    assert y.dtype == int
+    assert group.shape == (50,)
+    assert {*group} == {"a", "b", "c"}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +143,8 @@ def test_frames_hold_what_the_arrays_hold(n_informative, names):
     settings = {"n_features": 4, "n_informative": n_informative}
     frames, arrays = draw(20, **settings, as_frame=True), draw(20, **settings)
     X, *series = frames
-    assert isinstance(X, pd.DataFrame) and [*X] == names
+    assert isinstance(X, pd.DataFrame)
+    assert [*X] == names
     assert [s.name for s in series] == ["target", "group", "log_odds"]
     assert all(np.array_equal(f, a) for f, a in zip(frames, arrays, strict=True))
 

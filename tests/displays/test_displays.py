@@ -20,7 +20,7 @@ from skfair.displays import (
     SensitivityDisplay,
     SubgroupDisplay,
 )
-from skfair.displays._base import label_of
+from skfair.displays._base import shorten_label
 from skfair.metrics import (
     make_fairness_scorer,
     prediction_sensitivity,
@@ -82,8 +82,8 @@ def test_recourse_gap(logistic):
     assert np.sort(display.distances["a"]) == pytest.approx(np.sort(-decision[refused]))
     assert len(display.ax_.patches) == 20
     assert display.ax_.get_title() == f"recourse gap {display.gap:.3f}"
+    missing = pd.Series(group).where(np.arange(len(group)) > 0)
     with pytest.warns(UserWarning, match="missing in 1 of"):
-        missing = pd.Series(group).where(np.arange(len(group)) > 0)
         RecourseGapDisplay.from_predictions(decision, sensitive_features=missing)
 
 
@@ -209,12 +209,12 @@ def test_long_names_leave_the_axes_room(name):
 
 
 def test_a_shortened_name_keeps_both_ends():
-    assert label_of("a" * 40) == "a" * 40
-    shown = label_of(LONG)
+    assert shorten_label("a" * 40) == "a" * 40
+    shown = shorten_label(LONG)
     assert len(shown) == 40
     assert shown.startswith("Female & Amer")
     assert shown.endswith("35-44")
-    assert label_of("$x$") == r"\$x\$"
+    assert shorten_label("$x$") == r"\$x\$"
 
 
 def test_displays_take_the_unfavorable_class(biased):

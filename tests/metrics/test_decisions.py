@@ -25,7 +25,7 @@ from sklearn.svm import LinearSVC
 from skorch import NeuralNetBinaryClassifier
 
 from skfair import DRAlignClassifier, FaiRNClassifier, PenaltyClassifier
-from skfair._estimators import decision_values, from_inside, unfavorable_of
+from skfair._estimators import decision_values, find_attribute, unfavorable_of
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
     burden,
@@ -174,10 +174,10 @@ class TestFittedObjectsAreAsked:
         steps = Pipeline([("clf", LogisticRegression())])
         search = GridSearchCV(steps, {"clf": [told]}, cv=2)
         search.fit(X, y, clf__sensitive_features=group)
-        assert from_inside(search, "unfavorable") == 1
+        assert find_attribute(search, "unfavorable") == 1
         other = Pipeline([("clf", told)])
         search = GridSearchCV(other, {"clf": [LogisticRegression()]}, cv=2).fit(X, y)
-        assert from_inside(search, "unfavorable") is None
+        assert find_attribute(search, "unfavorable") is None
 
     @pytest.mark.parametrize(
         "wrap",
@@ -199,7 +199,7 @@ class TestFittedObjectsAreAsked:
             X = np.column_stack([X[:, 0] > 0, X[:, 1:]]).astype(float)
             model = wrap(net).fit(X, y)
         assert unfavorable_of(model) == 1
-        assert from_inside(model, "sensitive_columns") == [0]
+        assert find_attribute(model, "sensitive_columns") == [0]
 
     @pytest.mark.parametrize("kind", ["voting", "bagging", "stacking"])
     def test_encoded_labels_are_translated_and_told(self, data, kind):

@@ -71,8 +71,8 @@ def test_smoothed_classifiers_do_not_violate_their_own_metric():
     model = SmoothedClassifier(tree, n_samples=4000, random_state=0).fit(X, Y)
     found = individual_fairness_violation(model, X, n_pairs=200, random_state=0)
     assert found.largest <= 1
-    artefact = individual_fairness_violation(model, X, n_pairs=200, epsilon=0, random_state=0)
-    assert artefact.largest > 1  # a vote more or less, divided by almost nothing
+    artifact = individual_fairness_violation(model, X, n_pairs=200, epsilon=0, random_state=0)
+    assert artifact.largest > 1  # a vote more or less, divided by almost nothing
     search = GridSearchCV(model, {"scale": [1.0]}, cv=2).fit(X, Y)
     inside = individual_fairness_violation(search.best_estimator_, X, random_state=0)
     assert individual_fairness_violation(search, X, random_state=0).largest == inside.largest

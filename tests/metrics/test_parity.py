@@ -275,8 +275,8 @@ def test_little_memory_is_enough(monkeypatch, module):
     model = PenaltyClassifier(**network).fit(X, y, sensitive_features=group)
     expected = parity_score(model, X, y, sensitive_features=group)
     for chunk in (1, 37, 400):
-        monkeypatch.setattr(_removal, "CHUNK", chunk)
-        monkeypatch.setattr(_removal, "KEPT", 20 * chunk)
+        monkeypatch.setattr(_removal, "CHUNK_SIZE", chunk)
+        monkeypatch.setattr(_removal, "MAX_KEPT_NUMBERS", 20 * chunk)
         found = parity_score(model, X, y, sensitive_features=group)
         assert found == pytest.approx(expected, rel=1e-9)
 
@@ -285,7 +285,7 @@ def test_large_problems_are_computed_in_the_networks_precision(monkeypatch):
     X, y, group = data(200)
     model = PenaltyClassifier(**QUICK).fit(X, y, sensitive_features=group)
     expected = parity_score(model, X, y, sensitive_features=group)
-    monkeypatch.setattr(parity, "PRECISE", 100)
+    monkeypatch.setattr(parity, "MAX_FLOAT64_SIZE", 100)
     found = parity_score(model, X, y, sensitive_features=group)
     assert found != expected
     assert found == pytest.approx(expected, rel=1e-5)

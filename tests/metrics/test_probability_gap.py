@@ -1,4 +1,4 @@
-"""Gaps of predicted probabilities; what PenaltyClassifier minimises is tested with it."""
+"""Gaps of predicted probabilities; what PenaltyClassifier minimizes is tested with it."""
 
 import warnings
 

@@ -81,7 +81,7 @@ def test_gap_equals_a_direct_reading_of_equation_16(data, unfavorable, weighted)
 
 @few
 @given(people(), st.permutations(["x", "b", "a", "z"]))
-def test_gap_is_invariant_to_group_relabelling(data, names):
+def test_gap_is_invariant_to_group_relabeling(data, names):
     decision, groups = data
     renamed = [names[g] for g in groups]
     assert recourse_gap(decision, sensitive_features=renamed) == close(

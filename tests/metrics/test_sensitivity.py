@@ -176,7 +176,7 @@ def test_nobodys_value_depends_on_the_others(method, monkeypatch):
     together = prediction_sensitivity(model, X, random_state=0, **on)
     part = prediction_sensitivity(model, X[100:200], random_state=0, **on)
     np.testing.assert_allclose(part, together[100:200], rtol=1e-9)
-    monkeypatch.setattr("skfair.metrics._sensitivity.ROWS", 7)
+    monkeypatch.setattr("skfair.metrics._sensitivity.BATCH_ROWS", 7)
     np.testing.assert_allclose(
         prediction_sensitivity(model, X, random_state=0, **on), together, rtol=1e-9
     )

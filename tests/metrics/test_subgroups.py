@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.metrics import accuracy_score, f1_score, precision_score, roc_auc_score
 
 from skfair.metrics import subgroup_report
-from skfair.metrics._subgroup_tests import clopper_pearson, hypergeometric_test, sign_test
+from skfair.metrics._subgroup_tests import hypergeometric_test, sign_test
 
 THEIRS = {
     "accuracy": accuracy_score,
@@ -162,7 +162,7 @@ def test_fair_data_give_findings_no_more_often_than_stated(n_times, weighted):
 @pytest.mark.parametrize("n", [4, 15, 60])
 @pytest.mark.parametrize("rate", [0.5, 0.9, 0.99])
 def test_p_values_hold_their_level_in_small_groups(n, rate):
-    # all outcomes of a group among 100 people with so many hits altogether, by their probability
+    # all outcomes of a group among 100 people with this many hits altogether, by their probability
     all_hits, everybody = round(100 * rate), 100
     hits = np.arange(max(0, n - everybody + all_hits), min(n, all_hits) + 1)
     p = hypergeometric_test(hits, n, all_hits - hits, everybody - n)
@@ -175,12 +175,9 @@ def test_p_values_hold_their_level_in_small_groups(n, rate):
         assert stats.binom.pmf(moved, n, 0.5)[p <= level].sum() <= level + 1e-12
 
 
-def test_tests_and_intervals_are_those_of_scipy():
+def test_tests_are_those_of_scipy():
     for n in (1, 7, 40):
         for hits in range(n + 1):
-            ours = np.array(clopper_pearson(hits / n, n, 0.9))
-            theirs = stats.binomtest(hits, n).proportion_ci(0.9, method="exact")
-            assert ours == close([theirs.low, theirs.high], abs=1e-9)
             paired = stats.binomtest(hits, n).pvalue  # doubling is the same for a fair coin
             assert sign_test(hits, n) == close(paired)
             sides = [

@@ -129,7 +129,7 @@ def test_repr_and_pickle_give_the_same_rule():
 
 @pytest.fixture(scope="module")
 def search():
-    """The stronger the regularisation, the smaller the gap and the accuracy."""
+    """The stronger the regularization, the smaller the gap and the accuracy."""
     rng = np.random.default_rng(0)
     sex = rng.integers(0, 2, 200)
     X = pd.DataFrame({"x": rng.normal(size=200), "sex": sex})

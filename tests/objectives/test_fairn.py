@@ -73,8 +73,8 @@ def test_terms_equal_a_direct_reading_of_the_paper(
 def test_burden_of_two_classes_is_the_refused_part_of_the_signed_decision():
     logits, *_ = draw()
     d = (logits[:, 1] - logits[:, 0]).numpy()
-    np.testing.assert_array_equal(fairn.burden(logits), np.maximum(0, -d))
-    np.testing.assert_array_equal(fairn.burden(logits, (1,)), np.maximum(0, d))
+    np.testing.assert_array_equal(fairn.logit_recourse(logits), np.maximum(0, -d))
+    np.testing.assert_array_equal(fairn.logit_recourse(logits, (1,)), np.maximum(0, d))
     np.testing.assert_array_equal(fairn.boundary_distance(logits), np.abs(d))
 
 
@@ -82,7 +82,7 @@ def test_group_mean_counts_the_accepted_as_zeros():
     # group 0: refused by 3 and accepted, mean 1.5; the mean over the refused alone would be 3
     logits = torch.tensor([[3.0, 0.0], [0.0, 9.0], [1.0, 0.0], [1.0, 0.0]])
     groups = torch.tensor([[0], [0], [1], [1]])
-    gap, _ = fairn.recourse_gap(fairn.burden(logits), groups, None, Comparison.of([0, 0]))
+    gap, _ = fairn.recourse_gap(fairn.logit_recourse(logits), groups, None, Comparison.of([0, 0]))
     assert gap.item() == 0.5
 
 
@@ -143,7 +143,7 @@ def test_gradient_with_respect_to_the_gradient_norm_is_exact_within_the_bounds()
     def total(norm):
         # the mean slope counts as constant (it is a unit), so that it is fixed here by hand
         slope = norm / mean
-        burdens = fairn.first_order_distance(fairn.burden(logits), slope)
+        burdens = fairn.first_order_distance(fairn.logit_recourse(logits), slope)
         gap, _ = fairn.recourse_gap(burdens, groups, weights, Comparison.of([0, 0, 0]))
         return gap
 
@@ -296,7 +296,8 @@ def test_term_of_coefficient_zero_stays_out_of_the_loss_whatever_its_value(value
 
 
 def test_ramp_scales_the_listed_terms_alone():
-    objective = Objective(None, {"fairness": 3.0, "robustness": 0.5})
+    weights = {"fairness": 3.0, "robustness": 0.5}
+    objective = Objective(None, weights, always=("cross_entropy", "other"))
     terms = {
         name: torch.tensor(value)
         for name, value in [("cross_entropy", 1.0), ("fairness", 10.0), ("robustness", 100.0)]
@@ -306,7 +307,7 @@ def test_ramp_scales_the_listed_terms_alone():
         assert objective.total(terms, ramp).item() == 1 + ramp * (30 + 50) + 1000
 
 
-def test_coefficient_of_a_term_that_is_absent_is_ignored():
+def test_weight_of_a_term_that_is_absent_is_ignored():
     objective = Objective(None, {"fairness": 3.0})
     assert objective.total({"cross_entropy": torch.tensor(2.0)}).item() == 2.0
 

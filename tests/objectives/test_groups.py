@@ -287,8 +287,8 @@ def test_splitting_a_group_into_halves_leaves_shares_as_they_are_but_not_equal_w
     parts = Comparison.of([0] * 4, halves, F64).gap(split, all_present)
     assert parts.item() == pytest.approx(whole.item(), abs=1e-15)
     whole, parts = Comparison.of([0] * 3), Comparison.of([0] * 4)
-    mean_of_pairs = whole.gap(means, all_present[:3]) / whole.pairs_an_attribute
-    assert parts.gap(split, all_present) / parts.pairs_an_attribute != mean_of_pairs
+    mean_of_pairs = whole.gap(means, all_present[:3]) / whole.n_summands
+    assert parts.gap(split, all_present) / parts.n_summands != mean_of_pairs
 
 
 @settings(max_examples=30, deadline=None)

@@ -238,7 +238,7 @@ def test_gap_equals_a_loop_over_paths(n_groups, by_label, weighted, shares):
         assert found.item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_paths_there_and_back_add_up_instead_of_cancelling():
+def test_paths_there_and_back_add_up_instead_of_canceling():
     # p rises by 1 from group 0 to group 1: a path the other way has slope -1
     groups = torch.tensor([1, 0, 0, 1])[:, None]
     partners, slopes = torch.tensor([1, 3]), torch.tensor([1.0, -1.0])
@@ -251,7 +251,7 @@ def test_paths_there_and_back_add_up_instead_of_cancelling():
 
 
 def test_gap_of_a_linear_p_is_the_difference_of_the_means_of_the_ends():
-    # where p is linear, p(end) - p(start) is the slope; every row of 0 joined to its neighbour of 1
+    # where p is linear, p(end) - p(start) is the slope; every row of 0 joined to its neighbor of 1
     p = torch.tensor(np.random.default_rng(0).random(12))
     groups = torch.tensor([0, 1] * 6)[:, None]
     partners = torch.arange(1, 12, 2)
@@ -261,7 +261,7 @@ def test_gap_of_a_linear_p_is_the_difference_of_the_means_of_the_ends():
 
 
 @pytest.mark.parametrize("by_label", [False, True])
-def test_gap_is_invariant_to_group_relabelling(by_label):
+def test_gap_is_invariant_to_group_relabeling(by_label):
     groups, y, weights = crowd()
     y = y if by_label else None
     torch.manual_seed(0)
@@ -358,14 +358,14 @@ def test_forward_is_plain_outside_training_and_without_groups():
 @pytest.mark.parametrize("by_label", [False, True])
 def test_paths_run_between_rows_held_out_and_no_others(by_label):
     module, (inputs, y) = network().train(), inputs_of(60)
-    inputs["held_out"] = torch.arange(60) % 3 == 0
+    inputs["penalty_only"] = torch.arange(60) % 3 == 0
     torch.manual_seed(0)
     _, extra = forward_with_paths(module, inputs, y, by_label=by_label)
     rows, partners = torch.arange(0, 60, 2), extra["partners"][0]
     paired = partners >= 0
     assert paired.any()
-    assert inputs["held_out"][rows[paired]].all()
-    assert inputs["held_out"][partners[paired]].all()
+    assert inputs["penalty_only"][rows[paired]].all()
+    assert inputs["penalty_only"][partners[paired]].all()
 
 
 @pytest.mark.parametrize("holds_out", [False, True])
@@ -374,7 +374,7 @@ def test_penalty_of_fair_mixup_is_the_gap_of_its_paths(name, holds_out):
     module, (inputs, y) = network().train(), inputs_of(60)
     groups, weights = inputs["groups"], inputs["weights"]
     if holds_out:
-        inputs["held_out"] = torch.arange(60) % 3 == 0
+        inputs["penalty_only"] = torch.arange(60) % 3 == 0
     torch.manual_seed(1)
     by_label = name == "equalized_odds"
     logits, extra = forward_with_paths(module, inputs, y, by_label=by_label)
@@ -386,7 +386,7 @@ def test_penalty_of_fair_mixup_is_the_gap_of_its_paths(name, holds_out):
         weights,
         penalty=name,
         comparison=Comparison.of([0] * 3),
-        held_out=inputs.get("held_out"),
+        penalty_only=inputs.get("penalty_only"),
     )
     terms, _ = terms_of(**extra)
     label = y if by_label else None

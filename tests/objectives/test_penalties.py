@@ -172,7 +172,7 @@ def test_max_min_of_weight_one_leaves_exactly_the_loss_of_the_worst_group(target
     assert gradient[worst].abs().min() > 0
 
 
-def test_the_two_normalisations_on_an_example_done_by_hand():
+def test_the_two_normalizations_on_an_example_done_by_hand():
     # p = 3/4 for x and 1/4 for o; groups of four: a has three negatives x o o and one positive x,
     # b one negative o and three positives x x o
     def logit(p):
@@ -205,7 +205,7 @@ def test_the_two_normalisations_on_an_example_done_by_hand():
 
 
 @pytest.mark.parametrize(("name", "target"), TARGETS)
-def test_normalisation_matters_to_the_conditioned_rates_alone(name, target):
+def test_normalization_matters_to_the_conditioned_rates_alone(name, target):
     batch = draw(target)
     first, second = (value_of(name, *batch, normalize=kind).item() for kind in NORMALIZATIONS)
     assert (first == second) == (name not in CONDITIONED)
@@ -434,7 +434,7 @@ def test_vmap_over_stacked_logits_equals_a_loop(name, target, normalize, holds_o
         comparison=comparison_of(3),
         normalize=normalize,
         decay=0.9,
-        held_out=torch.arange(20) % 2 == 0 if holds_out else None,
+        penalty_only=torch.arange(20) % 2 == 0 if holds_out else None,
     )
     objective = Objective(function, {"penalty": 0.7})
 
@@ -517,7 +517,7 @@ def test_held_out_rows_make_up_the_penalty_and_the_others_the_cross_entropy(name
         weights,
         penalty=name,
         comparison=comparison_of(3),
-        held_out=held_out,
+        penalty_only=held_out,
     )
 
     def part(rows):
@@ -560,7 +560,13 @@ def test_a_callable_receives_the_shapes_that_are_documented(target, weighted, ho
     weights, spread = weights if weighted else None, Spread()
     held_out = torch.arange(len(y)) % 3 == 0 if holds_out else None
     terms, state = penalty_terms(
-        logits, y, groups, weights, penalty=spread, comparison=comparison_of(3), held_out=held_out
+        logits,
+        y,
+        groups,
+        weights,
+        penalty=spread,
+        comparison=comparison_of(3),
+        penalty_only=held_out,
     )
     ((seen_logits, seen_y, seen_groups, seen_weights),) = spread.calls
     assert seen_logits is logits

@@ -384,7 +384,8 @@ class TestColumns:
         X, y = numbers
         model = LogisticRegression().fit(X.astype(np.float32), y)
         found = counterfactuals(model, X.astype(np.float32))
-        assert found.counterfactuals.dtype == np.float32 and found.valid.all()
+        assert found.counterfactuals.dtype == np.float32
+        assert found.valid.all()
 
     def test_a_reference_with_other_categories(self, people):
         """The order of categories is that of X; what X cannot hold is no answer."""
@@ -427,7 +428,8 @@ class TestColumns:
         assert one.valid.all()
         nobody = DummyClassifier(strategy="constant", constant=0).fit(X, y)
         found = counterfactuals(nobody, X[:10], reference=X, random_state=0, max_iter=3)
-        assert not found.valid.any() and np.isinf(found.distance).all()
+        assert not found.valid.any()
+        assert np.isinf(found.distance).all()
 
     def test_another_threshold_is_not_taken_for_the_boundary(self, numbers):
         X, y = numbers

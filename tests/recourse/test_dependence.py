@@ -88,7 +88,8 @@ def test_nothing_is_said_of_columns_that_are_nobodys_function(people):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             found = counterfactuals(model, table, random_state=0)
-        assert found.consistent.all() and len(found.consistent) == len(found.refused)
+        assert found.consistent.all()
+        assert len(found.consistent) == len(found.refused)
 
 
 def test_who_is_no_such_case_already_is_not_counted(people):
@@ -108,4 +109,5 @@ def test_the_estimator_may_compute_the_column(people):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = counterfactuals(model, X[["age", "income"]], random_state=0)
-    assert found.valid.all() and found.consistent.all()
+    assert found.valid.all()
+    assert found.consistent.all()

@@ -170,12 +170,14 @@ def check(table, model, arguments, one_hot):
     after, before = found.counterfactuals, table[found.refused] if not frame else None
     if frame:
         before = table.iloc[found.refused]
-        assert after.index.equals(before.index) and found.changed.index.equals(before.index)
+        assert after.index.equals(before.index)
+        assert found.changed.index.equals(before.index)
         assert list(after.columns) == list(table.columns)
         assert (after.dtypes == table.dtypes).all()
     else:
         assert after.dtype == table.dtype
-    assert after.shape == before.shape and (model.predict(before) == 0).all()
+    assert after.shape == before.shape
+    assert (model.predict(before) == 0).all()
     np.testing.assert_array_equal(model.predict(after) == 1, found.valid)
     np.testing.assert_array_equal(np.isfinite(found.distance), found.valid)
     names = list(table.columns) if frame else range(table.shape[1])

@@ -84,7 +84,8 @@ def test_skorch_networks_stay_in_their_mode(data):
     ).fit(X, y.astype(np.int64))
     model.module_.train()
     counterfactuals(model, X, method="gradient", random_state=0)
-    assert model.module_.training and model.module_[1].training
+    assert model.module_.training
+    assert model.module_[1].training
 
 
 def test_the_search_runs_in_one_thread(data, threads):
@@ -100,7 +101,8 @@ def test_the_search_runs_in_one_thread(data, threads):
     model = Watched().fit(X, y)
     seen.clear()
     counterfactuals(model, X)
-    assert seen and all(entry == (1, {1}) for entry in seen)
+    assert seen
+    assert all(entry == (1, {1}) for entry in seen)
 
 
 @pytest.mark.parametrize(

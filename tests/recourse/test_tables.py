@@ -54,7 +54,8 @@ class TestOnlyCategories:
         found = counterfactuals(model, X, distance=distance, random_state=0)
         refused = X.iloc[found.refused]
         fewest = np.array([(good != row).sum(axis=1).min() for row in refused.to_numpy()])
-        assert found.valid.all() and len(found.valid)
+        assert found.valid.all()
+        assert len(found.valid)
         expected = fewest if distance == "mad_l1" else np.sqrt(2 * fewest)
         np.testing.assert_allclose(found.distance, expected)
 
@@ -129,7 +130,8 @@ class TestDummies:
             found = counterfactuals(
                 model, coded, categorical=categorical, max_iter=10, random_state=0
             )
-            assert (found.counterfactuals.iloc[:, 1:].sum(axis=1) <= 1).all() and found.valid.all()
+            assert (found.counterfactuals.iloc[:, 1:].sum(axis=1) <= 1).all()
+            assert found.valid.all()
 
     @pytest.mark.parametrize("drop_first", [False, True])
     @pytest.mark.parametrize(
@@ -154,7 +156,8 @@ class TestDummies:
         model = LogisticRegression().fit(X.astype(float), X.x + 2 * (job != "self-emp") > 1.5)
         found = counterfactuals(model, X, random_state=0)
         jobs = found.counterfactuals[coded.columns].astype(int).sum(axis=1)
-        assert found.valid.all() and set(jobs) == ({0, 1} if drop_first else {1})
+        assert found.valid.all()
+        assert set(jobs) == ({0, 1} if drop_first else {1})
         assert (found.counterfactuals.dtypes == X.dtypes).all()
 
     def test_flags_named_alike_are_no_category_where_somebody_has_both(self):
@@ -204,7 +207,8 @@ class TestTypesOfNumbers:
         model = LogisticRegression(max_iter=2000).fit(X, y)
         wide = counterfactuals(model, X, **settings_)
         found = counterfactuals(model, X.astype(dtype), **settings_)
-        assert found.valid.all() and (found.counterfactuals.dtypes == dtype).all()
+        assert found.valid.all()
+        assert (found.counterfactuals.dtypes == dtype).all()
         np.testing.assert_array_equal(found.counterfactuals.astype(int), wide.counterfactuals)
         if dtype[0].islower():
             model.fit(X.to_numpy(), y)
@@ -224,7 +228,8 @@ class TestTypesOfNumbers:
             model.coef_, model.intercept_ = np.array([[weight, 0.0]]), np.array([-threshold])
             for table in (X.astype(dtype), X.astype(dtype.lower()).to_numpy()):
                 found = counterfactuals(model, table, method=method, max_iter=5, random_state=0)
-                assert len(found.valid) == 100 and not found.valid.any()
+                assert len(found.valid) == 100
+                assert not found.valid.any()
             model.intercept_ += 1.5  # the last number that it holds is accepted
             found = counterfactuals(model, X.astype(dtype), method="auto", random_state=0)
             assert found.valid.all()
@@ -250,7 +255,8 @@ class TestTypesOfNumbers:
         model = LogisticRegression().fit(X.assign(number=0), X.v > 20)
         for table in (X, X.astype({"number": "Int64"})):
             found = counterfactuals(model, table, random_state=0)
-            assert found.valid.all() and not found.changed["number"].any()
+            assert found.valid.all()
+            assert not found.changed["number"].any()
             before = table["number"].iloc[found.refused]
             assert found.counterfactuals["number"].equals(before)
 
@@ -284,7 +290,8 @@ class TestTypesOfNumbers:
         ).fit(X.astype(float), y)
         found = counterfactuals(model, holes, random_state=0, actionable=["b"])
         after = found.counterfactuals["b"]
-        assert found.valid.sum() > 50 and (after.dropna().astype(float) % 1 == 0).all()
+        assert found.valid.sum() > 50
+        assert (after.dropna().astype(float) % 1 == 0).all()
         assert (found.counterfactuals.dtypes == holes.dtypes).all()
         assert after.isna().equals(holes["b"].iloc[found.refused].isna())
         if dtype == "float64":  # without missing values, or with a half, they are no whole numbers
@@ -341,7 +348,8 @@ class TestContainers:
         reference = np.array([["a", "b"], ["long", "b"]])
         model = make_pipeline(OneHotEncoder(), LogisticRegression()).fit(reference, [0, 1])
         found = counterfactuals(model, X, reference=reference, random_state=0)
-        assert found.valid.all() and (found.counterfactuals[:, 0] == "long").all()
+        assert found.valid.all()
+        assert (found.counterfactuals[:, 0] == "long").all()
         assert found.counterfactuals.dtype.kind == "U"
 
     def test_results_carry_the_index(self, mixed, by_position):
@@ -353,7 +361,8 @@ class TestContainers:
         pd.testing.assert_frame_equal(found.changed, differs)
         accepted = X[by_position.predict(X) == 1]
         nobody = counterfactuals(by_position, accepted)
-        assert len(nobody.changed) == 0 and list(nobody.changed.columns) == list(X.columns)
+        assert len(nobody.changed) == 0
+        assert list(nobody.changed.columns) == list(X.columns)
         assert (nobody.counterfactuals.dtypes == X.dtypes).all()
 
     def test_one_person_is_answered_as_among_others(self, mixed, by_position):
@@ -367,7 +376,8 @@ class TestContainers:
                 (X.iloc[[row]].to_numpy(dtype=object), X.to_numpy(dtype=object)),
             ):
                 found = counterfactuals(by_position, one, reference=reference, random_state=0)
-                assert found.refused.tolist() == [0] and found.valid.all()
+                assert found.refused.tolist() == [0]
+                assert found.valid.all()
                 assert found.distance[0] == pytest.approx(everybody.distance[k])
         alone = counterfactuals(by_position, X.iloc[[row]], random_state=0, max_iter=3)
         assert len(alone.valid) == 1
@@ -378,12 +388,14 @@ class TestContainers:
         by_position.fit(X, y)
         for actionable in ([], np.array([]), pd.Index([])):
             found = counterfactuals(by_position, X, actionable=actionable, method=method)
-            assert not found.valid.any() and np.isinf(found.distance).all()
+            assert not found.valid.any()
+            assert np.isinf(found.distance).all()
             pd.testing.assert_frame_equal(found.counterfactuals, X.iloc[found.refused])
         coded = pd.get_dummies(X[["job"]])
         model = RandomForestClassifier(3, random_state=0).fit(coded, y)
         found = counterfactuals(model, coded, actionable=["job_a"], method=method)  # a part alone
-        assert not found.valid.any() and not found.changed.to_numpy().any()
+        assert not found.valid.any()
+        assert not found.changed.to_numpy().any()
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -518,11 +530,14 @@ class TestContainers:
             model.coef_, model.intercept_ = np.array([[weight, 0.0]]), np.array([-weight / 2])
             for allowed in ("increase", "decrease"):
                 found = counterfactuals(model, X, monotone={"degree": allowed}, random_state=0)
-                assert (found.valid == (way == allowed)).all() and len(found.valid) == 20
+                assert (found.valid == (way == allowed)).all()
+                assert len(found.valid) == 20
 
     def test_a_category_of_which_there_is_only_one_level(self):
         """The refused and the reference all have it: nothing is there to be tried."""
         X = pd.DataFrame({"v": np.arange(40.0), "owner": True})
         model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X.v > 20)
         found = counterfactuals(model, X, actionable=["owner"], random_state=0)
-        assert len(found.valid) and not found.valid.any() and not found.changed.to_numpy().any()
+        assert len(found.valid)
+        assert not found.valid.any()
+        assert not found.changed.to_numpy().any()

@@ -11,7 +11,6 @@ from scipy import stats
 
 from skfair.smoothing import WeightedMetric
 from skfair.smoothing.guarantees import (
-    confidence_limits,
     draws_needed,
     epsilon_reached,
     largest_difference,
@@ -160,13 +159,6 @@ def test_promise_of_theorem_8_by_simulation(shared, epsilon):
 
 
 # -- certificates ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("k", "n"), [(0, 10), (3, 10), (10, 10), (700, 1000), (1, 1)])
-def test_limits_are_those_of_clopper_and_pearson(k, n):
-    expected = stats.binomtest(k, n).proportion_ci(0.99, method="exact")
-    low, high = confidence_limits(np.array([k]), np.array([n]), 0.005)
-    assert [low[0], high[0]] == pytest.approx([expected.low, expected.high])
 
 
 @pytest.mark.parametrize("noise", NOISES)

@@ -452,7 +452,7 @@ def test_a_constant_classifier_is_reported(biased):
         )
 
 
-def test_interrupting_keeps_what_has_been_learnt_and_says_so(biased):
+def test_interrupting_keeps_what_has_been_learned_and_says_so(biased):
     X, y, group = biased
     with pytest.warns(UserWarning, match="interrupted after 2 epochs"):
         fitted = model(net_params={"callbacks": [Interrupt()]}).fit(X, y, sensitive_features=group)
@@ -487,7 +487,7 @@ def test_the_gpu_trains_the_same_network_as_the_cpu(biased):
     np.testing.assert_allclose(*decisions, atol=1e-6)
 
 
-# -- what a sceptical user tried ------------------------------------------------------------------
+# -- what a skeptical user tried ------------------------------------------------------------------
 
 
 def test_reversed_arrays_are_as_good_as_others(biased):
@@ -588,10 +588,10 @@ def test_missing_groups_are_counted_once_although_a_scorer_watches(biased):
 def test_a_last_batch_of_one_row_joins_the_one_before(biased):
     X, y, group = biased
 
-    def normalised(n_features, n_outputs):
+    def normalized(n_features, n_outputs):
         return nn.Sequential(nn.BatchNorm1d(n_features), nn.Linear(n_features, n_outputs))
 
-    fitted = model(module=normalised)
+    fitted = model(module=normalized)
     fitted.fit(X[:129], y[:129], sensitive_features=group[:129])
     assert fitted.net_.history[-1, "train_batch_count"] == 2
 
@@ -656,7 +656,7 @@ def test_shares_are_those_of_the_weighted_training_rows(biased):
     by_weight = model(max_epochs=1).fit(X, y, sensitive_features=group, sample_weight=weight)
     rows = np.repeat(np.arange(len(y)), weight)
     by_rows = model(max_epochs=1).fit(X[rows], y[rows], sensitive_features=group[rows])
-    shares = [m._group_counts / m._group_counts.sum() for m in (by_weight, by_rows)]
+    shares = [m._encoder.group_counts / m._encoder.group_counts.sum() for m in (by_weight, by_rows)]
     np.testing.assert_allclose(*shares, rtol=1e-12)
     expected = [[((y == c) & (group == g))[rows].mean() for g in "ab"] for c in (0, 1)]
     np.testing.assert_allclose(shares[0], expected)
@@ -668,11 +668,11 @@ def test_partial_fit_counts_the_rows_of_all_calls(biased):
     parts = model().partial_fit(X[:200], y[:200], classes=[0, 1], sensitive_features=group[:200])
     parts = pickle.loads(pickle.dumps(parts))
     parts.partial_fit(X[200:], y[200:], sensitive_features=group[200:])
-    assert (parts._group_counts == whole._group_counts).all()
+    assert (parts._encoder.group_counts == whole._encoder.group_counts).all()
     new = np.where(np.arange(len(y)) % 2, "new", group)
     parts.partial_fit(X, y, sensitive_features=new)
-    assert parts._group_counts.sum() == 2 * len(y)
-    assert parts._group_counts[:, parts.groups_.index("new")].sum() == len(y) / 2
+    assert parts._encoder.group_counts.sum() == 2 * len(y)
+    assert parts._encoder.group_counts[:, parts.groups_.index("new")].sum() == len(y) / 2
 
 
 # -- parameters of the net ------------------------------------------------------------------------

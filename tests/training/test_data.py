@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from skfair.training._data import BatchLoader, TensorRows, iterate_rows
+from skfair.training._batches import BatchLoader, TensorRows, iterate_rows
 
 
 def numbered(n, rows=None, private=False):

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skfair.training._data import BatchLoader, TensorRows
+from skfair.training._batches import BatchLoader, TensorRows
 from skfair.training._sampling import Stratum, make_strata
 
 BALANCED = ("group", "group_label")
@@ -242,7 +242,7 @@ def accompanied(n=70, n_aside=30, size=16, quota=16, strata=None, **kwargs):
     rows = TensorRows({"X": torch.arange(float(n + n_aside))[:, None]}, torch.arange(n + n_aside))
     aside = [Stratum(torch.arange(n, n + n_aside), quota)]
     generator = torch.Generator().manual_seed(0)
-    return BatchLoader(rows, size, True, generator, strata=strata, companions=aside, **kwargs)
+    return BatchLoader(rows, size, True, generator, strata=strata, extra_strata=aside, **kwargs)
 
 
 @pytest.mark.parametrize("quota", [1, 16, 30])
@@ -291,7 +291,7 @@ def test_companions_of_a_subset_are_rows_of_the_subset():
     whole = TensorRows({"X": torch.arange(100.0)[:, None]}, torch.arange(100))
     chosen = np.random.default_rng(0).permutation(100)[:50]
     aside = [Stratum(torch.arange(40, 50), 10)]
-    loader = BatchLoader(whole.subset(chosen), 8, True, companions=aside)
+    loader = BatchLoader(whole.subset(chosen), 8, True, extra_strata=aside)
     batches = epoch_of(loader)
     assert all(sorted(batch[-10:]) == sorted(chosen[40:]) for batch in batches)
     assert sorted(sum((batch[:-10] for batch in batches), [])) == sorted(chosen[:40])

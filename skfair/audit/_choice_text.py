@@ -6,25 +6,25 @@ from collections.abc import Sequence
 
 from ._choice import MIN_CASES, MIN_PEOPLE, Candidate, Choice
 
-WORSE = "acceptance or true positive rate worse by more than a third"
+HARM = "acceptance or true positive rate worse by more than a third"
 
 
 def gap_name(constraint: str) -> str:
-    """What is constrained: "equalized odds difference"."""
+    """Name what is constrained: "equalized odds difference"."""
     words = constraint.replace("_", " ")
     return words if words.endswith("gap") else f"{words} difference"
 
 
-def reached(candidate: Candidate, constraint: str) -> str:
-    """What a network does on the validation part."""
+def candidate_text(candidate: Candidate, constraint: str) -> str:
+    """Say what a network does on the validation part."""
     says = f"accuracy {candidate.accuracy:.3f}, {gap_name(constraint)} {candidate.gap:.3f}"
-    return f"{says}; worse by more than a third: {_list(candidate)}" if candidate.harms else says
+    return f"{says}; worse by more than a third: {_harms(candidate)}" if candidate.harms else says
 
 
-def rule(
-    constraint: str, tolerance: float, too_small: Sequence[str], compared: Sequence[str]
+def rule_text(
+    constraint: str, tolerance: float, small_groups: Sequence[str], compared: Sequence[str]
 ) -> str:
-    """How one of several networks is chosen.
+    """Say how one of several networks is chosen.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ def rule(
         What is constrained.
     tolerance : float
         The largest gap that is accepted.
-    too_small : sequence of str
+    small_groups : sequence of str
         Groups of which nobody can tell whether they are harmed.
     compared : sequence of str
         Groups whose largest difference is the gap.
     """
     says = (
-        f"Of the networks that make no group's {WORSE} than with the plain network (groups of at "
+        f"Of the networks that make no group's {HARM} than with the plain network (groups of at "
         f"least {MIN_PEOPLE} people on the validation part, true positive rates of at least "
         f"{MIN_CASES} people with a favorable outcome), the most accurate whose "
         f"{gap_name(constraint)} is at most {tolerance:g}, of those equal to a tenth of a per cent "
@@ -46,13 +46,13 @@ def rule(
         f"The {gap_name(constraint)} is the largest difference between two of these "
         f"groups: {', '.join(compared)}. The network that was judged is the one that is audited."
     )
-    return f"{says} Too small to be judged: {', '.join(too_small)}." if too_small else says
+    return f"{says} Too small to be judged: {', '.join(small_groups)}." if small_groups else says
 
 
 def headline(
     choice: Choice, candidates: Sequence[Candidate], constraint: str, tolerance: float
 ) -> str:
-    """What a reader of the report has to know first.
+    """Say what a reader of the report has to know first.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ def headline(
     if choice.recommended is shown and choice.within:
         return (
             f"Chosen on a validation part, of {len(candidates)} networks: the {shown.name}, which "
-            f"makes no group's {WORSE}. There: {figures}; the {gap} was to be at most "
+            f"makes no group's {HARM}. There: {figures}; the {gap} was to be at most "
             f"{tolerance:g}."
         )
     if choice.recommended is shown:
         return (
             f"No network that was tried keeps the {gap} to {tolerance:g} without making some "
-            f"group's {WORSE}. The {shown.name} comes closest on a validation part: {figures}."
+            f"group's {HARM}. The {shown.name} comes closest on a validation part: {figures}."
         )
     if choice.within:
         says = (
@@ -87,26 +87,26 @@ def headline(
     elif shown.harms:
         says = (
             f"Use none of the networks with a fairness term: on a validation part each of the "
-            f"{len(candidates) - 1} makes some group's {WORSE} than with the plain network, which "
+            f"{len(candidates) - 1} makes some group's {HARM} than with the plain network, which "
             "is to be preferred."
         )
     else:
         says = (
             f"The plain network is to be preferred: no network with a fairness term has a smaller "
-            f"{gap} on a validation part without making some group's {WORSE}."
+            f"{gap} on a validation part without making some group's {HARM}."
         )
     beside = "the least harmful" if shown.harms else "for comparison"
     says += f" Shown beside it is, {beside}, the {shown.name}: {figures}."
-    return f"{says} Worse off with it: {_list(shown)}." if shown.harms else says
+    return f"{says} Worse off with it: {_harms(shown)}." if shown.harms else says
 
 
-def not_chosen(name: str) -> str:
-    """What to say of a network whose weight could not be chosen."""
+def no_choice_text(name: str) -> str:
+    """Say that the weight of a network could not be chosen."""
     return (
         "The table has too few people to choose how strongly fairness should count, or to see "
         f"whether a group pays for it: the {name} has the usual weight."
     )
 
 
-def _list(candidate: Candidate) -> str:
+def _harms(candidate: Candidate) -> str:
     return ", ".join(map(str, candidate.harms))

@@ -101,7 +101,7 @@ class BatchLoader:
         Leave out a last batch that is smaller than the others.
     strata : list of Stratum, default=None
         What every batch is made of, stratum by stratum; the number of batches stays the same.
-    companions : list of Stratum, default=None
+    extra_strata : list of Stratum, default=None
         Added to every batch. Their rows come last in ``dataset`` and are in no batch otherwise.
     augment : callable, default=None
         Applied to the X of every batch.
@@ -115,14 +115,14 @@ class BatchLoader:
         generator: torch.Generator | None = None,
         drop_last: bool = False,
         strata: list[Stratum] | None = None,
-        companions: list[Stratum] | None = None,
+        extra_strata: list[Stratum] | None = None,
         augment: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.augment = augment
         self.dataset, self.batch_size, self.shuffle = dataset, batch_size, shuffle
         self.generator, self.drop_last = generator, drop_last
-        self.strata, self.companions = strata, companions or []
-        self.n_rows = len(dataset) - sum(len(stratum.rows) for stratum in self.companions)
+        self.strata, self.extra_strata = strata, extra_strata or []
+        self.n_rows = len(dataset) - sum(len(stratum.rows) for stratum in self.extra_strata)
 
     def __len__(self) -> int:
         return len(self._starts())
@@ -136,8 +136,8 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         batches = self._batches() if self.strata is None else self._draw(self.strata)
-        if self.companions:
-            pairs = zip(batches, self._draw(self.companions), strict=True)
+        if self.extra_strata:
+            pairs = zip(batches, self._draw(self.extra_strata), strict=True)
             batches = (torch.cat([self._positions(rows), added]) for rows, added in pairs)
         for rows in batches:
             if isinstance(rows, Tensor):
@@ -168,8 +168,13 @@ class BatchLoader:
         return torch.arange(self.n_rows)[rows] if isinstance(rows, slice) else rows.cpu()
 
 
-def iterate_rows(X: np.ndarray | Tensor, elements: int = 2**20) -> Iterator:
-    """Yield slices of ``X`` of about ``elements`` numbers each."""
+def row_slices(X: np.ndarray | Tensor, elements: int = 2**20) -> Iterator[slice]:
+    """Divide the rows of ``X`` into slices of about ``elements`` numbers each."""
     rows = max(16, elements // max(1, math.prod(X.shape[1:])))
     for start in range(0, len(X), rows):
-        yield X[start : start + rows]
+        yield slice(start, start + rows)
+
+
+def iterate_rows(X: np.ndarray | Tensor, elements: int = 2**20) -> Iterator:
+    """Yield the parts of ``X`` that :func:`row_slices` divides it into."""
+    return (X[rows] for rows in row_slices(X, elements))

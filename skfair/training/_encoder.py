@@ -1,0 +1,509 @@
+"""From what the user passes to rows, class codes and group codes, in fit and predict alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.model_selection import train_test_split
+from sklearn.utils import _safe_indexing, assert_all_finite, check_array, column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
+
+from .._columns import column_positions
+from .._groups import (
+    GroupEncoder,
+    as_frame,
+    select_sensitive,
+    warn_of_few,
+    warn_of_fractions,
+)
+from .._tables import naming, some
+
+ENCODE = (
+    "Encode it with a OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in "
+    "X if it is named in sensitive_columns and drop_sensitive_columns=True."
+)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What y may be.
+
+    Attributes
+    ----------
+    multi_class : bool, default=True
+        Whether there may be more than two classes.
+    multi_label : bool, default=False
+        Whether a row may have several labels, y being of shape (n, n_labels).
+    hint : str, default=""
+        What an error says to somebody with more than two classes.
+    """
+
+    multi_class: bool = True
+    multi_label: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """What an estimator's parameters say about the user's table.
+
+    Attributes
+    ----------
+    name : str
+        Of the estimator, for errors.
+    targets : Targets
+        What y may be.
+    sensitive_columns, drop_sensitive_columns, attributes, class_weight
+        The parameters of that name.
+    dtype : str or None
+        Precision of the rows; ``None`` leaves them as they are passed, for an estimator that
+        encodes them itself.
+    allow_nd : bool
+        Whether rows may have more than one dimension.
+    """
+
+    name: str
+    targets: Targets
+    sensitive_columns: Any
+    drop_sensitive_columns: bool
+    attributes: str
+    class_weight: dict | str | None
+    dtype: str | None
+    allow_nd: bool
+
+    @classmethod
+    def of(cls, estimator: Any, targets: Targets, encodes_rows: bool = True) -> EncoderOptions:
+        """Read an estimator's parameters."""
+        return cls(
+            name=type(estimator).__name__,
+            targets=targets,
+            sensitive_columns=estimator.sensitive_columns,
+            drop_sensitive_columns=estimator.drop_sensitive_columns,
+            attributes=estimator.attributes,
+            class_weight=estimator.class_weight,
+            dtype=estimator.dtype if encodes_rows else None,
+            allow_nd=encodes_rows and estimator.module is not None,
+        )
+
+
+@dataclass
+class TrainingData:
+    """Checked training data, row by row.
+
+    Attributes
+    ----------
+    raw : array-like of shape (n, n_features_in_)
+        X as the user passed it.
+    X : ndarray of shape (n, ...)
+        What the network sees; as passed, less dropped columns, if there is none.
+    y : int64 ndarray of shape (n,) or (n, n_labels)
+        Class codes.
+    weights : ndarray of shape (n,) or None
+        Positive weights.
+    groups : int64 ndarray of shape (n, n_attributes) or None
+        Group codes.
+    sensitive_features : pandas.DataFrame or None
+        What the codes stand for.
+    """
+
+    raw: Any
+    X: Any
+    y: np.ndarray
+    weights: np.ndarray | None
+    groups: np.ndarray | None
+    sensitive_features: pd.DataFrame | None
+
+    def without_zero_weights(self) -> TrainingData:
+        """Leave out rows of weight zero: that is the same as absence."""
+        if self.weights is None or self.weights.all():
+            return self
+        rows = np.flatnonzero(self.weights)
+        sensitive = self.sensitive_features
+        return TrainingData(
+            select_rows(self.raw, rows),
+            select_rows(self.X, rows),
+            self.y[rows],
+            self.weights[rows],
+            None,
+            None if sensitive is None else sensitive.iloc[rows].reset_index(drop=True),
+        )
+
+    def arrays(self, penalty_only: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """What travels in a batch; ``penalty_only`` are the rows that are not classified."""
+        arrays = {"X": self.X, "y": self.y, "groups": self.groups}
+        if penalty_only is not None:
+            arrays["penalty_only"] = np.isin(np.arange(len(self.y)), penalty_only)
+        if self.weights is not None:
+            arrays["weights"] = self.weights.astype(self.X.dtype)
+        return {name: values for name, values in arrays.items() if values is not None}
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What training has learned of the user's table: columns, labels and groups.
+
+    Made by :meth:`learn`.
+
+    Attributes
+    ----------
+    name : str
+        Of the estimator, for errors.
+    kept_columns : list of int or None
+        Positions of the columns that the network sees, ``None`` for all.
+    dtype : str or None
+        Precision in which the network is trained.
+    allow_nd : bool
+        Whether rows may have more than one dimension.
+    multi_label : bool
+        Whether a row may have several labels.
+    classes : ndarray of shape (n_classes,)
+        Class labels, or the labels' positions.
+    groups : list
+        Group labels.
+    attribute_of : list of int
+        The attribute that each group belongs to.
+    group_columns : list or None
+        What sensitive features must have in common in all calls of ``partial_fit``.
+    group_counts : ndarray of shape (n_classes, n_groups)
+        (Weighted) number of training rows of each class in each group.
+    """
+
+    name: str
+    kept_columns: list[int] | None
+    dtype: str | None
+    allow_nd: bool
+    multi_label: bool
+    classes: np.ndarray
+    groups: list
+    attribute_of: list[int]
+    group_columns: list | None
+    group_counts: np.ndarray
+
+    @classmethod
+    def learn(
+        cls,
+        options: EncoderOptions,
+        raw: Any,
+        y: Any,
+        sensitive_features: Any,
+        sample_weight: Any,
+        *,
+        classes: Any = None,
+        previous: Encoder | None = None,
+        partial: bool = False,
+    ) -> tuple[Encoder, TrainingData]:
+        """Check training data, and learn columns, labels and groups from them.
+
+        Parameters
+        ----------
+        options : EncoderOptions
+            What the estimator's parameters say.
+        raw : array-like
+            X, as :func:`check_table` returns it.
+        y, sensitive_features, sample_weight, classes
+            As in ``fit`` and ``partial_fit``.
+        previous : Encoder or None
+            Where training goes on: the data must agree with it.
+        partial : bool, default=False
+            Whether the rows are a part only: new groups are added to those known before.
+
+        Returns
+        -------
+        encoder : Encoder
+            What has been learned.
+        data : TrainingData
+            The rows, in codes.
+        """
+        y, multi_label = _check_target(y, options.targets)
+        if previous is not None and multi_label != previous.multi_label:
+            raise ValueError(
+                "y must be of the same kind in every call, one label a row or several."
+            )
+        encoder = previous or cls(
+            name=options.name,
+            kept_columns=columns_kept(options, raw),
+            dtype=options.dtype,
+            allow_nd=options.allow_nd,
+            multi_label=multi_label,
+            classes=np.empty(0),
+            groups=[],
+            attribute_of=[],
+            group_columns=None,
+            group_counts=np.empty((0, 0)),
+        )
+        if sensitive_features is None and options.sensitive_columns is not None:
+            sensitive_features = select_sensitive(raw, options.sensitive_columns)
+        X = encoder.select_features(raw)
+        if encoder.dtype is not None:
+            X = encoder.features(raw, [np.dtype(encoder.dtype)])
+        n_samples = _num_samples(X)
+        if len(y) != n_samples:
+            raise ValueError(f"X and y must have the same length, got {n_samples} and {len(y)}.")
+        if sensitive_features is not None:
+            sensitive_features = as_frame(sensitive_features, n_samples)
+        weights = None
+        if sample_weight is not None:
+            with naming("sample_weight"):
+                weights = _check_sample_weight(
+                    sample_weight, X, dtype=np.float64, ensure_non_negative=True
+                )
+                assert_all_finite(weights, input_name="sample_weight")  # of a single number, too
+        data = TrainingData(raw, X, y, weights, None, sensitive_features).without_zero_weights()
+        known = None if previous is None else previous.classes
+        if multi_label:
+            codes, labels = _check_several(data.y, known)
+        else:
+            codes, labels = _encode_labels(data.y, classes, known, options)
+        data.y = codes
+        encoder = replace(encoder, classes=labels)
+        data = _with_class_weight(data, options.class_weight, encoder)
+        if data.weights is not None and encoder.dtype is not None:
+            data.weights = _relative(data.weights, data.X.dtype)
+        keeps_groups = partial and previous is not None
+        encoder, data.groups = encoder._learn_groups(data, options.attributes, keeps_groups)
+        if data.groups is not None and not partial:
+            warn_of_few(data.groups, encoder.groups)
+            warn_of_fractions(data.sensitive_features)
+        return encoder, data
+
+    def select_features(self, raw: Any) -> Any:
+        """Columns of X that training may see."""
+        if self.kept_columns is None:
+            return raw
+        return _safe_indexing(raw, self.kept_columns, axis=1)
+
+    def features(self, raw: Any, dtypes: Sequence[Any] = (np.float64, np.float32)) -> np.ndarray:
+        """Return the numbers that the network sees, in one of ``dtypes``."""
+        raw = self.select_features(raw)
+        if _is_ready(raw, dtypes):
+            return raw
+        with naming("X", ENCODE), np.errstate(over="ignore", invalid="ignore"):  # of sums
+            X = check_array(
+                raw,
+                accept_sparse="csr",
+                dtype=list(dtypes),
+                order="C",  # torch knows no negative strides
+                allow_nd=self.allow_nd,
+                estimator=self.name,
+                input_name="X",
+            )
+        return X.toarray() if issparse(X) else X
+
+    def _learn_groups(
+        self, data: TrainingData, attributes: str, keep: bool
+    ) -> tuple[Encoder, np.ndarray | None]:
+        encoder = GroupEncoder(attributes)
+        if keep:
+            encoder.labels, encoder.attribute_of = list(self.groups), list(self.attribute_of)
+        codes, columns = None, None
+        if data.sensitive_features is not None:
+            names = [str(name) for name in data.sensitive_features.columns]
+            columns = [attributes, *(names if attributes == "sum" else [len(names)])]
+            if encoder.labels and columns != self.group_columns:
+                raise ValueError(
+                    "sensitive_features must have the same columns in every call of partial_fit, "
+                    f"and attributes must stay as it is: got {columns}, earlier "
+                    f"{self.group_columns}."
+                )
+            codes = encoder.encode(data.sensitive_features)
+        learned = replace(
+            self,
+            groups=encoder.labels,
+            attribute_of=encoder.attribute_of,
+            group_columns=self.group_columns if codes is None and keep else columns,
+        )
+        before = self.group_counts if keep else None
+        counts = learned._count(data.y, codes, data.weights, before)
+        return replace(learned, group_counts=counts), codes
+
+    def _count(
+        self,
+        y: np.ndarray,
+        groups: np.ndarray | None,
+        weights: np.ndarray | None,
+        before: np.ndarray | None,
+    ) -> np.ndarray:
+        """(Weighted) number of rows of each class in each group, with those of calls before."""
+        n_classes = 1 if self.multi_label else len(self.classes)
+        counts = np.zeros((n_classes, len(self.groups)))
+        if before is not None:
+            counts[:, : before.shape[1]] = before
+        if groups is not None:
+            y = np.zeros(len(y), dtype=np.int64) if self.multi_label else y
+            weights = np.ones(len(y)) if weights is None else weights
+            for codes in groups.T:
+                known = codes >= 0
+                np.add.at(counts, (y[known], codes[known]), weights[known])
+        return counts
+
+
+def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
+    """Check shape and names of X as passed; :meth:`Encoder.features` checks its values."""
+    with naming("X"):
+        if issparse(X):
+            X = X.tocsr()  # other formats have no rows to take
+        elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
+            X = np.asarray(X)
+        if len(X.shape) < 2:
+            check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
+    return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+
+
+def columns_kept(options: Any, raw: Any) -> list[int] | None:
+    """Positions of the columns that the network sees, ``None`` for all.
+
+    ``options`` are an :class:`EncoderOptions`, or an estimator with these parameters.
+    """
+    if not options.drop_sensitive_columns:
+        return None
+    if options.sensitive_columns is None:
+        raise ValueError("drop_sensitive_columns=True needs sensitive_columns to say which.")
+    dropped = set(column_positions(raw, options.sensitive_columns))
+    kept = [i for i in range(raw.shape[1]) if i not in dropped]
+    if not kept:
+        raise ValueError(
+            f"drop_sensitive_columns=True leaves no feature: sensitive_columns="
+            f"{options.sensitive_columns!r} covers all {raw.shape[1]} columns of X."
+        )
+    return kept
+
+
+def select_rows(X: Any, rows: np.ndarray) -> Any:
+    """Rows of an array, sparse matrix or DataFrame."""
+    return _safe_indexing(X, rows)
+
+
+def _is_ready(X: Any, dtypes: list) -> bool:
+    """Whether check_array would return X as it is; for one row that takes longer than the rest."""
+    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in dtypes or not X.size:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return X.flags.c_contiguous and bool(np.isfinite(X.sum()))
+
+
+def _check_target(y: Any, allowed: Targets) -> tuple[np.ndarray, bool]:
+    """Return y, and whether it holds several labels a row."""
+    # NaN and infinity are reported below
+    with naming("y"), np.errstate(invalid="ignore"):
+        kind = type_of_target(y, input_name="y") if allowed.multi_label else None
+    if kind == "multilabel-indicator":
+        with naming("y"):
+            y = check_array(y, accept_sparse="csr", input_name="y")
+        y = y.toarray() if issparse(y) else y
+        if values := sorted(set(np.unique(y).tolist()) - {0, 1}):
+            raise ValueError(
+                f"y with several labels a row must hold 0 and 1, got {some(values)}, too."
+            )
+        return y.astype(np.int64), True
+    with naming("y"):
+        y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
+    return y, False
+
+
+def _check_several(y: np.ndarray, known: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The labels' positions are the classes."""
+    if known is not None and y.shape[1] != len(known):
+        raise ValueError(f"y must have {len(known)} labels as before, got {y.shape[1]}.")
+    return y, np.arange(y.shape[1])
+
+
+def _encode_labels(
+    y: np.ndarray, classes: Any, known: np.ndarray | None, options: EncoderOptions
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class codes, and the labels that they stand for."""
+    with naming("y"):
+        present, codes = np.unique(y, return_inverse=True)
+    with naming("classes"):
+        classes = None if classes is None else np.unique(classes)
+    if known is None:
+        known = present if classes is None else classes
+        if len(known) < 2:
+            raise ValueError(
+                f"{options.name} needs at least two classes, y contains only one class: "
+                f"{known.tolist()}."
+            )
+    elif classes is not None and not np.array_equal(classes, known):
+        raise ValueError(
+            f"classes={some(classes.tolist())} differ from those of the first call, "
+            f"{known.tolist()}."
+        )
+    if len(known) > 2 and not options.targets.multi_class:
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is multiclass "
+            f"({len(known)} classes). {options.targets.hint}"
+        )
+    unknown = np.setdiff1d(present, known)
+    if len(unknown):
+        raise ValueError(
+            f"y contains classes {unknown.tolist()} that are not among {known.tolist()}; name all "
+            "of them in the first call of partial_fit, or fit without warm_start."
+        )
+    return np.searchsorted(known, present)[codes].astype(np.int64), known
+
+
+def _with_class_weight(
+    data: TrainingData, class_weight: dict | str | None, encoder: Encoder
+) -> TrainingData:
+    if class_weight is None:
+        return data
+    labels = data.y if encoder.multi_label else encoder.classes[data.y]
+    factors = compute_sample_weight(class_weight, labels)
+    if not (np.isfinite(factors).all() and (factors >= 0).all()):
+        raise ValueError(
+            f"class_weight must hold non-negative finite numbers, got {class_weight!r}."
+        )
+    data.weights = factors if data.weights is None else _multiply(data.weights, factors)
+    return data.without_zero_weights()
+
+
+def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        product = weights * factors
+    if np.isfinite(product).all():
+        return product
+    return (weights / weights.max()) * (factors / factors.max())
+
+
+def _relative(weights: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Weights of mean one: only ratios matter, and large or tiny ones must fit a float32."""
+    weights = weights / weights.max()
+    weights /= weights.mean()
+    if weights.min() < np.finfo(dtype).tiny:
+        raise ValueError(
+            f"sample_weight and class_weight together span more than {dtype} can hold: the least "
+            f"is {weights.min() / weights.max():.0e} of the greatest. Give what hardly counts a "
+            "weight of 0, which leaves it out."
+        )
+    return weights
+
+
+def split_off(
+    data: TrainingData,
+    share: float | None,
+    rng: np.random.RandomState,
+    rows: np.ndarray | None = None,
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Divide ``rows`` into those to train on and those held out, ``None`` for all and for none.
+
+    The split is stratified by class and group if every such cell is large enough, else by class,
+    and at random if a class is too small even for that.
+    """
+    if share is None:
+        return rows, None
+    rows = np.arange(len(data.y)) if rows is None else rows
+    stratify = None
+    candidates = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
+    for cells in candidates:
+        _, codes, counts = np.unique(cells[rows], axis=0, return_inverse=True, return_counts=True)
+        if counts.min() * min(share, 1 - share) >= 1:
+            stratify = codes.ravel()
+    return train_test_split(rows, test_size=share, stratify=stratify, random_state=rng)

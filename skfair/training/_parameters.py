@@ -1,0 +1,274 @@
+"""The parameters of a network and its training, stated once."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import cache
+from numbers import Integral, Real
+from typing import Any, Self, TypedDict, TypeVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from torch.optim import Optimizer
+
+from ..networks.mlp import ACTIVATIONS
+from ._docs import fill_docstring
+from ._recipe import DTYPES, OPTIMIZERS
+from ._sampling import SAMPLINGS
+
+IN_NET = "net_params__"
+Estimator = TypeVar("Estimator", bound=type)
+
+
+class CommonParameters(TypedDict, total=False):
+    """Parameters whose defaults no estimator changes; see :class:`NetworkParameterized`."""
+
+    module: Callable | None
+    hidden_layer_sizes: Sequence[int]
+    activation: str
+    dropout: float
+    optimizer: str | type[Optimizer]
+    lr: float
+    weight_decay: float
+    max_epochs: int
+    batch_size: int
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    tol: float
+    monitor: str | Callable | None
+    restore_best: bool
+    sensitive_columns: Any
+    drop_sensitive_columns: bool
+    attributes: str
+    group_weights: str
+    class_weight: dict | str | None
+    device: str
+    dtype: str
+    warm_start: bool
+    random_state: int | np.random.RandomState | None
+    verbose: int
+    net_params: dict | None
+
+
+class WarmupParameters(CommonParameters, total=False):
+    """The same and ``warmup``: all but ``sampling``."""
+
+    warmup: float
+
+
+class SamplingParameters(CommonParameters, total=False):
+    """The same and ``sampling``: all but ``warmup``."""
+
+    sampling: str
+
+
+class NetworkParameters(WarmupParameters, SamplingParameters, total=False):
+    """All parameters of a network and its training, for ``**network``."""
+
+
+def inherit_parameters(base: type) -> Callable[[Estimator], Estimator]:
+    """Decorate an estimator class that hands its ``**network`` on to ``base``.
+
+    Its signature, which scikit-learn reads, its constraints and its docstring are completed with
+    those of ``base``.
+
+    Parameters
+    ----------
+    base : type
+        The class whose parameters the decorated one has beside its own.
+
+    Returns
+    -------
+    callable
+        The decorator.
+
+    Raises
+    ------
+    TypeError
+        If the ``__init__`` of the decorated class takes no ``**network``: it would lose the
+        parameters of ``base``.
+
+    Examples
+    --------
+    >>> from skfair.training import NetworkParameters, NeuralClassifier, inherit_parameters
+    """
+
+    def complete(cls: Estimator) -> Estimator:
+        own = dict(inspect.signature(cls.__init__).parameters)
+        inherited = inspect.signature(base.__init__).parameters
+        kinds = {name: parameter.kind for name, parameter in own.items()}
+        if inspect.Parameter.VAR_KEYWORD in kinds.values():
+            own = {n: p for n, p in own.items() if kinds[n] != inspect.Parameter.VAR_KEYWORD}
+        elif missing := [name for name in inherited if name not in own]:
+            raise TypeError(
+                f"{cls.__name__}.__init__ must take **network and hand it on to "
+                f"{base.__name__}.__init__; without it the parameters {missing} are lost."
+            )
+        parameters = own | {name: p for name, p in inherited.items() if name not in own}
+        if "__init__" in vars(cls):
+            cls.__init__.__signature__ = inspect.Signature(list(parameters.values()))
+        constraints = vars(cls).get("_parameter_constraints", {})
+        cls._parameter_constraints = base._parameter_constraints | constraints
+        fill_docstring(cls)
+        return cls
+
+    return complete
+
+
+@cache
+def check_complete(cls: type) -> None:
+    """See to it that a class has all parameters of a network.
+
+    Raises
+    ------
+    TypeError
+        If parameters are missing in its signature, which scikit-learn reads.
+    """
+    found = inspect.signature(cls.__init__).parameters
+    expected = inspect.signature(NetworkParameterized.__init__).parameters
+    if missing := [name for name in expected if name not in found]:
+        raise TypeError(
+            f"{cls.__name__} lacks the parameters {missing} of its base: decorate the class with "
+            "@inherit_parameters(base), and let its __init__ take **network and hand it on."
+        )
+
+
+class NetworkParameterized(BaseEstimator):
+    """Base of whatever has the parameters of a network and its training."""
+
+    _parameter_constraints: dict = {
+        "module": [callable, None],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Options(Integral, {-1}), Interval(Integral, 1, None, closed="left")],
+        "sampling": [StrOptions(set(SAMPLINGS))],
+        "warmup": [Interval(Real, 0, 1, closed="both")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "monitor": [str, callable, None],
+        "restore_best": ["boolean"],
+        "sensitive_columns": [str, Integral, "array-like", slice, callable, None],
+        "drop_sensitive_columns": ["boolean"],
+        "attributes": [StrOptions({"intersection", "sum"})],
+        "group_weights": [StrOptions({"share", "equal"})],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "device": [str],
+        "dtype": [StrOptions(set(DTYPES))],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "net_params": [dict, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        module: Callable | None = None,
+        hidden_layer_sizes: Sequence[int] = (64, 64),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        optimizer: str | type[Optimizer] = "adam",
+        lr: float = 1e-3,
+        weight_decay: float = 0.0,
+        max_epochs: int = 50,
+        batch_size: int = 256,
+        sampling: str = "natural",
+        warmup: float = 0.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        monitor: str | Callable | None = None,
+        restore_best: bool = False,
+        sensitive_columns: Any = None,
+        drop_sensitive_columns: bool = False,
+        attributes: str = "intersection",
+        group_weights: str = "share",
+        class_weight: dict | str | None = None,
+        device: str = "cpu",
+        dtype: str = "float32",
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        net_params: dict | None = None,
+    ) -> None:
+        check_complete(type(self))
+        self.module = module
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.optimizer = optimizer
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.sampling = sampling
+        self.warmup = warmup
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.monitor = monitor
+        self.restore_best = restore_best
+        self.sensitive_columns = sensitive_columns
+        self.drop_sensitive_columns = drop_sensitive_columns
+        self.attributes = attributes
+        self.group_weights = group_weights
+        self.class_weight = class_weight
+        self.device = device
+        self.dtype = dtype
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.net_params = net_params
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the estimator.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to return the entries of ``net_params`` too, as ``net_params__<entry>``.
+
+        Returns
+        -------
+        dict
+            Values by name.
+        """
+        params = super().get_params(deep=deep)
+        if deep and isinstance(self.net_params, dict):
+            params |= {f"{IN_NET}{name}": value for name, value in self.net_params.items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, and entries of ``net_params``.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name; ``net_params__optimizer__betas=(0.5, 0.9)`` sets one entry of
+            ``net_params`` and leaves the others, so that a search can go through its values.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        entries = {name: params.pop(name) for name in list(params) if name.startswith(IN_NET)}
+        super().set_params(**params)
+        if entries:
+            if not isinstance(self.net_params, (dict, type(None))):
+                raise TypeError(f"net_params must be a dict or None, got {self.net_params!r}.")
+            added = {name.removeprefix(IN_NET): value for name, value in entries.items()}
+            self.net_params = (self.net_params or {}) | added  # the user's dict stays as it is
+        return self

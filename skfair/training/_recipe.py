@@ -1,0 +1,173 @@
+"""All that training needs to know, without the estimator that says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from ..networks._build import build_module
+from ..objectives import Objective
+from ._sampling import Stratum
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "lbfgs": torch.optim.LBFGS,
+}
+# One kernel a step instead of a loop over the parameters; the same arithmetic.
+FUSED = ("adam", "adamw", "sgd", "adagrad")
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+MIN_AVERAGED_STEPS = 50  # a mean over fewer would not cover the swings, only lag behind
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is made of; later changes of an estimator's parameters do not touch it.
+
+    Attributes
+    ----------
+    module : callable or None
+        ``module(n_features, n_outputs) -> torch.nn.Module``; ``None`` for the perceptron.
+    input_shape : tuple of int
+        Shape of a row.
+    n_outputs : int
+        Number of logits.
+    hidden_layer_sizes, activation, dropout
+        Of the perceptron.
+    dtype : {"float32", "float64"}
+        Precision of its weights.
+    """
+
+    module: Callable[..., nn.Module] | None
+    input_shape: tuple[int, ...]
+    n_outputs: int
+    hidden_layer_sizes: Sequence[int]
+    activation: str
+    dropout: float
+    dtype: str
+
+    def build(self) -> nn.Module:
+        """Return a network with initial weights from torch's generator."""
+        return build_module(
+            self.module,
+            self.input_shape,
+            self.n_outputs,
+            self.hidden_layer_sizes,
+            self.activation,
+            self.dropout,
+        ).to(DTYPES[self.dtype])
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How the rows come.
+
+    Attributes
+    ----------
+    size : int
+        Rows of a batch.
+    n_batches : int
+        Batches of an epoch.
+    strata : list of Stratum or None
+        What a batch is drawn from, if it is not simply the next rows.
+    extra_strata : list of Stratum or None
+        What is added to every batch.
+    """
+
+    size: int
+    n_batches: int
+    strata: list[Stratum] | None = None
+    extra_strata: list[Stratum] | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training, ready to be carried out.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The network.
+    objective : Objective
+        What is minimized, by which players.
+    optimizer : torch.optim.Optimizer class
+        The network's optimizer.
+    optimizer_options : mapping
+        Its arguments, ``lr`` among them.
+    batches : Batches
+        How the rows come.
+    epochs : int
+        Number of passes over the rows.
+    warmup_steps : int
+        Number of steps over which the fairness weights rise linearly to their full value.
+    average_from : int or None
+        If training runs to its end, the network's weights become their mean over the steps after
+        this one.
+    group_names : tuple of (int, str)
+        Attribute and name of each group.
+    seed : int
+        Of the initial weights, the order of the rows and dropout.
+    """
+
+    architecture: Architecture
+    objective: Objective
+    optimizer: type[Optimizer]
+    optimizer_options: Mapping[str, Any]
+    batches: Batches
+    epochs: int
+    warmup_steps: int = 0
+    average_from: int | None = None
+    group_names: tuple[tuple[int, str], ...] = ()
+    seed: int = 0
+
+    def ramp(self, step: int) -> float:
+        """Compute the share of their value that the fairness weights have.
+
+        Parameters
+        ----------
+        step : int
+            Steps before this one.
+
+        Returns
+        -------
+        float
+            From 0 to 1.
+        """
+        return min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
+
+
+def optimizer_options(
+    optimizer: str | type[Optimizer], lr: float, weight_decay: float, device: torch.device
+) -> dict[str, Any]:
+    """Arguments of an optimizer.
+
+    Raises
+    ------
+    ValueError
+        If the optimizer knows no weight decay.
+    """
+    options: dict[str, Any] = {"lr": lr}
+    if weight_decay and optimizer == "lbfgs":
+        raise ValueError(
+            f"optimizer='lbfgs' knows no weight_decay (got {weight_decay}); set it to 0 or use "
+            "another optimizer."
+        )
+    if weight_decay:
+        options["weight_decay"] = weight_decay
+    if optimizer in FUSED and device.type != "mps":
+        options["fused"] = True
+    return options
+
+
+def first_averaged_step(share: float, n_steps: int, steps_before: int) -> int | None:
+    """The step after which weights are averaged, for the last ``share`` of ``n_steps``."""
+    tail = round(share * n_steps)
+    return steps_before + n_steps - tail if tail >= MIN_AVERAGED_STEPS else None
