@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any
+from unittest import SkipTest
 
 import joblib
 import numpy as np
@@ -58,7 +59,7 @@ def _routing_of(estimator: Any) -> Any:
 
 
 def checks_of(estimator: Any) -> Iterator[Check]:
-    """Checks that apply to ``estimator``, by its tags, parameters and methods."""
+    """Yield the checks that apply, by the tags, parameters and methods of ``estimator``."""
     groups, weights = takes(estimator, "sensitive_features"), takes(estimator, "sample_weight")
     deterministic = not get_tags(estimator).non_deterministic
     if groups:
@@ -96,16 +97,19 @@ def _data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _fresh(estimator: Any, exact: bool = False) -> Any:
-    """A clone with a seed; ``exact``: all rows in a step, in double precision, where it can."""
+    """Return a clone with a seed; ``exact``: all rows in a step, in double precision, if it can."""
     estimator = clone(estimator)
-    changes: dict[str, Any] = {}
-    for name, value in estimator.get_params().items():
+    params, changes = estimator.get_params(), {}
+    trains_another = hasattr(params.get("estimator"), "get_params")  # which has the batches
+    for name, value in params.items():
         kind = name.rsplit("__", 1)[-1]
         if kind == "random_state":
             changes[name] = 0
-        elif exact and kind == "batch_size" and isinstance(value, Integral):
+        if not exact or (trains_another and "__" not in name):
+            continue
+        if kind == "batch_size" and isinstance(value, Integral):
             changes[name] = -1
-        elif exact and kind == "dtype" and value == "float32":
+        if kind == "dtype" and value == "float32":
             changes[name] = "float64"
     return estimator.set_params(**changes)
 
@@ -154,7 +158,7 @@ def _assert_same(found: dict, expected: dict, message: str) -> None:
 
 
 def check_no_groups_at_predict(estimator: Any) -> None:
-    """What was trained with groups answers without them, a single row too."""
+    """Check that what was trained with groups answers without them, a single row too."""
     X, y, groups = _data()
     model = _fit(_fresh(estimator), X, y, groups)
     for rows in (X, X[:1]):
@@ -163,7 +167,7 @@ def check_no_groups_at_predict(estimator: Any) -> None:
 
 
 def check_missing_groups(estimator: Any) -> None:
-    """Rows without a group train the classifier, with one warning that says so."""
+    """Check that rows without a group train the classifier, with one warning that says so."""
     X, y, groups = _data()
     some = pd.Series(groups).where(np.arange(len(groups)) % 10 > 0)
     with warnings.catch_warnings(record=True) as found:
@@ -186,7 +190,7 @@ def check_missing_groups(estimator: Any) -> None:
 
 
 def check_one_group_is_an_error(estimator: Any) -> None:
-    """There is nothing to compare: a ValueError that names sensitive_features."""
+    """Check that one group, with nothing to compare, is a ValueError about sensitive_features."""
     X, y, groups = _data()
     message = None
     try:
@@ -198,7 +202,7 @@ def check_one_group_is_an_error(estimator: Any) -> None:
 
 
 def check_renamed_groups(estimator: Any) -> None:
-    """Groups by another name, and of another type, are the same groups."""
+    """Check that groups by another name, and of another type, are the same groups."""
     X, y, groups = _data()
     expected = _answers(_fit(_fresh(estimator), X, y, groups), X)
     for names in ({"a": "u", "b": "v"}, {"a": 3, "b": 12}):
@@ -207,7 +211,7 @@ def check_renamed_groups(estimator: Any) -> None:
 
 
 def check_reordered_groups(estimator: Any) -> None:
-    """Which name comes first in the alphabet does not matter."""
+    """Check that it does not matter which name comes first in the alphabet."""
     X, y, groups = _data()
     expected = _answers(_fit(_fresh(estimator), X, y, groups), X)
     names = {"a": "z", "b": "y"}
@@ -216,7 +220,7 @@ def check_reordered_groups(estimator: Any) -> None:
 
 
 def check_forms_of_groups(estimator: Any) -> None:
-    """A list, a Series with an index of its own, a DataFrame and a Categorical say the same."""
+    """Check that a list, a Series with another index, a DataFrame and a Categorical are alike."""
     X, y, groups = _data()
     expected = _answers(_fit(_fresh(estimator), X, y, groups), X)
     forms = (
@@ -235,7 +239,7 @@ def check_forms_of_groups(estimator: Any) -> None:
 
 
 def check_weights_as_repetitions(estimator: Any) -> None:
-    """A row of weight 3 is three rows (a full batch in double precision, where there is such)."""
+    """Check that a row of weight 3 is three rows (at full batch in double precision, if it can)."""
     X, y, groups = _data()
     weights = np.random.RandomState(0).randint(0, 4, len(y))
     rows = np.repeat(np.arange(len(y)), weights)
@@ -246,7 +250,7 @@ def check_weights_as_repetitions(estimator: Any) -> None:
 
 
 def check_weight_of_zero_as_absence(estimator: Any) -> None:
-    """A row of weight zero is no row, however the others come in batches."""
+    """Check that a row of weight zero is no row, however the others come in batches."""
     X, y, groups = _data()
     kept = np.arange(len(y)) % 3 > 0
     weighted = _fit(_fresh(estimator), X, y, groups, sample_weight=kept.astype(float))
@@ -258,7 +262,7 @@ def check_weight_of_zero_as_absence(estimator: Any) -> None:
 
 
 def check_order_of_rows(estimator: Any) -> None:
-    """The order of the rows does not matter (with a full batch, where there are batches)."""
+    """Check that the order of the rows does not matter (at full batch, if there are batches)."""
     X, y, groups = _data()
     order = np.random.RandomState(0).permutation(len(y))
     model = _fit(_fresh(estimator, exact=True), X, y, groups)
@@ -271,14 +275,14 @@ def check_order_of_rows(estimator: Any) -> None:
 
 
 def check_same_seed(estimator: Any) -> None:
-    """The same data and the same random_state give the same model, bit for bit."""
+    """Check that the same data and random_state give the same model, bit for bit."""
     X, y, groups = _data()
     first, second = (_answers(_fit(_fresh(estimator), X, y, groups), X) for _ in range(2))
     _assert_same(second, first, "a second fit gives another model")
 
 
 def check_threads(estimator: Any) -> None:
-    """Fits side by side in threads are what each would be alone."""
+    """Check that fits side by side in threads are what each would be alone."""
     X, y, groups = _data()
     expected = _answers(_fit(_fresh(estimator), X, y, groups), X)
     models = joblib.Parallel(n_jobs=3, backend="threading")(
@@ -300,7 +304,7 @@ def _generators() -> dict[str, bytes]:
 
 
 def check_global_generators(estimator: Any) -> None:
-    """With a random_state nothing draws from the generators of Python, NumPy and torch."""
+    """Check that with a random_state no global generator of Python, NumPy or torch is used."""
     X, y, groups = _data()
     before = _generators()
     model = _fit(_fresh(estimator), X, y, groups)
@@ -321,7 +325,7 @@ def _dumped_by_joblib(model: Any) -> Any:
 
 
 def check_persistence(estimator: Any) -> None:
-    """What comes out of pickle, joblib and deepcopy answers as what went in."""
+    """Check that what comes out of pickle, joblib and deepcopy answers as what went in."""
     X, y, groups = _data()
     model = _fit(_fresh(estimator), X, y, groups)
     expected = _answers(model, X)
@@ -346,7 +350,7 @@ def _goes_on_after_a_round_trip(model: Any, method: str) -> None:
 
 
 def check_partial_fit_after_a_round_trip(estimator: Any) -> None:
-    """Training that goes on in another process is what it would have been in this one."""
+    """Check that partial_fit after a round trip by pickle is what it is without it."""
     X, y, groups = _data()
     model = _fresh(estimator)
     _fit(model, X, y, groups, method="partial_fit", classes=np.unique(y))
@@ -354,14 +358,20 @@ def check_partial_fit_after_a_round_trip(estimator: Any) -> None:
 
 
 def check_warm_start_after_a_round_trip(estimator: Any) -> None:
-    """The same of a fit that goes on by warm_start."""
+    """Check that a warm start after a round trip by pickle is what it is without it."""
     X, y, groups = _data()
     model = _fresh(estimator).set_params(warm_start=True)
-    _goes_on_after_a_round_trip(_fit(model, X, y, groups), "fit")
+    try:
+        _fit(model, X, y, groups)
+    except ValueError as error:
+        if "warm_start" not in str(error):
+            raise
+        raise SkipTest(f"warm_start=True is refused: {error}") from error
+    _goes_on_after_a_round_trip(model, "fit")
 
 
 def check_failed_fit(estimator: Any) -> None:
-    """A fit that raises leaves the estimator as it was, fitted or not."""
+    """Check that a fit that raises leaves the estimator as it was, fitted or not."""
     X, y, groups = _data()
     short = {"y": y[:-1]}
     if takes(estimator, "sensitive_features"):
