@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._moved import install
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ __all__ = [
     "SmoothedClassifier",
     "__version__",
 ]
+
+install()
 
 # Loaded when they are asked for: torch takes seconds, and the data sets do without.
 _ESTIMATORS = {

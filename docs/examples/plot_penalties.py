@@ -123,9 +123,10 @@ def people(n, seed):
 X, y, attributes = people(4000, seed=0)
 X_test, y_test, attributes_test = people(8000, seed=1)
 
-settings = {"penalty": "equal_opportunity", "max_epochs": 20, "random_state": 0}
-plain = NetworkClassifier(**settings).fit(X, y, sensitive_features=attributes["sex"])
-fair = PenaltyClassifier(**settings).fit(X, y, sensitive_features=attributes["sex"])
+settings = {"max_epochs": 20, "random_state": 0}
+plain = NetworkClassifier(**settings).fit(X, y)
+fair = PenaltyClassifier(penalty="equal_opportunity", **settings)
+fair = fair.fit(X, y, sensitive_features=attributes["sex"])
 
 # %%
 # The penalty acts on the true positive rates of the two sexes, the shares of the deserving who are

@@ -14,21 +14,21 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from ..displays._base import MAX_LABEL_CHARACTERS, PALETTE, shorten_label
 from ._formats import printable
-from ._measures import Measure
+from ._measures import Measure, find_measure
 
 INK = "#010203"  # stands for the color of the text around
 MARKERS = ("o", "s")
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 
 
-def intervals_figure(rows: pd.DataFrame, measure: Measure, says: str) -> Markup:
+def intervals_figure(rows: pd.DataFrame, measure: Measure | str, says: str) -> Markup:
     """Draw values with their confidence intervals, a line for every group.
 
     Parameters
     ----------
     rows : DataFrame
         With ``group``, ``model``, ``value``, ``lower`` and ``upper``.
-    measure : Measure
+    measure : Measure or str
         What the values are.
     says : str
         What the figure shows, for those who do not see it.
@@ -43,6 +43,7 @@ def intervals_figure(rows: pd.DataFrame, measure: Measure, says: str) -> Markup:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
+    measure = find_measure(measure) if isinstance(measure, str) else measure
     scale = 100 if measure.is_share else 1
     groups, models = rows["group"].unique(), rows["model"].unique()
     style: dict[Any, Any] = {
@@ -100,10 +101,12 @@ def _inline(svg: str, name: str, says: str) -> Markup:
             elif attribute == f"{{{XLINK}}}href":
                 del element.attrib[attribute]
                 element.set("xlink:href", text.replace("#", f"#{salt}-", 1))
+            elif attribute == "d":  # XML makes spaces of the line breaks between the points
+                element.set(attribute, text.replace("  ", " \n"))
             elif "url(#" in text:
                 element.set(attribute, text.replace("url(#", f"url(#{salt}-"))
     image.attrib |= {"xmlns": SVG, "xmlns:xlink": XLINK, "role": "img", "aria-label": says}
-    return Markup(ElementTree.tostring(image, encoding="unicode"))
+    return Markup(ElementTree.tostring(image, encoding="unicode").replace("&#10;", "\n"))
 
 
 def _label(name: object) -> str:

@@ -94,7 +94,7 @@ def _direction(name: str) -> int | None:
     return signs[0] if signs else None
 
 
-def catalogue() -> dict[str, Callable]:
+def group_metrics() -> dict[str, Callable]:
     """Fairlearn's metrics that compare groups, by name."""
     return {
         name: getattr(fairlearn.metrics, name)

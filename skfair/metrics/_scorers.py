@@ -13,7 +13,7 @@ from typing import Any
 import sklearn.metrics
 
 from ._burden import burden_gap
-from ._directions import Peer, catalogue, unwrap
+from ._directions import Peer, group_metrics, unwrap
 from ._individual import largest_violation
 from ._parity import decision_rationale_similarity, parity_score
 from ._recourse import fairness_index, recourse_gap, robustness_index
@@ -43,11 +43,11 @@ _METRICS = {
     "decision_rationale_similarity": (decision_rationale_similarity, 1, "estimator", True),
     "individual_fairness_violation": (largest_violation, -1, "estimator", False),
     "prediction_sensitivity": (prediction_sensitivity, -1, "columns", False),
+} | {
+    name: (metric, peer.sign, peer.response, True)
+    for name, metric in group_metrics().items()
+    if (peer := Peer.of(metric)).sign is not None
 }
-for _name, _metric in catalogue().items():
-    _peer = Peer.of(_metric)
-    if _peer.sign is not None:
-        _METRICS[_name] = (_metric, _peer.sign, _peer.response, True)
 
 
 def make_fairness_scorer(

@@ -6,10 +6,12 @@ Shapes: logits (n, n_classes); y (n,); groups (n, n_attributes); weights (n,) or
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .._moved import renamed
 from ..networks.mlp import MLP, norm
 from ._base import Outputs, Terms
 from .classification import cross_entropy, weighted_mean
@@ -177,3 +179,7 @@ def fairn_terms(
         tiny = torch.finfo(distance.dtype).tiny
         terms["robustness"] = 1 / weighted_mean(distance, weights).clamp(min=tiny)  # FaiR-N, Eq. 3
     return terms, state
+
+
+def __getattr__(name: str) -> Any:
+    return renamed(name, __name__)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .._moved import renamed
 from ._base import Terms
 from .classification import row_losses, weighted_mean
 from .groups import Comparison, group_means
@@ -366,3 +367,7 @@ def penalty_terms(
             value = value - mean
         terms["penalty"] = value
     return terms, state
+
+
+def __getattr__(name: str) -> Any:
+    return renamed(name, __name__)
