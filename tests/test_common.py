@@ -55,7 +55,7 @@ ESTIMATORS = [
 
 # Without groups: every network of another kind, and what is around any classifier.
 PLAIN = [
-    FaiRNClassifier(),
+    FaiRNClassifier(**SHORT),
     FaiRNClassifier(early_stopping=True, **SHORT),
     FaiRNClassifier(distance="gradient", **SHORT),
     FaiRNClassifier(**FULL, **SHORT),

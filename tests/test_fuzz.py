@@ -144,12 +144,15 @@ def arguments(data: st.DataObject, names: list[str]) -> dict[str, Any]:
 
 # -- rows -----------------------------------------------------------------------------------------
 
-THOROUGH = ["fairn", "flip any", "smoothed any"]
+THOROUGH = ["fairn", "penalty of labels", "flip any", "smoothed any"]
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=[] if n in THOROUGH else pytest.mark.slow) for n in ESTIMATORS],
+    [
+        pytest.param(n, marks=[] if n in THOROUGH else [pytest.mark.slow, pytest.mark.many])
+        for n in ESTIMATORS
+    ],
 )
 def test_each_argument_in_every_wrong_way(models, name):
     names = ["X", "y", "sample_weight", "sensitive_features"]

@@ -753,7 +753,9 @@ def adult(shared_data):
 
 def on_adult(parts, **params):
     train, test = parts
-    fitted = PenaltyClassifier(max_epochs=15, random_state=0, **params)
+    fitted = PenaltyClassifier(
+        **({"max_epochs": 15, "batch_size": 1024, "random_state": 0} | params)
+    )
     fitted.fit(train.X, train.y, sensitive_features=train.sensitive)
     return fitted, test
 
