@@ -411,6 +411,18 @@ def test_a_check_that_cannot_run_is_skipped_with_a_warning(monkeypatch):
     assert result["status"] == "skipped"
 
 
+class RefusesToGoOn(Centroids):
+    def _learn(self, *args):
+        if self.warm_start:
+            raise ValueError("warm_start must be False")
+        return super()._learn(*args)
+
+
+def test_a_parameter_that_is_refused_is_a_reason_to_skip():
+    skipped = {name for name, status in statuses(RefusesToGoOn()).items() if status == "skipped"}
+    assert skipped == {"check_warm_start_after_a_round_trip"}
+
+
 def test_bad_arguments_are_named():
     with pytest.raises(TypeError, match="an instance, not a class"):
         check_fair_estimator(Centroids)
