@@ -39,7 +39,6 @@ class TestColumnPositions:
             (is_categorical, [1, 2]),
             (lambda X: "race", [4]),
         ],
-        ids=str,
     )
     def test_selections_of_a_column_transformer(self, columns, expected):
         assert column_positions(TABLE, columns) == expected
@@ -54,7 +53,6 @@ class TestColumnPositions:
             ([False, True, False, False, True], [1, 4]),
             (lambda X: [X.shape[1] - 1], [4]),
         ],
-        ids=str,
     )
     def test_selections_of_an_array(self, columns, expected):
         assert column_positions(TABLE.to_numpy(), columns) == expected

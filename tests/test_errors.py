@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 
 import numpy as np
@@ -49,9 +50,10 @@ PARAMETERS = [
     ({"sensitive_columns": slice(None), "drop_sensitive_columns": True}, "leaves no feature"),
     ({"net_params": {"max_epochs": 3, "lr": 1}}, r"net_params.*\['lr', 'max_epochs'\]"),
 ]
+NAMES = [re.sub(" at 0x[0-9a-f]+", "", str(params)) for params, _ in PARAMETERS]
 
 
-@pytest.mark.parametrize(("params", "message"), PARAMETERS, ids=[str(p) for p, _ in PARAMETERS])
+@pytest.mark.parametrize(("params", "message"), PARAMETERS, ids=NAMES)
 def test_bad_parameters_are_named(biased, params, message):
     X, y, group = biased
     model = FaiRNClassifier(**({"max_epochs": 2} | params))

@@ -189,7 +189,7 @@ def run(parts, n_seeds, **params):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("batch_size", "index", "seeds"), [(1024, 0.95, 4), (128, 0.93, 1)])
+@pytest.mark.parametrize(("batch_size", "index", "seeds"), [(1024, 0.95, 2), (128, 0.93, 1)])
 def test_adult_is_fair_at_little_loss_of_accuracy(adult, batch_size, index, seeds):
     found = run(adult, seeds, batch_size=batch_size)
     assert found["accuracy"] >= 0.850
@@ -200,15 +200,14 @@ def test_adult_is_fair_at_little_loss_of_accuracy(adult, batch_size, index, seed
 
 @pytest.mark.slow
 def test_adult_is_unfair_without_the_term(adult):
-    found = run(adult, 2, batch_size=1024, lambda_fairness=0, lambda_robustness=0)
+    found = run(adult, 1, batch_size=1024, lambda_fairness=0, lambda_robustness=0)
     assert found["accuracy"] >= 0.852
     assert found["I_fair"] < 0.25
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("batch_size", "seeds"), [(128, 1), (1024, 2)])
-def test_adult_with_the_gradient_distance(adult, batch_size, seeds):
-    found = run(adult, seeds, batch_size=batch_size, distance="gradient")
+def test_adult_with_the_gradient_distance(adult):
+    found = run(adult, 1, batch_size=1024, distance="gradient")
     assert found["accuracy"] >= 0.850
     assert found["|dTPR|"] <= 0.06
     assert not found["is_constant"]
@@ -230,7 +229,7 @@ def test_adult_race_and_sex_together(shared_data):
 @pytest.mark.parametrize("batch_size", [128, 256, 800])
 def test_german_credit_never_collapses(shared_data, batch_size):
     accuracy = []
-    for seed in range(5):
+    for seed in range(3):
         train, test = real.german(seed)
         model = FaiRNClassifier(
             lambda_fairness=0.3, lambda_robustness=0.4, batch_size=batch_size, random_state=seed

@@ -18,8 +18,8 @@ def test_data_sets_need_no_torch():
 
 
 def test_names_come_when_they_are_asked_for():
-    code = "import skfair; print(skfair.FaiRNClassifier.__module__, skfair.metrics.__name__)"
-    assert run(code).stdout.split() == ["skfair.fairn", "skfair.metrics"]
+    assert skfair.FaiRNClassifier.__module__ == "skfair.fairn"
+    assert skfair.metrics.__name__ == "skfair.metrics"
     assert {*skfair.__all__, "metrics", "recourse"} <= set(dir(skfair))
     for name in skfair.__all__:
         assert getattr(skfair, name) is getattr(skfair, name)

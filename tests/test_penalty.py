@@ -245,7 +245,6 @@ def test_reported_penalty_is_the_gap_of_the_probabilities_at_full_batch(biased, 
         {"augment": "mixup"},
         {"group_memory": 0},
     ],
-    ids=str,
 )
 def test_without_weight_the_network_is_the_plain_one_bit_for_bit(biased, params):
     X, y, group = biased
@@ -754,7 +753,9 @@ def adult(shared_data):
 
 def on_adult(parts, **params):
     train, test = parts
-    fitted = PenaltyClassifier(max_epochs=15, random_state=0, **params)
+    fitted = PenaltyClassifier(
+        **({"max_epochs": 15, "batch_size": 1024, "random_state": 0} | params)
+    )
     fitted.fit(train.X, train.y, sensitive_features=train.sensitive)
     return fitted, test
 
@@ -762,7 +763,7 @@ def on_adult(parts, **params):
 @pytest.mark.slow
 def test_adult_demographic_parity_falls_with_alpha(adult):
     gaps = []
-    for alpha in (0, 0.5, 2, 5):
+    for alpha in (0, 0.5, 5):
         fitted, test = on_adult(adult, alpha=alpha)
         y_pred = fitted.predict(test.X)
         gaps.append(

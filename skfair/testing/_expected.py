@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..training import NeuralClassifier
+from ..training._parameters import NetworkParameterized
 
 _EQUIVALENCE = (
     "check_sample_weight_equivalence_on_dense_data",
@@ -49,7 +49,7 @@ def _by_scikit_learn(estimator: Any) -> dict[str, str]:
         return _by_scikit_learn(params["estimator"]) if _is_around_another(params) else {}
     if _held_out(params):
         reason = "which rows are held out depends on how often a row is repeated"
-    elif estimator._sampling() == "group_label":  # the checks bring labels, but no groups
+    elif _sampling(estimator) == "group_label":  # the checks bring labels, but no groups
         reason = "rows are drawn at random, a repeated one more often than a weighted one"
     elif params["batch_size"] != -1:
         reason = "repeated rows make other batches than weighted ones"
@@ -68,7 +68,7 @@ def _with_groups(estimator: Any) -> dict[str, str]:
         return _around(params) if _is_around_another(params) else {}
     drawn = "rows are drawn at random by their position, whatever their weight"
     by_name = "rows are drawn group by group, in the order of the groups' names"
-    if _held_out(params) or estimator._sampling() != "natural":
+    if _held_out(params) or _sampling(estimator) != "natural":
         return dict.fromkeys(_BY_POSITION, drawn) | {"check_reordered_groups": by_name}
     if params.get("augment") is not None:
         return dict.fromkeys(_BY_POSITION, drawn)
@@ -83,9 +83,14 @@ def _around(params: dict[str, Any]) -> dict[str, str]:
 
 
 def _is_network(estimator: Any) -> bool:
-    return isinstance(estimator, NeuralClassifier) and not _is_around_another(
-        estimator.get_params()
-    )
+    is_ours = isinstance(estimator, NetworkParameterized)
+    return is_ours and not _is_around_another(estimator.get_params())
+
+
+def _sampling(estimator: Any) -> str:
+    if hasattr(estimator, "_sampling"):  # what "auto" stands for
+        return estimator._sampling()
+    return estimator.sampling
 
 
 def _is_around_another(params: dict[str, Any]) -> bool:

@@ -312,7 +312,7 @@ WILD = st.sampled_from(
     numbered=st.booleans(),
 )
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_table_is_audited_or_refused_in_one_line(columns, names, method, numbered, capsys):
     rng = np.random.default_rng(0)

@@ -96,9 +96,9 @@ class TestCoverage:
         assert 0.93 <= coverage(draw, shares)[0] <= 0.99
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("sizes", ["two", "three", "ten"])
+    @pytest.mark.parametrize("sizes", ["two", pytest.param("three", marks=pytest.mark.many), "ten"])
     @pytest.mark.parametrize("distances", DISTANCES)
-    @pytest.mark.parametrize("refused", [1.0, 0.1])
+    @pytest.mark.parametrize("refused", [pytest.param(1.0, marks=pytest.mark.many), 0.1])
     def test_differences_of_skewed_means(self, sizes, distances, refused):
         sizes, (draw, mean) = SIZES[sizes], DISTANCES[distances]
         k = len(sizes)

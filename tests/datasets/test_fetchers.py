@@ -369,7 +369,11 @@ def test_own_file_lacking_a_column_is_refused_by_name(case, name, excerpt, tmp_p
         case.fetch(data_home=tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"a,b\n1,2\n", gzip.compress(b"a,b\n" * 99)[:-9], b""])
+@pytest.mark.parametrize(
+    "content",
+    [b"a,b\n1,2\n", gzip.compress(b"a,b\n" * 99)[:-9], b""],
+    ids=["plain", "cut off", "empty"],
+)
 @pytest.mark.parametrize("name", ["compas"], indirect=True)
 def test_own_file_that_is_no_gzip_is_refused_by_name(case, name, tmp_path, content):
     path = tmp_path / f"{name}.csv.gz"

@@ -240,7 +240,9 @@ class Duck:
     iloc = loc = index = dtypes = None
 
 
-@pytest.mark.parametrize("X", [Duck(), 5, "text", [1, 2, 3], None, {"a": [1, 2]}], ids=str)
+@pytest.mark.parametrize(
+    "X", [Duck(), 5, "text", [1, 2, 3], None, {"a": [1, 2]}], ids=lambda X: type(X).__name__
+)
 def test_what_is_no_table_is_called_so(fitted, X):
     linear = fitted[0][0]
     for function in (

@@ -268,7 +268,6 @@ def test_monitor_is_fed_the_validation_part_with_its_sensitive_features(biased_f
         make_fairness_scorer("recourse_gap", sensitive_columns="sex"),
         lambda row: -row["valid_fairness"],
     ],
-    ids=str,
 )
 def test_monitor_takes_names_scorers_and_functions_of_the_row(biased_frame, monitor):
     X, y = biased_frame
