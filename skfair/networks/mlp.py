@@ -89,7 +89,7 @@ class MLP(nn.Module):
         Tensor of shape (n, n_outputs)
             Logits.
         """
-        followers = [*self.hidden[1:], self.output] if self.hidden else []
+        followers = [*self.hidden, self.output][1:]
         for activate, layer in zip(self.activations, followers, strict=True):
             h = activate(z)
             if self.dropout:

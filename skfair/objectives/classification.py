@@ -16,6 +16,11 @@ def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
     return (values * weights).sum() / (total + (total == 0))
 
 
+def binary_logit(logits: Tensor, positive: int = 1) -> Tensor:
+    """Log-odds of one of two classes, shape (n,)."""
+    return logits.select(-1, positive) - logits.select(-1, 1 - positive)
+
+
 def row_losses(logits: Tensor, y: Tensor) -> Tensor:
     """Cross-entropy of each row.
 

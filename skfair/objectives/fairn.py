@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .._moved import renamed
 from ..networks.mlp import MLP, norm
 from ._base import Outputs, Terms
-from .classification import cross_entropy, weighted_mean
+from .classification import binary_logit, cross_entropy, weighted_mean
 from .groups import Comparison, group_means, required
 
 ROBUSTNESS_TERMS = ("mean_inverse", "inverse_mean")
@@ -26,7 +26,7 @@ def boundary_distance(logits: Tensor) -> Tensor:
     With more than two classes: top logit minus runner-up.
     """
     if logits.shape[-1] == 2:
-        return (logits[..., 1] - logits[..., 0]).abs()
+        return binary_logit(logits).abs()
     top = logits.topk(2, dim=-1).values
     return top[..., 0] - top[..., 1]
 
@@ -44,8 +44,7 @@ def refused(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
 def logit_recourse(logits: Tensor, unfavorable: tuple[int, ...] = (0,)) -> Tensor:
     """Distance to the boundary of the refused, zero for everybody else, shape (n,)."""
     if logits.shape[-1] == 2:
-        a = unfavorable[0]
-        return (logits[..., a] - logits[..., 1 - a]).relu()
+        return binary_logit(logits, unfavorable[0]).relu()
     return boundary_distance(logits) * refused(logits, unfavorable)
 
 

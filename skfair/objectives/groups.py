@@ -63,11 +63,13 @@ def group_means(
     means = _ratio(sums_and_counts)
     new_state = sums_and_counts.detach()
     if decay == 0:
-        return means, new_state[..., 1, :] > 0, new_state
+        return means, new_state.select(-2, 1) > 0, new_state
     if state is not None:
-        state = functional.pad(state, (0, n_groups - state.shape[-1]))
+        if state.shape[-1] < n_groups:
+            state = functional.pad(state, (0, n_groups - state.shape[-1]))
         new_state = decay * state + new_state
-    return means + (_ratio(new_state) - means).detach(), new_state[..., 1, :] > 0, new_state
+    correction = _ratio(new_state) - means.detach()
+    return means + correction, new_state.select(-2, 1) > 0, new_state
 
 
 def batch_part(state: Tensor, before: Tensor | None, decay: float) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ._base import Outputs
+from .classification import binary_logit
 from .groups import Comparison, group_means
 
 
@@ -37,7 +38,7 @@ def path_slopes(module: nn.Module, start: Tensor, end: Tensor, t: Tensor) -> Ten
     with torch.enable_grad():
         X = (start + t * direction).requires_grad_()
         logits = module(X)
-        p = (logits[..., 1] - logits[..., 0]).sigmoid()
+        p = binary_logit(logits).sigmoid()
         (gradient,) = torch.autograd.grad(p.sum(), X, create_graph=True)
     return (gradient * direction).flatten(1).sum(1)
 

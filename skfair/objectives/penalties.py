@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .._moved import renamed
 from ._base import Terms
-from .classification import row_losses, weighted_mean
+from .classification import binary_logit, row_losses, weighted_mean
 from .groups import Comparison, group_means, required
 from .mixup import path_gap
 
@@ -30,7 +30,7 @@ NORMALIZATIONS = ("conditional", "group")
 
 def positive_probability(logits: Tensor) -> Tensor:
     """P(positive) of a binary classifier, shape (n,)."""
-    return (logits[..., 1] - logits[..., 0]).sigmoid()
+    return binary_logit(logits).sigmoid()
 
 
 # -- what is compared ------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class Penalty:
         means, present, state = group_means(
             values, groups, denominators, comparison.n_groups, state, decay
         )
-        counts = self.denominators_of(comparison.counts, normalize, state[..., 1, :])
+        counts = self.denominators_of(comparison.counts, normalize, state.select(-2, 1))
         return self.compare(means, present, comparison, counts), state
 
 

@@ -238,6 +238,12 @@ class ObjectiveNet(NeuralNetClassifier):
         loss.backward()
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
 
+    def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
+        """Let go of the gradients; skorch's hook, without what the optimizer does around it."""
+        for group in self.optimizer_.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the steps of the further players, and one of the network's optimizer."""
         check_interpreter()
@@ -274,19 +280,20 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Forget an earlier average, and note where this training begins."""
-        self._means, self._n_averaged = None, 0
+        self._means: list[Tensor] | None = None
+        self._averaged: list[Tensor] = []
+        self._n_averaged = 0
         self._epochs_before = len(self.history)
         self.interrupted_ = True  # until it is known how training ended
         self.stopped_in_warmup_ = False
 
     def _average(self) -> None:
-        state = [
-            tensor for tensor in self.module_.state_dict().values() if tensor.is_floating_point()
-        ]
         if self._means is None:
-            self._means = [tensor.clone() for tensor in state]
+            state = self.module_.state_dict().values()
+            self._averaged = [tensor for tensor in state if tensor.is_floating_point()]
+            self._means = [tensor.clone() for tensor in self._averaged]
         else:
-            average_in_place(self._means, state, self._n_averaged)
+            average_in_place(self._means, self._averaged, self._n_averaged)
         self._n_averaged += 1
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
@@ -305,7 +312,7 @@ class ObjectiveNet(NeuralNetClassifier):
             state = self.module_.state_dict()
             names = [name for name, tensor in state.items() if tensor.is_floating_point()]
             self.module_.load_state_dict(state | dict(zip(names, self._means, strict=True)))
-            self._means = None
+            self._means, self._averaged = None, []
 
     # -- one epoch --------------------------------------------------------------------------
 
