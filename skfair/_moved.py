@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from importlib import import_module
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -87,13 +86,14 @@ class MovedModule(ModuleType):
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
 
-class MovedFinder(MetaPathFinder, Loader):
-    """Finds modules by their old name."""
+class MovedFinder:
+    """Finds and loads modules by their old name; without importlib.abc, which loads slowly."""
 
     def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
         """Recognize an old name."""
         known = fullname.startswith(f"{PACKAGE}.") and fullname[len(PACKAGE) + 1 :] in MOVED
-        return ModuleSpec(fullname, self) if known else None
+        loader: Any = self  # one by its methods
+        return ModuleSpec(fullname, loader) if known else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """Make the module that stands in, and say where its names are."""
