@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import warnings
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable
 from functools import wraps
 from numbers import Real
 from typing import Any, Self, Unpack
@@ -23,13 +22,12 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ._random import own_generator
 from ._tensors import takes_tensors
-from ._warnings import warn
+from ._warnings import ignored, warn
 from .network import NetworkClassifier
 from .training import FitInterruptedWarning, NetworkParameters, NeuralClassifier, inherit_parameters
 from .training._base import inner_tags
 from .training._docs import documented_as
 from .training._encoder import (
-    Encoder,
     TableLearner,
     Targets,
     TrainingData,
@@ -53,11 +51,7 @@ SHARED_PARAMETERS = (
 )
 STOPPING_PARAMETERS = ("validation_fraction", "n_iter_no_change", "tol")
 FOLDS = 3
-WARNINGS_OF_TABLE = (
-    "sensitive_features",
-    r"\d+ of \d+ groups of sensitive_features",
-    ".*index of X",
-)
+WARNINGS_OF_TABLE = ("sensitive_features", ".*index of X")  # given by reading it once
 
 
 def _inner(classifier: LabelFlipClassifier) -> Any:
@@ -274,7 +268,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
             )
             callbacks = [("skfair_flip_labels", flip), *((given or {}).get("callbacks") or [])]
             inner.set_params(net_params=(given or {}) | {"callbacks": callbacks})
-        with _without_repetition():
+        with ignored(*WARNINGS_OF_TABLE):
             getattr(inner, method)(
                 data.raw,
                 self.classes_[data.y],
@@ -415,24 +409,3 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
         if self.estimator is not None and (inner := inner_tags(self)) is not None:
             tags.input_tags = inner.input_tags
         return tags
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if "_encoder" in state:
-            state["_encoder"] = vars(state["_encoder"]).copy()
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        if "_encoder" in state:
-            state["_encoder"] = Encoder(**state["_encoder"])
-        super().__setstate__(state)
-
-
-@contextmanager
-def _without_repetition() -> Iterator[None]:
-    """Without the warnings that reading the same data has given already."""
-    with warnings.catch_warnings():
-        for message in WARNINGS_OF_TABLE:
-            warnings.filterwarnings("ignore", message=message)
-        yield

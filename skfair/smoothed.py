@@ -304,10 +304,9 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _table(self, X: Any, reset: bool) -> Any:
         """Check X; a DataFrame stays one, as a pipeline inside may need its columns."""
-        X = as_pandas(X)
+        X = check_table(self, as_pandas(X), reset=reset)
         if hasattr(X, "iloc"):
-            return check_table(self, X, reset=reset)
-        X = check_table(self, X, reset=reset)
+            return X
         with naming("X"):
             return check_array(X, dtype="numeric", estimator=self, input_name="X")
 

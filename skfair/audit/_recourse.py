@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 from sklearn.utils import Bunch, _safe_indexing
 
 from .._estimators import decision_values
+from .._warnings import ignored
 from ..metrics._recourse import burdens
 from ..recourse import counterfactuals
 from ._errors import NotComputedError
@@ -104,8 +104,7 @@ def burden_rows(subject: AuditSubject) -> Iterator[Row]:
 def _counterfactuals(subject: AuditSubject, people: np.ndarray) -> Bunch:
     X, settings = _safe_indexing(subject.X, people), subject.settings.recourse
     try:
-        with warnings.catch_warnings():  # a row says it
-            warnings.filterwarnings("ignore", message="Some counterfactuals")
+        with ignored("Some counterfactuals"):  # a row says it
             return counterfactuals(
                 subject.estimator, X, **{"unfavorable": list(subject.refusing), **settings}
             )

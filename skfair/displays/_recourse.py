@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from .._estimators import decision_arguments
 from .._groups import GroupEncoder, as_frame, group_name
 from .._tables import as_pandas
+from .._warnings import ignored
 from ..metrics._gaps import widest_pair
 from ..metrics._recourse import burdens, recourse_gap
 from ._base import Display, shorten_label
@@ -131,8 +131,7 @@ class RecourseGapDisplay(Display):
         encoder, frame = GroupEncoder(), as_frame(sensitive_features, len(distance))
         codes = encoder.encode(frame)[:, 0]
         known = codes >= 0
-        with warnings.catch_warnings():  # burdens has said it
-            warnings.filterwarnings("ignore", message="(Nobody|Everybody) is refused")
+        with ignored("(Nobody|Everybody) is refused"):  # burdens has said it
             decision = np.asarray(as_pandas(decision))[known]
             gap = recourse_gap(decision, sensitive_features=frame[known], **label_info)
         distances, means = {}, {}

@@ -19,7 +19,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from .._estimators import accepted_codes
 from .._groups import GroupEncoder, as_frame, select_sensitive
 from .._tables import as_pandas, numbers
-from .._warnings import warn
+from .._warnings import ignored, warn
 from ._directions import FAIRLEARN_RATES
 from ._scorers import get_scorer
 
@@ -232,8 +232,7 @@ def _members(data: dict[Hashable, _Split]) -> tuple[dict, list, int]:
         if set(frame.columns) != set(names):
             frame.columns = names
     encoder = GroupEncoder()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "sensitive_features is missing")
+    with ignored("sensitive_features is missing"):
         codes = encoder.encode(pd.concat(frames, ignore_index=True))[:, 0]
     if taken := {"overall", "gap"} & set(encoder.labels):
         raise ValueError(f"A group cannot be named {taken.pop()!r}, which is a column's name.")

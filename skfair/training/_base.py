@@ -22,7 +22,7 @@ from ..networks._build import check_module
 from ..objectives import Comparison, Objective
 from ._batches import TensorRows, batch_starts
 from ._device import available_devices, reproducible, resolve_device
-from ._encoder import Encoder, TableLearner, TrainingData, split_off
+from ._encoder import TableLearner, TrainingData, split_off, whole_state
 from ._monitor import ValidationPart, training_callbacks
 from ._net import ObjectiveNet
 from ._outcome import check_outcome
@@ -362,31 +362,23 @@ default=None
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
+        state = super().__getstate__()
         if "net_" in state:
             state["net_"] = state["net_"].export_state()
-            for name in ("_encoder", "_architecture"):
-                state[name] = vars(state[name]).copy()
+            state["_architecture"] = vars(state["_architecture"]).copy()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        parts = {name: state.pop(name, None) for name in ("_encoder", "_architecture", "net_")}
+        net_state, architecture = (state.pop(name, None) for name in ("net_", "_architecture"))
         super().__setstate__(state)
-        if parts["net_"] is None:
+        if net_state is None:
             return
         known = isinstance(self.device, str) and self.device in available_devices()
         device = resolve_device(self.device if known else "auto")
-        try:
-            self._encoder = Encoder(**parts["_encoder"])
-            self._architecture = Architecture(**parts["_architecture"])
-            with reproducible(device, seed=0):
-                self.net_ = ObjectiveNet.load(self._architecture, parts["net_"], device)
-        except Exception as error:
-            raise ValueError(
-                f"The stored state of {type(self).__name__} is not whole, or its module is "
-                f"another than the one that was stored: {error}"
-            ) from error
+        with whole_state(self), reproducible(device, seed=0):
+            self._architecture = Architecture(**architecture)
+            self.net_ = ObjectiveNet.load(self._architecture, net_state, device)
 
 
 def inner_tags(estimator: Any) -> Tags | None:

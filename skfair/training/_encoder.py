@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, assert_all_finite, check_array, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
@@ -357,8 +359,8 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
     return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
 
 
-class TableLearner:
-    """Mixin of the estimators that learn an :class:`Encoder` before they train."""
+class TableLearner(BaseEstimator):
+    """Base of the estimators that learn an :class:`Encoder` before they train."""
 
     classes_: np.ndarray
     groups_: list
@@ -395,6 +397,37 @@ class TableLearner:
         )
         self.classes_, self.groups_ = self._encoder.classes, self._encoder.groups
         return data
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if "_encoder" in state:
+            state["_encoder"] = vars(state["_encoder"]).copy()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "_encoder" in state:
+            with whole_state(self):
+                state["_encoder"] = Encoder(**state["_encoder"])
+        super().__setstate__(state)
+
+
+@contextmanager
+def whole_state(estimator: Any) -> Iterator[None]:
+    """Say of errors in the block that what was stored cannot be restored.
+
+    Raises
+    ------
+    ValueError
+        Instead of any other error.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"The stored state of {type(estimator).__name__} is not whole, or its module is "
+            f"another than the one that was stored: {error}"
+        ) from error
 
 
 def columns_kept(options: Any, raw: Any) -> list[int] | None:

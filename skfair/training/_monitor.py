@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
@@ -15,6 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from tqdm.auto import tqdm
 
 from .._tables import brief
+from .._warnings import ignored
 from ..metrics import get_scorer
 from ..metrics._sklearn import requests_sensitive_features
 from ._encoder import TrainingData, select_rows
@@ -103,9 +103,8 @@ class Monitor(Callback):
         if part.sensitive_features is not None and requests_sensitive_features(monitor):
             metadata["sensitive_features"] = part.sensitive_features
         try:
-            with warnings.catch_warnings():
-                for told in WARNINGS_OF_FIT + (WARNINGS_OF_FIRST_EPOCH if self.has_warned else ()):
-                    warnings.filterwarnings("ignore", message=told)
+            of_first = WARNINGS_OF_FIRST_EPOCH if self.has_warned else ()
+            with ignored(*WARNINGS_OF_FIT, *of_first):
                 self.has_warned = True
                 return monitor(self.estimator, part.X, part.y, **metadata)
         except ValueError as error:
