@@ -163,6 +163,8 @@ class EpochBar(Callback):
         """Advance it."""
         self.bar_.set_postfix(loss=f"{net.history[-1, 'train_loss']:.4g}", refresh=False)
         self.bar_.update()
+        if self.bar_.n == 1:  # at once, however short an epoch is
+            self.bar_.refresh()
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Close it."""

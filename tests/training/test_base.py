@@ -709,3 +709,9 @@ def test_a_search_goes_through_entries_of_net_params(biased, wrap):
     betas = search.best_params_[f"{prefix}net_params__optimizer__betas"]
     best = search.best_estimator_ if not prefix else search.best_estimator_[-1]
     assert best.net_.optimizer_.param_groups[0]["betas"] == betas
+
+
+def test_the_progress_bar_shows_the_first_epoch_however_short_epochs_are(biased, capsys):
+    X, y, group = biased
+    model(max_epochs=30, batch_size=-1, verbose=1).fit(X, y, sensitive_features=group)
+    assert " 1/30 " in capsys.readouterr().err
