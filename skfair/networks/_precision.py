@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from .mlp import MLP
+OWN_NETWORKS = ("torch.nn.", "skfair.networks.")  # which change by their weights only
 
 
 def double_precision(module: nn.Module) -> nn.Module:
@@ -41,7 +41,7 @@ class DoublePrecision:
 def _has_only_weights(part: nn.Module) -> bool:
     if part._forward_hooks or part._forward_pre_hooks:
         return False
-    return type(part) is MLP or type(part).__module__.startswith("torch.nn.")
+    return type(part).__module__.startswith(OWN_NETWORKS)
 
 
 def _is_copy(kept: nn.Module | None, part: nn.Module | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..networks._build import build_module
+from ..networks.heads import HEADS, HeadedNetwork
 from ..objectives import Objective
 from ._sampling import Stratum
 
@@ -44,6 +45,13 @@ class Architecture:
         Of the perceptron.
     dtype : {"float32", "float64"}
         Precision of its weights.
+    head : str or None, default=None
+        Key of :data:`~skfair.networks.heads.HEADS`: the network makes features, and a head of this
+        kind makes logits of them.
+    n_head_features : int, default=0
+        Number of these features.
+    head_options : mapping
+        Arguments of the head.
     """
 
     module: Callable[..., nn.Module] | None
@@ -53,17 +61,24 @@ class Architecture:
     activation: str
     dropout: float
     dtype: str
+    head: str | None = None
+    n_head_features: int = 0
+    head_options: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self) -> nn.Module:
         """Return a network with initial weights from torch's generator."""
-        return build_module(
+        module = build_module(
             self.module,
             self.input_shape,
-            self.n_outputs,
+            self.n_outputs if self.head is None else self.n_head_features,
             self.hidden_layer_sizes,
             self.activation,
             self.dropout,
-        ).to(DTYPES[self.dtype])
+        )
+        if self.head is not None:
+            head = HEADS[self.head](self.n_head_features, self.n_outputs, **self.head_options)
+            module = HeadedNetwork(module, head)
+        return module.to(DTYPES[self.dtype])
 
 
 @dataclass(frozen=True)
