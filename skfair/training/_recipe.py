@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from ..networks._build import build_module
-from ..networks.heads import HEADS, HeadedNetwork
+from ..networks._heads import HEADS, HeadedNetwork
 from ..objectives import Objective
 from ._sampling import Stratum
 
@@ -46,7 +46,7 @@ class Architecture:
     dtype : {"float32", "float64"}
         Precision of its weights.
     head : str or None, default=None
-        Key of :data:`~skfair.networks.heads.HEADS`: the network makes features, and a head of this
+        Key of :data:`~skfair.networks._heads.HEADS`: the network makes features, and a head of this
         kind makes logits of them.
     n_head_features : int, default=0
         Number of these features.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.testing import assert_close
 
-from skfair.networks.heads import HEADS, CosineHead, HeadedNetwork
+from skfair.networks._heads import HEADS, CosineHead, HeadedNetwork
 from skfair.training._recipe import Architecture
 
 
