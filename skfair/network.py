@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from numbers import Real
 from typing import Any, Unpack
 
 from sklearn.utils._param_validation import Interval
 
 from .objectives import Comparison, Objective
-from .objectives.classification import classification_terms
+from .objectives.classification import classification_terms, make_row_loss
 from .training import NetworkParameters, NeuralClassifier, inherit_parameters
 from .training._encoder import Targets
 
@@ -19,10 +20,10 @@ __all__ = ["NetworkClassifier"]
 class NetworkClassifier(NeuralClassifier):
     """Neural network without a fairness term.
 
-    Minimizes cross-entropy, with everything else as in the fair networks: the baseline for a
-    comparison with them. Sensitive features are not needed; where there are some, ``sampling`` can
-    balance the batches, ``monitor`` can watch a gap, and ``fit`` warns of groups of which hardly
-    anybody is accepted.
+    Minimizes cross-entropy, or focal loss [1]_, with everything else as in the fair networks: the
+    baseline for a comparison with them. Sensitive features are not needed; where there are some,
+    ``sampling`` can balance the batches, ``monitor`` can watch a gap, and ``fit`` warns of groups
+    of which hardly anybody is accepted.
 
     Parameters
     ----------
@@ -31,6 +32,9 @@ class NetworkClassifier(NeuralClassifier):
         estimator for it.
     averaging : float in [0, 1], default=0.25
         Share of the last steps whose weights are averaged, as in the fair networks.
+    focal : float >= 0, default=0.0
+        Exponent of the focal loss: (1 - p)^focal, where p is the predicted probability of the true
+        class (of each label), multiplies the cross-entropy. 0 is the cross-entropy itself.
     {network_parameters}
 
     Attributes
@@ -41,6 +45,11 @@ class NetworkClassifier(NeuralClassifier):
     -----
     With several labels a row, y of shape (n, n_labels), the loss is the mean binary cross-entropy,
     and ``score`` is the share of rows with every label right.
+
+    References
+    ----------
+    .. [1] T.-Y. Lin, P. Goyal, R. Girshick, K. He, P. Dollár. Focal Loss for Dense Object
+       Detection. ICCV 2017.
 
     Examples
     --------
@@ -55,6 +64,7 @@ class NetworkClassifier(NeuralClassifier):
     _parameter_constraints = {
         "unfavorable": "no_validation",
         "averaging": [Interval(Real, 0, 1, closed="both")],
+        "focal": [Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -62,11 +72,13 @@ class NetworkClassifier(NeuralClassifier):
         *,
         unfavorable: Any = None,
         averaging: float = 0.25,
+        focal: float = 0.0,
         **network: Unpack[NetworkParameters],
     ) -> None:
         super().__init__(**network)
         self.unfavorable = unfavorable
         self.averaging = averaging
+        self.focal = focal
 
     def _wants_groups(self) -> bool:
         return False
@@ -75,4 +87,5 @@ class NetworkClassifier(NeuralClassifier):
         return Targets(multi_label=True)
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
-        return Objective(classification_terms)
+        row_loss = make_row_loss(self.focal, self._encoder.positive_weights)
+        return Objective(partial(classification_terms, row_loss=row_loss))
