@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .dralign import DRAlignClassifier
     from .fairn import FaiRNClassifier
     from .label_flip import LabelFlipClassifier
+    from .margin import MarginClassifier
     from .network import NetworkClassifier
     from .penalty import PenaltyClassifier
     from .smoothed import SmoothedClassifier
@@ -18,6 +19,7 @@ __all__ = [
     "DRAlignClassifier",
     "FaiRNClassifier",
     "LabelFlipClassifier",
+    "MarginClassifier",
     "NetworkClassifier",
     "PenaltyClassifier",
     "SmoothedClassifier",
@@ -31,6 +33,7 @@ _ESTIMATORS = {
     "DRAlignClassifier": "dralign",
     "FaiRNClassifier": "fairn",
     "LabelFlipClassifier": "label_flip",
+    "MarginClassifier": "margin",
     "NetworkClassifier": "network",
     "PenaltyClassifier": "penalty",
     "SmoothedClassifier": "smoothed",

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair import (
+    DRAlignClassifier,
+    FaiRNClassifier,
+    LabelFlipClassifier,
+    MarginClassifier,
+    PenaltyClassifier,
+)
 
 BY_LABEL = {"equalized_odds", "equal_opportunity", "predictive_parity"}  # batches of DRAlign
 TERMS = {"fairness", "penalty", "misalignment"}
@@ -84,6 +90,11 @@ class GroupedFaiRN(FaiRNClassifier):
 
 @finds_groups
 class GroupedPenalty(PenaltyClassifier):
+    pass
+
+
+@finds_groups
+class GroupedMargin(MarginClassifier):
     pass
 
 
