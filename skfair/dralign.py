@@ -153,6 +153,12 @@ class DRAlignClassifier(NeuralClassifier):
         """Check that every cell occurs, and note how a batch is divided into them."""
         self._layout = 1, 1
         if data.groups is not None:
+            if self._by_label() and self.class_weight not in (None, "balanced"):
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} would have no effect with "
+                    f"criterion={self.criterion!r}, which gives every group and label the same "
+                    "part of each batch and of the loss; leave it None."
+                )
             y, groups = (part if rows is None else part[rows] for part in (data.y, data.groups))
             n_labels = len(self.classes_) if self._by_label() else 1
             labels = y if self._by_label() else np.zeros_like(y)
