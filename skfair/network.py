@@ -59,6 +59,23 @@ class NetworkClassifier(NeuralClassifier):
     >>> model = NetworkClassifier(max_epochs=20, random_state=0).fit(X, y)
     >>> model.predict(X[:3]).shape
     (3,)
+
+    Images go to a network known by its name, or to any other that takes them; to one of timm by
+    ``module=lambda shape, n: timm.create_model("resnet18", in_chans=shape[0], num_classes=n)``:
+
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> images = np.random.default_rng(0).integers(0, 256, (40, 3, 16, 16), dtype=np.uint8)
+    >>> bright = images.mean((1, 2, 3)) > 127
+    >>> model = NetworkClassifier(module="convnet", max_epochs=2, random_state=0)
+    >>> model = model.fit(images, bright)
+    >>> model = NetworkClassifier(
+    ...     module=lambda shape, n: nn.Sequential(nn.Conv2d(shape[0], n, 16), nn.Flatten()),
+    ...     max_epochs=2,
+    ...     random_state=0,
+    ... )
+    >>> model.fit(images, bright).predict_proba(images[:3]).shape
+    (3, 2)
     """
 
     _parameter_constraints = {
