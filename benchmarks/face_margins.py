@@ -287,11 +287,10 @@ def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
         for what in ("train", "seen, as classes", "seen", "new", "new among all")
         for which in ("M", "F", "gap")
     ]
-    percent = rows.assign(
-        **{c: 100 * rows[c] for c in [*columns, "new among all", "new gap error"]}
-    )
+    columns += ["new among all", "new gap error"]
+    percent = rows.assign(**{name: 100 * rows[name] for name in columns})
     grouped = percent.groupby("scheme", sort=False)
-    table = grouped[[*columns, "new among all", "new gap error"]].mean()
+    table = grouped[columns].mean()
     for name in ("seen gap", "new gap", "new among all"):
         table[f"{name} sd"] = grouped[name].std()
     for name in ("seen F", "new F", "new gap"):  # from margin .35 of the same seed
@@ -338,8 +337,8 @@ def publish(rows: pd.DataFrame, part: str, quick: bool) -> None:
         f"of {rows['seen gallery'].iloc[0]} people; as classes: predictions of them",
         "new": f"leave-one-out, 50 equal galleries of {rows['new gallery'].iloc[0]} people; among "
         "all: the new people's images among all images of all 256 (choice: 192) people",
-        "gap": "men - women, in points; new gap error: its standard error over people; sd and change "
-        "sd: over seeds, the change from margin .35 by seed",
+        "gap": "men - women, in points; new gap error: its standard error over people, in "
+        "leave-one-out among all new images; sd: over seeds; change: from margin .35, by seed",
         "paper": "Table 6, ResNet-18, 9,177 people; Table 2, ResNet-152",
         "device": "cpu, one thread a fit",
     }
