@@ -196,10 +196,12 @@ def compare(chosen: pd.DataFrame, gap: str) -> pd.DataFrame:
 
 def jobs(network: str, label: str, criterion: str, lambdas: tuple, seeds: int) -> list[tuple]:
     """What to train."""
-    methods = METHODS if network == "small" else ("ERM", "FairReg", "DRAlign")
+    methods = ("ERM", "FairReg", "DRAlign")
+    if network == "small":
+        methods += ("oversampling", "Fair-Mixup")
     found = []
-    for seed in range(seeds):
-        for method in methods:
+    for method in methods:
+        for seed in range(seeds):
             if method in SINGLE:
                 found.append((label, network, "demographic_parity", method, 0.0, seed))
             else:
