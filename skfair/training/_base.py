@@ -190,7 +190,8 @@ default=None
         keep_state: bool,
         by_group: bool,
     ) -> None:
-        if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
+        told = data.groups is not None or data.sensitive is not None
+        if not told and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
             left = "labels alone are balanced" if by_label else "a plain network is trained"
             warn(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 from .._columns import column_positions
 from .._groups import (
     GroupEncoder,
+    QuantityEncoder,
     as_frame,
     select_sensitive,
     warn_of_few,
@@ -70,6 +71,8 @@ class EncoderOptions:
         encodes them itself.
     allow_nd : bool
         Whether rows may have more than one dimension.
+    continuous_features : "auto", selection of columns or None
+        The parameter of that name; ``None`` for an estimator that knows groups only.
     """
 
     name: str
@@ -80,6 +83,7 @@ class EncoderOptions:
     class_weight: dict | str | None
     dtype: str | None
     allow_nd: bool
+    continuous_features: Any = None
 
     @classmethod
     def of(cls, estimator: Any, targets: Targets, encodes_rows: bool) -> EncoderOptions:
@@ -93,6 +97,7 @@ class EncoderOptions:
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
             allow_nd=encodes_rows and estimator.module is not None,
+            continuous_features=getattr(estimator, "continuous_features", None),
         )
 
 
@@ -114,6 +119,8 @@ class TrainingData:
         Group codes.
     sensitive_features : pandas.DataFrame or None
         What the codes stand for.
+    sensitive : ndarray of shape (n, n_continuous) or None
+        Continuous sensitive features, standardized; NaN where they are missing.
     """
 
     raw: Any
@@ -122,6 +129,7 @@ class TrainingData:
     weights: np.ndarray | None
     groups: np.ndarray | None
     sensitive_features: pd.DataFrame | None
+    sensitive: np.ndarray | None = None
 
     def without_zero_weights(self) -> TrainingData:
         """Leave out rows of weight zero: that is the same as absence."""
@@ -143,8 +151,8 @@ class TrainingData:
         arrays = {"X": self.X, "y": self.y, "groups": self.groups}
         if penalty_only is not None:
             arrays["penalty_only"] = np.isin(np.arange(len(self.y)), penalty_only)
-        if self.weights is not None:
-            arrays["weights"] = self.weights.astype(self.X.dtype)
+        for name, values in (("weights", self.weights), ("sensitive", self.sensitive)):
+            arrays[name] = None if values is None else values.astype(self.X.dtype)
         return {name: values for name, values in arrays.items() if values is not None}
 
 
@@ -176,6 +184,8 @@ class Encoder:
         What sensitive features must have in common in all calls of ``partial_fit``.
     group_counts : ndarray of shape (n_classes, n_groups)
         (Weighted) number of training rows of each class in each group.
+    continuous : dict of int to list
+        Mean and standard deviation of each continuous sensitive feature, by its position.
     """
 
     name: str
@@ -188,6 +198,7 @@ class Encoder:
     attribute_of: list[int]
     group_columns: list | None
     group_counts: np.ndarray
+    continuous: dict[int, list[float]] = field(default_factory=dict)
 
     @classmethod
     def learn(
@@ -270,10 +281,11 @@ class Encoder:
         if data.weights is not None and encoder.dtype is not None:
             data.weights = _relative(data.weights, data.X.dtype)
         keeps_groups = partial and previous is not None
-        encoder, data.groups = encoder._learn_groups(data, options.attributes, keeps_groups)
+        encoder = encoder._learn_sensitive(data, options, keeps_groups)
         if data.groups is not None and not partial:
             warn_of_few(data.groups, encoder.groups)
-            warn_of_fractions(data.sensitive_features)
+            quantities = QuantityEncoder(encoder.continuous)
+            warn_of_fractions(quantities.others(data.sensitive_features))
         return encoder, data
 
     def select_features(self, raw: Any) -> Any:
@@ -299,32 +311,37 @@ class Encoder:
             )
         return X.toarray() if issparse(X) else X
 
-    def _learn_groups(
-        self, data: TrainingData, attributes: str, keep: bool
-    ) -> tuple[Encoder, np.ndarray | None]:
-        encoder = GroupEncoder(attributes)
+    def _learn_sensitive(self, data: TrainingData, options: EncoderOptions, keep: bool) -> Encoder:
+        """Encode the sensitive features of ``data``, and return what has been learned of them."""
+        attributes, frame = options.attributes, data.sensitive_features
+        groups, quantities = GroupEncoder(attributes), QuantityEncoder()
+        columns = self.group_columns if keep else None
         if keep:
-            encoder.labels, encoder.attribute_of = list(self.groups), list(self.attribute_of)
-        codes, columns = None, None
-        if data.sensitive_features is not None:
-            names = [str(name) for name in data.sensitive_features.columns]
-            columns = [attributes, *(names if attributes == "sum" else [len(names)])]
-            if encoder.labels and columns != self.group_columns:
+            groups.labels, groups.attribute_of = list(self.groups), list(self.attribute_of)
+        if columns is not None:
+            quantities.scales = self.continuous
+        if frame is not None:
+            names = [str(name) for name in frame.columns]
+            found = [attributes, *(names if attributes == "sum" else [len(names)])]
+            if columns not in (None, found):
                 raise ValueError(
                     "sensitive_features must have the same columns in every call of partial_fit, "
-                    f"and attributes must stay as it is: got {columns}, earlier "
-                    f"{self.group_columns}."
+                    f"and attributes must stay as it is: got {found}, earlier {columns}."
                 )
-            codes = encoder.encode(data.sensitive_features)
+            columns = found
+            data.sensitive = quantities.encode(frame, options.continuous_features, data.weights)
+            others = quantities.others(frame)
+            data.groups = groups.encode(others) if others.shape[1] else None
         learned = replace(
             self,
-            groups=encoder.labels,
-            attribute_of=encoder.attribute_of,
-            group_columns=self.group_columns if codes is None and keep else columns,
+            groups=groups.labels,
+            attribute_of=groups.attribute_of,
+            group_columns=columns,
+            continuous=quantities.scales or {},
         )
         before = self.group_counts if keep else None
-        counts = learned._count(data.y, codes, data.weights, before)
-        return replace(learned, group_counts=counts), codes
+        counts = learned._count(data.y, data.groups, data.weights, before)
+        return replace(learned, group_counts=counts)
 
     def _count(
         self,
