@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .label_flip import LabelFlipClassifier
     from .network import NetworkClassifier
     from .penalty import PenaltyClassifier
+    from .pivot import PivotClassifier
     from .smoothed import SmoothedClassifier
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "LabelFlipClassifier",
     "NetworkClassifier",
     "PenaltyClassifier",
+    "PivotClassifier",
     "SmoothedClassifier",
     "__version__",
 ]
@@ -33,6 +35,7 @@ _ESTIMATORS = {
     "LabelFlipClassifier": "label_flip",
     "NetworkClassifier": "network",
     "PenaltyClassifier": "penalty",
+    "PivotClassifier": "pivot",
     "SmoothedClassifier": "smoothed",
 }
 _FOLDERS = (

@@ -10,10 +10,16 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair import (
+    DRAlignClassifier,
+    FaiRNClassifier,
+    LabelFlipClassifier,
+    PenaltyClassifier,
+    PivotClassifier,
+)
 
 BY_LABEL = {"equalized_odds", "equal_opportunity", "predictive_parity"}  # batches of DRAlign
-TERMS = {"fairness", "penalty", "misalignment"}
+TERMS = {"fairness", "penalty", "misalignment", "information"}
 _fits: list[bool] = []  # since the count began: whether a fairness term was at work
 
 
@@ -94,4 +100,9 @@ class GroupedLabelFlip(LabelFlipClassifier):
 
 @finds_groups
 class GroupedDRAlign(DRAlignClassifier):
+    pass
+
+
+@finds_groups
+class GroupedPivot(PivotClassifier):
     pass

@@ -22,6 +22,7 @@ from skfair import (
     LabelFlipClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 from skfair.objectives.dralign import CRITERIA
@@ -34,6 +35,7 @@ from .grouped import (
     GroupedFaiRN,
     GroupedLabelFlip,
     GroupedPenalty,
+    GroupedPivot,
     counted_fits,
 )
 
@@ -49,6 +51,7 @@ ESTIMATORS = [
     PenaltyClassifier(penalty="equal_loss"),
     LabelFlipClassifier(),
     DRAlignClassifier(),
+    PivotClassifier(),
 ]
 
 # -- scikit-learn's checks ------------------------------------------------------------------------
@@ -62,6 +65,7 @@ PLAIN = [
     NetworkClassifier(**SHORT),
     NetworkClassifier(sampling="group_label", **SHORT),
     NetworkClassifier(**FULL, **SHORT),
+    PivotClassifier(**SHORT),
     LabelFlipClassifier(**SHORT),
     LabelFlipClassifier(estimator=LogisticRegression()),
     SmoothedClassifier(LogisticRegression(), n_samples=50),
@@ -83,6 +87,10 @@ GROUPED = [
     GroupedLabelFlip(estimator=LogisticRegression(), flip_fraction=0.1),
     *(GroupedDRAlign(criterion=criterion, **SHORT) for criterion in CRITERIA),
     GroupedDRAlign(augment="mixup", **SHORT),
+    GroupedPivot(**SHORT),
+    GroupedPivot(**FULL, **SHORT),
+    GroupedPivot(criterion="equalized_odds", adversary_steps=2, **FULL, **SHORT),
+    GroupedPivot(early_stopping=True, **SHORT),
     SmoothedClassifier(GroupedFaiRN(**SHORT), n_samples=50),
 ]
 
@@ -114,8 +122,9 @@ WITHOUT_FIT = {
     "check_supervised_y_no_nan",
     "check_valid_tag_types",
 }
-# Checks with so few rows that a hold-out, or a group, has none of some class; or with sparse
-# ones, which cannot be smoothed.
+# Checks with so few rows that a hold-out, or a group, has none of some class; with groups that
+# are noise, of which an adversary learns nothing; or with sparse rows, which cannot be smoothed.
+NOTHING_TO_GUESS = r"Pivot\((?!early_stopping)"
 WITHOUT_TERM = {
     "check_classifiers_classes": "penalty='equal_opportunity'",
     "check_decision_proba_consistency": "Smoothed",
@@ -123,6 +132,9 @@ WITHOUT_TERM = {
     "check_estimator_sparse_matrix": "Smoothed",
     "check_estimator_sparse_tag": "Smoothed",
     "check_fit2d_1feature": "holdout",
+    "check_fit_check_is_fitted": NOTHING_TO_GUESS,
+    "check_fit_idempotent": NOTHING_TO_GUESS,
+    "check_n_features_in": NOTHING_TO_GUESS,
     "check_sample_weight_equivalence_on_dense_data": "holdout|criterion=",
     "check_sample_weight_equivalence_on_sparse_data": "holdout|criterion=",
     "check_sample_weights_not_an_array": "holdout",
@@ -188,6 +200,10 @@ FAIR = [
     LabelFlipClassifier(estimator=LogisticRegression(), flip_fraction=1.0),
     DRAlignClassifier(**QUICK),
     DRAlignClassifier(criterion="equalized_odds", **QUICK),
+    PivotClassifier(**QUICK),
+    PivotClassifier(criterion="equalized_odds", adversary_steps=3, **QUICK),
+    PivotClassifier(attributes="sum", group_weights="equal", **QUICK),
+    PivotClassifier(**DROPOUT, **QUICK),
     SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=20),
 ]
 

@@ -240,7 +240,7 @@ class ObjectiveNet(NeuralNetClassifier):
         There are none, so that it rests, if the batch has none of its terms, as without groups.
         """
         optimizer = self.player_optimizers_[name]
-        optimizer.zero_grad()
+        _forget_gradients(optimizer)
         if player.weights.keys() & terms.keys():
             loss = weighted_sum(terms, player.weights)
             loss.backward(inputs=_parameters(optimizer), retain_graph=player.together)
@@ -263,9 +263,7 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
         """Let go of the gradients; skorch's hook, without what the optimizer does around it."""
-        for group in self.optimizer_.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
+        _forget_gradients(self.optimizer_)
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the steps of the further players, and one of the network's optimizer."""
@@ -479,8 +477,8 @@ class ObjectiveNet(NeuralNetClassifier):
             self.module_.load_state_dict(parts["module"]["weights"])
             self.unused_state_ = parts
         for name, (module, optimizer) in ({} if network_only else self._trained()).items():
-            if name not in parts:  # a player of this objective, but not of the one before
-                continue
+            if name not in parts or (name != "module" and not _fits(module, parts[name])):
+                continue  # a player of this objective, but not of the one before
             module.load_state_dict(parts[name]["weights"])
             if parts[name]["optimizer"] == type(optimizer).__name__:
                 groups = optimizer.state_dict()["param_groups"]  # the current lr, not the old
@@ -496,6 +494,12 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     """Return what an optimizer changes: no other gradient is needed."""
     groups = optimizer.param_groups
     return [tensor for group in groups for tensor in group["params"] if tensor.requires_grad]
+
+
+def _forget_gradients(optimizer: torch.optim.Optimizer) -> None:
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
 
 
 def augmented(augment: Callable[[Tensor], Tensor], X: Tensor) -> Tensor:
@@ -515,6 +519,12 @@ def augmented(augment: Callable[[Tensor], Tensor], X: Tensor) -> Tensor:
             f"{tuple(X.shape)} and {X.dtype}; got {got}."
         )
     return found
+
+
+def _fits(module: torch.nn.Module, part: dict[str, Any]) -> bool:
+    """Whether a player has the shape of one that was stored: it has not with a new group."""
+    shapes = {name: tensor.shape for name, tensor in module.state_dict().items()}
+    return shapes == {name: tensor.shape for name, tensor in part["weights"].items()}
 
 
 def _is_early_stopping(interruption: KeyboardInterrupt) -> bool:
