@@ -141,12 +141,10 @@ class PivotClassifier(NeuralClassifier):
         return self.lambda_fairness > 0
 
     def _tells_class(self) -> bool:
-        return self.criterion == "equalized_odds"
+        return isinstance(self.criterion, str) and self.criterion == "equalized_odds"
 
     def _targets(self) -> Targets:
-        return Targets(
-            multi_label=not self._tells_class(),
-        )
+        return Targets(multi_label=not self._tells_class())
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         players, shares = {}, self._shares(comparison)

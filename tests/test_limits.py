@@ -15,6 +15,7 @@ from skfair import (
     FaiRNClassifier,
     LabelFlipClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 
@@ -24,6 +25,7 @@ NETWORKS = [
     PenaltyClassifier(**QUICK),
     PenaltyClassifier(augment="mixup", **QUICK),
     DRAlignClassifier(**QUICK),
+    PivotClassifier(**QUICK),
     LabelFlipClassifier(flip_group="a", **QUICK),
 ]
 
@@ -37,6 +39,8 @@ def fitted(estimator, biased, **params):
 
 SMALL = [
     (DRAlignClassifier, {"align_layers": np.uint8(1), "hidden_layer_sizes": (4, 4)}),
+    (PivotClassifier, {"adversary_steps": np.uint8(2), "lambda_fairness": np.int8(127)}),
+    (PivotClassifier, {"n_components": np.uint8(100), "adversary_lr": np.float16(0.25)}),
     (FaiRNClassifier, {"max_epochs": np.uint8(30), "batch_size": np.uint8(200)}),
     (FaiRNClassifier, {"group_memory": np.uint8(200), "warmup": np.float16(0.25)}),
     (FaiRNClassifier, {"early_stopping": True, "n_iter_no_change": np.int8(100)}),

@@ -13,6 +13,7 @@ from skfair import (
     FaiRNClassifier,
     LabelFlipClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 
@@ -23,6 +24,7 @@ ESTIMATORS = {
     "fairn": FaiRNClassifier(distance="gradient", early_stopping=True, **QUICK),
     "penalty": PenaltyClassifier(penalty_on="holdout", monitor="accuracy", **QUICK),
     "dralign": DRAlignClassifier(class_weight="balanced", **QUICK),
+    "pivot": PivotClassifier(class_weight="balanced", **QUICK),
     "dropped": FaiRNClassifier(sensitive_columns=[0], drop_sensitive_columns=True, **QUICK),
     "flip": LabelFlipClassifier(**QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),

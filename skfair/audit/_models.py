@@ -13,6 +13,7 @@ from .. import (
     LabelFlipClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
     metrics,
 )
@@ -39,6 +40,7 @@ SAFE_OBJECTS = (
     LabelFlipClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
     AddNoise,
     Noise,
