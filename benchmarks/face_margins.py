@@ -22,6 +22,7 @@ import pandas as pd
 import torch
 from joblib import Parallel, delayed
 from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
 from skorch.callbacks import LRScheduler
 from torch import Tensor, nn
 from torch.nn import functional
@@ -196,6 +197,16 @@ def by_gender(prefix: str, figures: pd.Series) -> dict[str, float]:
     return {f"{prefix} M": men, f"{prefix} F": women, f"{prefix} gap": men - women}
 
 
+def error_of_gap(features: np.ndarray, part: Faces) -> float:
+    """Standard error, over people, of the gap in leave-one-out among all images of a part."""
+    search = NearestNeighbors(n_neighbors=1, metric="cosine").fit(features)
+    nearest = search.kneighbors(return_distance=False)[:, 0]
+    people = pd.DataFrame({"hit": part.who[nearest] == part.who, "gender": part.gender})
+    of_each = people.groupby(part.who).agg({"hit": "mean", "gender": "first"})
+    by_group = of_each.groupby("gender")["hit"]
+    return float(np.sqrt((by_group.var() / by_group.size()).sum()))
+
+
 def measure(parts: dict[str, Faces], embed: Any, predict: Any = None) -> dict[str, float]:
     """Every figure of one model."""
     found: dict[str, float] = {}
@@ -220,6 +231,7 @@ def measure(parts: dict[str, Faces], embed: Any, predict: Any = None) -> dict[st
         features["new"], identities=new.who, sensitive_features=new.gender, n_draws=50, **equal
     )
     found |= by_gender("seen", of_seen["rank1"]) | by_gender("new", of_new["rank1"])
+    found["new gap error"] = error_of_gap(features["new"], new)
     # as the data's linear yardstick was measured: leave-one-out among all images of all people
     everywhere = {name: np.char.add(f"{name} ", part.gender) for name, part in parts.items()}
     among_all = rank1_accuracy(
@@ -275,9 +287,10 @@ def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
         for what in ("train", "seen, as classes", "seen", "new", "new among all")
         for which in ("M", "F", "gap")
     ]
-    percent = rows.assign(**{c: 100 * rows[c] for c in [*columns, "new among all"]})
+    columns += ["new among all", "new gap error"]
+    percent = rows.assign(**{name: 100 * rows[name] for name in columns})
     grouped = percent.groupby("scheme", sort=False)
-    table = grouped[[*columns, "new among all"]].mean()
+    table = grouped[columns].mean()
     for name in ("seen gap", "new gap", "new among all"):
         table[f"{name} sd"] = grouped[name].std()
     for name in ("seen F", "new F", "new gap"):  # from margin .35 of the same seed
@@ -324,7 +337,8 @@ def publish(rows: pd.DataFrame, part: str, quick: bool) -> None:
         f"of {rows['seen gallery'].iloc[0]} people; as classes: predictions of them",
         "new": f"leave-one-out, 50 equal galleries of {rows['new gallery'].iloc[0]} people; among "
         "all: the new people's images among all images of all 256 (choice: 192) people",
-        "gap": "men - women, in points",
+        "gap": "men - women, in points; new gap error: its standard error over people, in "
+        "leave-one-out among all new images; sd: over seeds; change: from margin .35, by seed",
         "paper": "Table 6, ResNet-18, 9,177 people; Table 2, ResNet-152",
         "device": "cpu, one thread a fit",
     }

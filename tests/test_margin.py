@@ -227,8 +227,10 @@ def test_flipping_swaps_people_with_others_of_their_group(people):
     assert flipped.embed(X).shape == (len(X), 64)
 
 
-def test_flipping_works_on_images_and_in_cross_validation():
+@pytest.mark.parametrize("dtype", ["float32", "uint8"])
+def test_flipping_works_on_images_and_in_cross_validation(dtype):
     X, y, group = square_images()
+    X = (40 * (X - X.min())).clip(0, 255).astype(dtype)
     for inside in (model, lambda **kw: NetworkClassifier(**(QUICK | kw))):
         flipped = LabelFlipClassifier(
             estimator=inside(module=convolution), flip_fraction=0.4, random_state=0
