@@ -9,6 +9,7 @@ from typing import Any, Unpack
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor
 
 from ._labels import favorable_codes
 from ._warnings import warn
@@ -26,8 +27,9 @@ from .objectives.penalties import (
     penalty_terms,
     with_first_positive,
 )
-from .training import NetworkParameters, NeuralClassifier, inherit_parameters
+from .training import NeuralClassifier, inherit_parameters
 from .training._encoder import Targets, TrainingData, split_off
+from .training._parameters import BatchParameters
 
 __all__ = ["PenaltyClassifier"]
 
@@ -78,9 +80,11 @@ default="demographic_parity"
         What the rates of "equalized_odds", "equal_opportunity" and "predictive_parity" are divided
         by: the cases they are conditioned on, as the metrics are defined, or all members of the
         group, as [1]_, Eq. 4, is printed. The other penalties divide by the group either way.
-    augment : {"mixup"} or None, default=None
+    augment : {"mixup"}, callable or None, default=None
         "mixup" replaces the difference by the slope of mean p along random paths between the groups
         (Fair-Mixup [3]_; FairReg(., Aug) in [2]_); "demographic_parity" and "equalized_odds" only.
+        A callable ``augment(X) -> X`` changes the rows of every training batch (flips, crops,
+        noise), images of bytes being numbers in [0, 1] by then.
     group_memory : int >= 0, default=5120
         Number of rows that the group means remember: in batches smaller than this, their value,
         and so the sign of a difference, comes from recent batches too, their gradient from the
@@ -130,7 +134,7 @@ default="demographic_parity"
         "penalty_on": [StrOptions({"train", "holdout"})],
         "holdout_fraction": [Interval(Real, 0, 1, closed="neither")],
         "normalize": [StrOptions(set(NORMALIZATIONS))],
-        "augment": [StrOptions({"mixup"}), None],
+        "augment": [StrOptions({"mixup"}), callable, None],
         "group_memory": [Interval(Integral, 0, None, closed="left")],
         "averaging": [Interval(Real, 0, 1, closed="both")],
     }
@@ -143,11 +147,11 @@ default="demographic_parity"
         penalty_on: str = "train",
         holdout_fraction: float = 0.1,
         normalize: str = "conditional",
-        augment: str | None = None,
+        augment: str | Callable[[Tensor], Tensor] | None = None,
         group_memory: int = 5120,
         averaging: float = 0.25,
         unfavorable: Any = None,
-        **network: Unpack[NetworkParameters],
+        **network: Unpack[BatchParameters],
     ) -> None:
         super().__init__(**network)
         self.penalty = penalty
@@ -178,7 +182,7 @@ default="demographic_parity"
 
     def _validate_params(self) -> None:
         super()._validate_params()
-        if self.augment is None:
+        if self.augment != "mixup":
             return
         if not self._penalty.augmentable:
             raise ValueError(
@@ -249,7 +253,7 @@ default="demographic_parity"
         )
         if self._first_is_positive():
             terms = with_first_positive(terms)
-        by_paths = self.augment is not None and self.alpha > 0
+        by_paths = self.augment == "mixup" and self.alpha > 0
         if by_paths:
             forward = partial(forward_with_paths, by_label=penalty.by_label)
         n_summands = {}

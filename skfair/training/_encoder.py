@@ -26,7 +26,7 @@ from .._groups import (
     warn_of_fractions,
     warn_of_order,
 )
-from .._tables import naming, some
+from .._tables import brief, naming, some
 
 ENCODING_ADVICE = (
     "Encode it with a OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in "
@@ -68,8 +68,6 @@ class EncoderOptions:
     dtype : str or None
         Precision of the rows; ``None`` leaves them as they are passed, for an estimator that
         encodes them itself.
-    allow_nd : bool
-        Whether rows may have more than one dimension.
     """
 
     name: str
@@ -79,7 +77,6 @@ class EncoderOptions:
     attributes: str
     class_weight: dict | str | None
     dtype: str | None
-    allow_nd: bool
 
     @classmethod
     def of(cls, estimator: Any, targets: Targets, encodes_rows: bool) -> EncoderOptions:
@@ -92,7 +89,6 @@ class EncoderOptions:
             attributes=estimator.attributes,
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
-            allow_nd=encodes_rows and estimator.module is not None,
         )
 
 
@@ -105,7 +101,8 @@ class TrainingData:
     raw : array-like of shape (n, n_features_in_)
         X as the user passed it.
     X : ndarray of shape (n, ...)
-        What the network sees; as passed, less dropped columns, if there is none.
+        What the network sees, images of bytes as they are; as passed, less dropped columns, if
+        there is none.
     y : int64 ndarray of shape (n,) or (n, n_labels)
         Class codes.
     weights : ndarray of shape (n,) or None
@@ -138,13 +135,13 @@ class TrainingData:
             None if sensitive is None else sensitive.iloc[rows].reset_index(drop=True),
         )
 
-    def arrays(self, penalty_only: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    def arrays(self, dtype: str, penalty_only: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Return what travels in a batch; ``penalty_only`` rows are not classified."""
         arrays = {"X": self.X, "y": self.y, "groups": self.groups}
         if penalty_only is not None:
             arrays["penalty_only"] = np.isin(np.arange(len(self.y)), penalty_only)
         if self.weights is not None:
-            arrays["weights"] = self.weights.astype(self.X.dtype)
+            arrays["weights"] = self.weights.astype(dtype)
         return {name: values for name, values in arrays.items() if values is not None}
 
 
@@ -162,8 +159,6 @@ class Encoder:
         Positions of the columns that the network sees, ``None`` for all.
     dtype : str or None
         Precision in which the network is trained.
-    allow_nd : bool
-        Whether rows may have more than one dimension.
     multi_label : bool
         Whether a row may have several labels.
     classes : ndarray of shape (n_classes,)
@@ -181,7 +176,6 @@ class Encoder:
     name: str
     kept_columns: list[int] | None
     dtype: str | None
-    allow_nd: bool
     multi_label: bool
     classes: np.ndarray
     groups: list
@@ -229,11 +223,15 @@ class Encoder:
             raise ValueError(
                 "y must be of the same kind in every call, one label a row or several."
             )
+        if options.sensitive_columns is not None and len(raw.shape) > 2:
+            raise ValueError(
+                f"sensitive_columns={brief(options.sensitive_columns)} stands for columns of a "
+                f"table, X of shape {tuple(raw.shape)} has none: pass sensitive_features instead."
+            )
         encoder = previous or cls(
             name=options.name,
             kept_columns=columns_kept(options, raw),
             dtype=options.dtype,
-            allow_nd=options.allow_nd,
             multi_label=multi_label,
             classes=np.empty(0),
             groups=[],
@@ -268,7 +266,7 @@ class Encoder:
         encoder = replace(encoder, classes=labels)
         data = _with_class_weight(data, options.class_weight, encoder)
         if data.weights is not None and encoder.dtype is not None:
-            data.weights = _relative(data.weights, data.X.dtype)
+            data.weights = _relative(data.weights, np.dtype(encoder.dtype))
         keeps_groups = partial and previous is not None
         encoder, data.groups = encoder._learn_groups(data, options.attributes, keeps_groups)
         if data.groups is not None and not partial:
@@ -283,8 +281,10 @@ class Encoder:
         return _safe_indexing(raw, self.kept_columns, axis=1)
 
     def features(self, raw: Any, dtypes: Sequence[Any] = (np.float64, np.float32)) -> np.ndarray:
-        """Return the numbers that the network sees, in one of ``dtypes``."""
+        """Return the numbers that the network sees, in one of ``dtypes``, or bytes of images."""
         raw = self.select_features(raw)
+        if is_image_bytes(raw):
+            return np.ascontiguousarray(raw)
         if _is_ready(raw, dtypes):
             return raw
         with naming("X", ENCODING_ADVICE), np.errstate(over="ignore", invalid="ignore"):  # of sums
@@ -293,7 +293,7 @@ class Encoder:
                 accept_sparse="csr",
                 dtype=list(dtypes),
                 order="C",  # torch knows no negative strides
-                allow_nd=self.allow_nd,
+                allow_nd=True,
                 estimator=self.name,
                 input_name="X",
             )
@@ -452,6 +452,11 @@ def columns_kept(options: Any, raw: Any) -> list[int] | None:
 def select_rows(X: Any, rows: np.ndarray) -> Any:
     """Rows of an array, sparse matrix or DataFrame."""
     return _safe_indexing(X, rows)
+
+
+def is_image_bytes(X: Any) -> bool:
+    """Whether rows are images of bytes, which become numbers in [0, 1] batch by batch."""
+    return isinstance(X, np.ndarray) and X.dtype == np.uint8 and X.ndim > 2 and X.size > 0
 
 
 def _is_ready(X: Any, dtypes: Sequence[Any]) -> bool:

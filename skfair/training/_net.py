@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..metrics._harm import MIN_MEMBERS
 from ..networks._precision import DoublePrecision
 from ..objectives._base import Player, weighted_sum
 from ..objectives.groups import batch_part
-from ._batches import Batch, BatchLoader, row_slices
+from ._batches import Batch, BatchLoader, as_numbers, row_slices
 from ._recipe import DTYPES, Architecture, Recipe
 
 average_in_place = get_swa_multi_avg_fn()
@@ -166,7 +166,21 @@ class ObjectiveNet(NeuralNetClassifier):
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
         """Logits of a batch; group codes and weights that ride along are not for the module."""
         x = to_tensor(x["X"] if isinstance(x, dict) else x, device=self.device)
-        return super().infer(x.to(next(self.module_.parameters()).dtype), **fit_params)
+        x = as_numbers(x, self.dtype) if x.ndim > 2 else x
+        return super().infer(x.to(self.dtype), **fit_params)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the network."""
+        return next(self.module_.parameters()).dtype
+
+    def _prepare(self, batch: Batch) -> Batch:
+        """Return a training batch as the network sees it."""
+        inputs, y = batch
+        X, augment = as_numbers(inputs["X"], self.dtype), self._recipe.augment
+        if augment is not None:
+            X = augmented(augment, X)
+        return {**inputs, "X": X}, y
 
     def _forward(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Any]]:
         inputs, y = batch
@@ -179,7 +193,8 @@ class ObjectiveNet(NeuralNetClassifier):
         chunks = [  # all held-out rows at once, with group means of their own, no running ones
             forward(
                 self.module_,
-                {name: values[rows] for name, values in inputs.items()},
+                {name: values[rows] for name, values in inputs.items()}
+                | {"X": as_numbers(inputs["X"][rows], self.dtype)},
                 y[rows],
                 **players,
             )
@@ -247,7 +262,7 @@ class ObjectiveNet(NeuralNetClassifier):
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the steps of the further players, and one of the network's optimizer."""
         check_interpreter()
-        recipe = self._recipe
+        recipe, batch = self._recipe, self._prepare(batch)
         self.steps_ += 1
         for name, player in recipe.objective.players.items():
             if not self.module_.training:
@@ -464,6 +479,25 @@ class ObjectiveNet(NeuralNetClassifier):
         self.objective_state_ = state["objective"]
         self.steps_ = state["steps"]
         self.history_ = History({**row, "batches": []} for row in state["history"])
+
+
+def augmented(augment: Callable[[Tensor], Tensor], X: Tensor) -> Tensor:
+    """Return what the user's ``augment`` makes of the rows of a batch.
+
+    Raises
+    ------
+    ValueError
+        If it is no tensor of the same shape and type.
+    """
+    found = augment(X)
+    if not isinstance(found, Tensor) or found.shape != X.shape or found.dtype != X.dtype:
+        kind = type(found).__name__
+        got = f"{tuple(found.shape)} and {found.dtype}" if isinstance(found, Tensor) else kind
+        raise ValueError(
+            f"augment must return a tensor of the shape and type that it is given, "
+            f"{tuple(X.shape)} and {X.dtype}; got {got}."
+        )
+    return found
 
 
 def _is_early_stopping(interruption: KeyboardInterrupt) -> bool:
