@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair import (
+    DRAlignClassifier,
+    FairFeaturesClassifier,
+    FaiRNClassifier,
+    LabelFlipClassifier,
+    PenaltyClassifier,
+)
 
 BY_LABEL = {"equalized_odds", "equal_opportunity", "predictive_parity"}  # batches of DRAlign
 TERMS = {"fairness", "penalty", "misalignment"}
@@ -94,4 +100,9 @@ class GroupedLabelFlip(LabelFlipClassifier):
 
 @finds_groups
 class GroupedDRAlign(DRAlignClassifier):
+    pass
+
+
+@finds_groups
+class GroupedFairFeatures(FairFeaturesClassifier):
     pass

@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     NetworkClassifier,
@@ -31,6 +32,7 @@ from skfair.testing import expected_failed_checks, parametrize_with_fair_checks
 from .grouped import (
     BY_LABEL,
     GroupedDRAlign,
+    GroupedFairFeatures,
     GroupedFaiRN,
     GroupedLabelFlip,
     GroupedPenalty,
@@ -49,6 +51,7 @@ ESTIMATORS = [
     PenaltyClassifier(penalty="equal_loss"),
     LabelFlipClassifier(),
     DRAlignClassifier(),
+    FairFeaturesClassifier(),
 ]
 
 # -- scikit-learn's checks ------------------------------------------------------------------------
@@ -62,6 +65,7 @@ PLAIN = [
     NetworkClassifier(**SHORT),
     NetworkClassifier(sampling="group_label", **SHORT),
     NetworkClassifier(**FULL, **SHORT),
+    FairFeaturesClassifier(**SHORT),
     LabelFlipClassifier(**SHORT),
     LabelFlipClassifier(estimator=LogisticRegression()),
     SmoothedClassifier(LogisticRegression(), n_samples=50),
@@ -83,6 +87,8 @@ GROUPED = [
     GroupedLabelFlip(estimator=LogisticRegression(), flip_fraction=0.1),
     *(GroupedDRAlign(criterion=criterion, **SHORT) for criterion in CRITERIA),
     GroupedDRAlign(augment="mixup", **SHORT),
+    GroupedFairFeatures(**SHORT),
+    GroupedFairFeatures(**FULL, **SHORT),
     SmoothedClassifier(GroupedFaiRN(**SHORT), n_samples=50),
 ]
 
@@ -112,6 +118,8 @@ WITHOUT_FIT = {
     "check_requires_y_none",
     "check_set_params",
     "check_supervised_y_no_nan",
+    "check_transformer_n_iter",
+    "check_transformers_unfitted",
     "check_valid_tag_types",
 }
 # Checks with so few rows that a hold-out, or a group, has none of some class; or with sparse
@@ -188,6 +196,8 @@ FAIR = [
     LabelFlipClassifier(estimator=LogisticRegression(), flip_fraction=1.0),
     DRAlignClassifier(**QUICK),
     DRAlignClassifier(criterion="equalized_odds", **QUICK),
+    FairFeaturesClassifier(**QUICK),
+    FairFeaturesClassifier(group_weights="equal", reversal=0.0, **QUICK),
     SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=20),
 ]
 

@@ -124,7 +124,7 @@ def fair_features_terms(
         As it came.
     """
     terms = {"cross_entropy": cross_entropy(logits, y, weights)}
-    if groups is None:
+    if groups is None or not attributes:
         return terms, state
     penalties, losses = [], []
     for column, (name, attribute) in zip(groups.T, attributes.items(), strict=True):
