@@ -116,8 +116,8 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     the rows, 67 % being men, at any ``alpha``. C is greatest, and the reversed loss least, exactly
     where the features have no information, so that the two players disagree about one number.
 
-    With ``group_weights="share"`` every row counts alike in the penalty and in C, with "equal" every
-    group.
+    In the penalty and in C every row counts alike with ``group_weights="share"``, every group with
+    "equal".
 
     Which rows are held out for the score depends on their features alone: copies of a row are on
     the same side, and so are the rows of every fit to the same data.
