@@ -8,6 +8,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .dralign import DRAlignClassifier
+    from .fair_features import FairFeaturesClassifier
     from .fairn import FaiRNClassifier
     from .label_flip import LabelFlipClassifier
     from .margin import MarginClassifier
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DRAlignClassifier",
     "FaiRNClassifier",
+    "FairFeaturesClassifier",
     "LabelFlipClassifier",
     "MarginClassifier",
     "NetworkClassifier",
@@ -32,6 +34,7 @@ install()
 _ESTIMATORS = {
     "DRAlignClassifier": "dralign",
     "FaiRNClassifier": "fairn",
+    "FairFeaturesClassifier": "fair_features",
     "LabelFlipClassifier": "label_flip",
     "MarginClassifier": "margin",
     "NetworkClassifier": "network",

@@ -12,6 +12,7 @@ from scipy.sparse import issparse
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,
@@ -105,4 +106,9 @@ class GroupedLabelFlip(LabelFlipClassifier):
 
 @finds_groups
 class GroupedDRAlign(DRAlignClassifier):
+    pass
+
+
+@finds_groups
+class GroupedFairFeatures(FairFeaturesClassifier):
     pass

@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,
@@ -32,6 +33,7 @@ from skfair.testing import expected_failed_checks, parametrize_with_fair_checks
 from .grouped import (
     BY_LABEL,
     GroupedDRAlign,
+    GroupedFairFeatures,
     GroupedFaiRN,
     GroupedLabelFlip,
     GroupedMargin,
@@ -53,6 +55,7 @@ ESTIMATORS = [
     MarginClassifier(penalty="equal_loss"),
     LabelFlipClassifier(),
     DRAlignClassifier(),
+    FairFeaturesClassifier(),
 ]
 
 # -- scikit-learn's checks ------------------------------------------------------------------------
@@ -68,6 +71,7 @@ PLAIN = [
     NetworkClassifier(**FULL, **SHORT),
     NetworkClassifier(focal=2.0, **SHORT),
     MarginClassifier(**SHORT),
+    FairFeaturesClassifier(**SHORT),
     LabelFlipClassifier(**SHORT),
     LabelFlipClassifier(estimator=LogisticRegression()),
     SmoothedClassifier(LogisticRegression(), n_samples=50),
@@ -92,6 +96,8 @@ GROUPED = [
     GroupedLabelFlip(estimator=LogisticRegression(), flip_fraction=0.1),
     *(GroupedDRAlign(criterion=criterion, **SHORT) for criterion in CRITERIA),
     GroupedDRAlign(augment="mixup", **SHORT),
+    GroupedFairFeatures(**SHORT),
+    GroupedFairFeatures(**FULL, **SHORT),
     SmoothedClassifier(GroupedFaiRN(**SHORT), n_samples=50),
 ]
 
@@ -121,6 +127,8 @@ WITHOUT_FIT = {
     "check_requires_y_none",
     "check_set_params",
     "check_supervised_y_no_nan",
+    "check_transformer_n_iter",
+    "check_transformers_unfitted",
     "check_valid_tag_types",
 }
 # Checks with so few rows that a hold-out, or a group, has none of some class; or with sparse
@@ -201,6 +209,8 @@ FAIR = [
     LabelFlipClassifier(estimator=LogisticRegression(), flip_fraction=1.0),
     DRAlignClassifier(**QUICK),
     DRAlignClassifier(criterion="equalized_odds", **QUICK),
+    FairFeaturesClassifier(**QUICK),
+    FairFeaturesClassifier(group_weights="equal", reversal=0.0, **QUICK),
     SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=20),
 ]
 
