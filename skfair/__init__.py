@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .margin import MarginClassifier
     from .network import NetworkClassifier
     from .penalty import PenaltyClassifier
+    from .pivot import PivotClassifier
     from .smoothed import SmoothedClassifier
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MarginClassifier",
     "NetworkClassifier",
     "PenaltyClassifier",
+    "PivotClassifier",
     "SmoothedClassifier",
     "__version__",
 ]
@@ -39,6 +41,7 @@ _ESTIMATORS = {
     "MarginClassifier": "margin",
     "NetworkClassifier": "network",
     "PenaltyClassifier": "penalty",
+    "PivotClassifier": "pivot",
     "SmoothedClassifier": "smoothed",
 }
 _FOLDERS = (

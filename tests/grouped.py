@@ -17,10 +17,11 @@ from skfair import (
     LabelFlipClassifier,
     MarginClassifier,
     PenaltyClassifier,
+    PivotClassifier,
 )
 
 BY_LABEL = {"equalized_odds", "equal_opportunity", "predictive_parity"}  # batches of DRAlign
-TERMS = {"fairness", "penalty", "misalignment"}
+TERMS = {"fairness", "penalty", "misalignment", "information"}
 _fits: list[bool] = []  # since the count began: whether a fairness term was at work
 
 
@@ -111,4 +112,9 @@ class GroupedDRAlign(DRAlignClassifier):
 
 @finds_groups
 class GroupedFairFeatures(FairFeaturesClassifier):
+    pass
+
+
+@finds_groups
+class GroupedPivot(PivotClassifier):
     pass

@@ -24,6 +24,7 @@ from skfair import (
     MarginClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 from skfair.objectives.dralign import CRITERIA
@@ -38,6 +39,7 @@ from .grouped import (
     GroupedLabelFlip,
     GroupedMargin,
     GroupedPenalty,
+    GroupedPivot,
     counted_fits,
 )
 
@@ -56,6 +58,7 @@ ESTIMATORS = [
     LabelFlipClassifier(),
     DRAlignClassifier(),
     FairFeaturesClassifier(),
+    PivotClassifier(),
 ]
 
 # -- scikit-learn's checks ------------------------------------------------------------------------
@@ -72,6 +75,7 @@ PLAIN = [
     NetworkClassifier(focal=2.0, **SHORT),
     MarginClassifier(**SHORT),
     FairFeaturesClassifier(**SHORT),
+    PivotClassifier(**SHORT),
     LabelFlipClassifier(**SHORT),
     LabelFlipClassifier(estimator=LogisticRegression()),
     SmoothedClassifier(LogisticRegression(), n_samples=50),
@@ -98,6 +102,10 @@ GROUPED = [
     GroupedDRAlign(augment="mixup", **SHORT),
     GroupedFairFeatures(**SHORT),
     GroupedFairFeatures(**FULL, **SHORT),
+    GroupedPivot(**SHORT),
+    GroupedPivot(**FULL, **SHORT),
+    GroupedPivot(criterion="equalized_odds", adversary_steps=2, **FULL, **SHORT),
+    GroupedPivot(early_stopping=True, **SHORT),
     SmoothedClassifier(GroupedFaiRN(**SHORT), n_samples=50),
 ]
 
@@ -131,8 +139,9 @@ WITHOUT_FIT = {
     "check_transformers_unfitted",
     "check_valid_tag_types",
 }
-# Checks with so few rows that a hold-out, or a group, has none of some class; or with sparse
-# ones, which cannot be smoothed.
+# Checks with so few rows that a hold-out, or a group, has none of some class; with groups that
+# are noise, of which an adversary learns nothing; or with sparse rows, which cannot be smoothed.
+NOTHING_TO_GUESS = r"Pivot\((?!early_stopping)"
 WITHOUT_TERM = {
     "check_classifiers_classes": "penalty='equal_opportunity'",
     "check_decision_proba_consistency": "Smoothed",
@@ -140,6 +149,9 @@ WITHOUT_TERM = {
     "check_estimator_sparse_matrix": "Smoothed",
     "check_estimator_sparse_tag": "Smoothed",
     "check_fit2d_1feature": "holdout",
+    "check_fit_check_is_fitted": NOTHING_TO_GUESS,
+    "check_fit_idempotent": NOTHING_TO_GUESS,
+    "check_n_features_in": NOTHING_TO_GUESS,
     "check_sample_weight_equivalence_on_dense_data": "holdout|criterion=",
     "check_sample_weight_equivalence_on_sparse_data": "holdout|criterion=",
     "check_sample_weights_not_an_array": "holdout",
@@ -211,6 +223,10 @@ FAIR = [
     DRAlignClassifier(criterion="equalized_odds", **QUICK),
     FairFeaturesClassifier(**QUICK),
     FairFeaturesClassifier(group_weights="equal", reversal=0.0, **QUICK),
+    PivotClassifier(**QUICK),
+    PivotClassifier(criterion="equalized_odds", adversary_steps=3, **QUICK),
+    PivotClassifier(attributes="sum", group_weights="equal", **QUICK),
+    PivotClassifier(**DROPOUT, **QUICK),
     SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=20),
 ]
 
