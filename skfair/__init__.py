@@ -8,8 +8,10 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .dralign import DRAlignClassifier
+    from .fair_features import FairFeaturesClassifier
     from .fairn import FaiRNClassifier
     from .label_flip import LabelFlipClassifier
+    from .margin import MarginClassifier
     from .network import NetworkClassifier
     from .penalty import PenaltyClassifier
     from .pivot import PivotClassifier
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DRAlignClassifier",
     "FaiRNClassifier",
+    "FairFeaturesClassifier",
     "LabelFlipClassifier",
+    "MarginClassifier",
     "NetworkClassifier",
     "PenaltyClassifier",
     "PivotClassifier",
@@ -32,7 +36,9 @@ install()
 _ESTIMATORS = {
     "DRAlignClassifier": "dralign",
     "FaiRNClassifier": "fairn",
+    "FairFeaturesClassifier": "fair_features",
     "LabelFlipClassifier": "label_flip",
+    "MarginClassifier": "margin",
     "NetworkClassifier": "network",
     "PenaltyClassifier": "penalty",
     "PivotClassifier": "pivot",

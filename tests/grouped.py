@@ -12,8 +12,10 @@ from scipy.sparse import issparse
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     PenaltyClassifier,
     PivotClassifier,
 )
@@ -94,12 +96,22 @@ class GroupedPenalty(PenaltyClassifier):
 
 
 @finds_groups
+class GroupedMargin(MarginClassifier):
+    pass
+
+
+@finds_groups
 class GroupedLabelFlip(LabelFlipClassifier):
     pass
 
 
 @finds_groups
 class GroupedDRAlign(DRAlignClassifier):
+    pass
+
+
+@finds_groups
+class GroupedFairFeatures(FairFeaturesClassifier):
     pass
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,11 +28,13 @@ from .._groups import (
     warn_of_order,
 )
 from .._tables import brief, naming, some
+from .._warnings import ignored
 
 ENCODING_ADVICE = (
     "Encode it with a OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in "
     "X if it is named in sensitive_columns and drop_sensitive_columns=True."
 )
+MANY_CLASSES = "The number of unique classes is greater"  # than half of the rows, in a batch
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,8 @@ class Encoder:
         What sensitive features must have in common in all calls of ``partial_fit``.
     group_counts : ndarray of shape (n_classes, n_groups)
         (Weighted) number of training rows of each class in each group.
+    positive_weights : ndarray of shape (n_labels,) or None
+        Weight of each label's positives, from ``class_weight``, where a row has several labels.
     continuous : dict of int to list
         Mean and standard deviation of each continuous sensitive feature, by its position.
     """
@@ -192,6 +196,7 @@ class Encoder:
     attribute_of: list[int]
     group_columns: list | None
     group_counts: np.ndarray
+    positive_weights: np.ndarray | None = None
     continuous: dict[int, list[float]] = field(default_factory=dict)
 
     @classmethod
@@ -229,7 +234,8 @@ class Encoder:
         data : TrainingData
             The rows, in codes.
         """
-        y, multi_label = _check_target(y, options.targets)
+        with ignored(MANY_CLASSES) if partial else nullcontext():
+            y, multi_label = _check_target(y, options.targets)
         if previous is not None and multi_label != previous.multi_label:
             raise ValueError(
                 "y must be of the same kind in every call, one label a row or several."
@@ -275,7 +281,11 @@ class Encoder:
             codes, labels = _encode_labels(data.y, classes, known, options)
         data.y = codes
         encoder = replace(encoder, classes=labels)
-        data = _with_class_weight(data, options.class_weight, encoder)
+        if multi_label:
+            positive_weights = _label_weights(data, options.class_weight)
+            encoder = replace(encoder, positive_weights=positive_weights)
+        else:
+            data = _with_class_weight(data, options.class_weight, encoder)
         if data.weights is not None and encoder.dtype is not None:
             data.weights = _relative(data.weights, np.dtype(encoder.dtype))
         keeps_groups = partial and previous is not None
@@ -530,7 +540,7 @@ def _encode_labels(
     elif classes is not None and not np.array_equal(classes, known):
         raise ValueError(
             f"classes={some(classes.tolist())} differ from those of the first call, "
-            f"{known.tolist()}."
+            f"{some(known.tolist())}."
         )
     if len(known) > 2 and not options.targets.multi_class:
         raise ValueError(
@@ -540,7 +550,8 @@ def _encode_labels(
     unknown = np.setdiff1d(present, known)
     if len(unknown):
         raise ValueError(
-            f"y contains classes {unknown.tolist()} that are not among {known.tolist()}; name all "
+            f"y contains classes {some(unknown.tolist())} that are not among "
+            f"{some(known.tolist())}; name all "
             "of them in the first call of partial_fit, or fit without warm_start."
         )
     return np.searchsorted(known, present)[codes].astype(np.int64), known
@@ -551,14 +562,36 @@ def _with_class_weight(
 ) -> TrainingData:
     if class_weight is None:
         return data
-    labels = data.y if encoder.multi_label else encoder.classes[data.y]
-    factors = compute_sample_weight(class_weight, labels)
+    factors = compute_sample_weight(class_weight, encoder.classes[data.y])
     if not (np.isfinite(factors).all() and (factors >= 0).all()):
         raise ValueError(
             f"class_weight must hold non-negative finite numbers, got {class_weight!r}."
         )
     data.weights = factors if data.weights is None else _multiply(data.weights, factors)
     return data.without_zero_weights()
+
+
+def _label_weights(data: TrainingData, class_weight: dict | str | None) -> np.ndarray | None:
+    """Weight of each label's positives: named by the label's position, or negatives / positives."""
+    if class_weight is None:
+        return None
+    n_labels = data.y.shape[1]
+    if isinstance(class_weight, dict):
+        weights = np.ones(n_labels)
+        for label, weight in class_weight.items():
+            if label not in range(n_labels):
+                raise ValueError(
+                    f"class_weight names the label {label!r}; where a row has several labels its "
+                    f"keys are their positions, 0 to {n_labels - 1}."
+                )
+            weights[label] = weight
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError(
+                f"class_weight must hold non-negative finite numbers, got {class_weight!r}."
+            )
+        return weights
+    share = np.average(data.y, axis=0, weights=data.weights)
+    return np.divide(1 - share, share, out=np.ones(n_labels), where=(share > 0) & (share < 1))
 
 
 def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
