@@ -8,6 +8,7 @@ from ._probability_gap import probability_gap
 from ._recourse import fairness_index, recourse_gap, robustness_index
 from ._scorer import FairnessScorer
 from ._scorers import (
+    acceptance_rate_scorer,
     fairness_index_scorer,
     get_scorer,
     get_scorer_names,
@@ -24,6 +25,7 @@ from ._subgroups import subgroup_report
 
 __all__ = [
     "FairnessScorer",
+    "acceptance_rate_scorer",
     "burden",
     "burden_gap",
     "decision_rationale_similarity",
