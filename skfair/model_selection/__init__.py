@@ -1,6 +1,7 @@
 """Choosing the epoch and the candidate by accuracy and fairness."""
 
 from ._monitor import constrained_monitor
+from ._pareto import knee_point, pareto_front
 from ._refit import best_under_constraint
 
-__all__ = ["best_under_constraint", "constrained_monitor"]
+__all__ = ["best_under_constraint", "constrained_monitor", "knee_point", "pareto_front"]
