@@ -157,7 +157,7 @@ def test_the_gap_on_held_out_rows_is_unbiased_and_the_best_validation_gap_is_not
     true, validation, holdout = np.array([simulate(i, 500, angles) for i in range(200)]).T
     error = {"validation": validation - true, "holdout": holdout - true}
     t = {k: e.mean() / (e.std(ddof=1) / np.sqrt(len(e))) for k, e in error.items()}
-    # Of 0.117 in truth the choice promises 0.083; the held-out rows say 0.115, 0.6 standard errors off.
+    # Of 0.117 the choice promises 0.083; the held-out rows say 0.115 (0.6 standard errors off).
     assert true.mean() == pytest.approx(0.117, abs=0.005)
     assert error["validation"].mean() == pytest.approx(-0.034, abs=0.005)
     assert abs(t["holdout"]) < 2
