@@ -22,6 +22,7 @@ from skfair import (
     DRAlignClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     PenaltyClassifier,
     SmoothedClassifier,
 )
@@ -50,6 +51,7 @@ ESTIMATORS = {
     "penalty": PenaltyClassifier(augment="mixup", **QUICK),
     "penalty of labels": PenaltyClassifier(penalty="equal_loss", attributes="sum", **QUICK),
     "dralign": DRAlignClassifier(**QUICK | {"batch_size": -1}),
+    "margin": MarginClassifier(penalty="equal_loss", **QUICK),
     "flip": LabelFlipClassifier(flip_group="a", **QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=5, random_state=0),

@@ -14,6 +14,7 @@ from skfair import (
     DRAlignClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     PenaltyClassifier,
     SmoothedClassifier,
 )
@@ -24,6 +25,7 @@ NETWORKS = [
     PenaltyClassifier(**QUICK),
     PenaltyClassifier(augment="mixup", **QUICK),
     DRAlignClassifier(**QUICK),
+    MarginClassifier(group_margins={"a": 0.5}, **QUICK),
     LabelFlipClassifier(flip_group="a", **QUICK),
 ]
 
@@ -42,6 +44,8 @@ SMALL = [
     (FaiRNClassifier, {"early_stopping": True, "n_iter_no_change": np.int8(100)}),
     (PenaltyClassifier, {"group_memory": np.int8(127), "alpha": np.uint8(2)}),
     (PenaltyClassifier, {"penalty_on": "holdout", "holdout_fraction": np.float16(0.25)}),
+    (MarginClassifier, {"margin": np.float16(0.5), "embedding_size": np.uint8(200)}),
+    (MarginClassifier, {"scale": np.uint8(20), "focal": np.float16(2)}),
     (LabelFlipClassifier, {"flip_fraction": np.float32(0.5), "random_state": np.uint8(3)}),
 ]
 
@@ -147,7 +151,7 @@ def test_rows_too_large_for_the_network_are_refused(biased, estimator):
     X[::2] = (
         1.7e308
         * np.array([1, -1, 1, -1, 1, -1])
-        * np.sign(model.module_.hidden[0].weight[0].detach().numpy())
+        * np.sign(next(model.module_.parameters())[0].detach().numpy())
     )
     for method in ("predict", "predict_proba", "decision_function", "boundary_distance"):
         with warnings.catch_warnings():

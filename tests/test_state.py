@@ -21,6 +21,7 @@ from skfair import (
     DRAlignClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     PenaltyClassifier,
     SmoothedClassifier,
 )
@@ -36,6 +37,7 @@ ESTIMATORS = {
     "fairn, gradient": FaiRNClassifier(distance="gradient", **QUICK),
     "penalty": PenaltyClassifier(**QUICK),
     "dralign": DRAlignClassifier(**QUICK),
+    "margin": MarginClassifier(group_margins={"a": 0.5}, **QUICK),
     "flip": LabelFlipClassifier(flip_group="a", **QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), **DRAWS),
@@ -139,7 +141,7 @@ def test_a_fit_that_fails_leaves_all_as_it_was(people, name, fitted, spoil):
     with warnings.catch_warnings():
         if spoil is warning_as_error:
             warnings.filterwarnings("error", category=UserWarning)
-            if name in ("fairn", "fairn, gradient", "dralign", "flip"):
+            if name in ("fairn", "fairn, gradient", "dralign", "margin", "flip"):
                 X, extra = X, {"sensitive_features": None}
         with pytest.raises((ValueError, UserWarning)):
             estimator.fit(X, y, **extra)

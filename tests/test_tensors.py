@@ -12,6 +12,7 @@ from skfair import (
     DRAlignClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     PenaltyClassifier,
     SmoothedClassifier,
 )
@@ -23,6 +24,7 @@ ESTIMATORS = {
     "fairn": FaiRNClassifier(distance="gradient", early_stopping=True, **QUICK),
     "penalty": PenaltyClassifier(penalty_on="holdout", monitor="accuracy", **QUICK),
     "dralign": DRAlignClassifier(class_weight="balanced", **QUICK),
+    "margin": MarginClassifier(penalty="max_min", **QUICK),
     "dropped": FaiRNClassifier(sensitive_columns=[0], drop_sensitive_columns=True, **QUICK),
     "flip": LabelFlipClassifier(**QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),

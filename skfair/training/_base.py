@@ -20,7 +20,7 @@ from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
 from ..objectives import Comparison, Objective
-from ._batches import TensorRows, batch_starts
+from ._batches import TensorRows, as_numbers, batch_starts
 from ._device import available_devices, reproducible, resolve_device
 from ._encoder import TableLearner, TrainingData, split_off, whole_state
 from ._monitor import ValidationPart, training_callbacks
@@ -117,8 +117,9 @@ class NeuralClassifier(NetworkPredictions, TableLearner, NetworkParameterized, m
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), or array (n_samples, ...)
-            Numbers; an array of more than two dimensions needs a ``module``. Sparse input is made
-            dense. Text is allowed only in sensitive columns that are dropped.
+            Numbers; an array of more than two dimensions needs a ``module``. Images of type uint8
+            are scaled to [0, 1], batch by batch. Sparse input is made dense. Text is allowed only
+            in sensitive columns that are dropped.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels; or 0 and 1 for several labels a row, where the objective allows it.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes), \
@@ -190,7 +191,8 @@ default=None
         keep_state: bool,
         by_group: bool,
     ) -> None:
-        if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
+        told = data.groups is not None or data.sensitive is not None
+        if not told and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
             left = "labels alone are balanced" if by_label else "a plain network is trained"
             warn(
@@ -204,11 +206,15 @@ default=None
         train, holdout = self._split_holdout(data, train, rng)
         previous = self.net_.export_state() if resume else None
         steps_before = previous["steps"] if previous else 0
-        if previous and not keep_state:
+        if previous and not keep_state:  # it is about other groups, and so may players be
             previous["objective"] = None
+            previous["parts"] = {"module": previous["parts"]["module"]}
         with reproducible(device, seed + steps_before) as generator:
-            rows = TensorRows.from_arrays(data.arrays(holdout), device, self.module is not None)
-            if not resume:
+            private = self.module is not None or callable(self.augment)
+            rows = TensorRows.from_arrays(data.arrays(self.dtype, holdout), device, private)
+            if resume:
+                self._check_shape(data.X)
+            else:
                 self._architecture = self._make_architecture(data.X.shape[1:])
             batches = self._make_batches(data, train, holdout)
             recipe = self._make_recipe(
@@ -229,9 +235,8 @@ default=None
             if previous:
                 self.net_.import_state(previous)
             else:
-                self._runs_in_float64 = check_module(
-                    self.net_.module_, rows.inputs["X"][:2], len(self.classes_)
-                )
+                few = as_numbers(rows.inputs["X"][:2], self.net_.dtype)
+                self._runs_in_float64 = check_module(self.net_.module_, few, len(self.classes_))
             chosen = train if holdout is None else np.concatenate([train, holdout])
             self.net_.partial_fit(rows.subset(chosen), None)
             self.net_.train_split = None  # it holds the data
@@ -312,6 +317,7 @@ default=None
                 zip(encoder.attribute_of, map(group_name, encoder.groups), strict=True)
             ),
             seed=seed + steps_before,
+            augment=self.augment if callable(self.augment) else None,
         )
 
     def _user_params(self) -> tuple[dict[str, Any], list]:
