@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from .fair_features import FairFeaturesClassifier
     from .fairn import FaiRNClassifier
     from .label_flip import LabelFlipClassifier
+    from .margin import MarginClassifier
     from .network import NetworkClassifier
     from .penalty import PenaltyClassifier
+    from .pivot import PivotClassifier
     from .smoothed import SmoothedClassifier
 
 __all__ = [
@@ -20,8 +22,10 @@ __all__ = [
     "FaiRNClassifier",
     "FairFeaturesClassifier",
     "LabelFlipClassifier",
+    "MarginClassifier",
     "NetworkClassifier",
     "PenaltyClassifier",
+    "PivotClassifier",
     "SmoothedClassifier",
     "__version__",
 ]
@@ -34,8 +38,10 @@ _ESTIMATORS = {
     "FaiRNClassifier": "fairn",
     "FairFeaturesClassifier": "fair_features",
     "LabelFlipClassifier": "label_flip",
+    "MarginClassifier": "margin",
     "NetworkClassifier": "network",
     "PenaltyClassifier": "penalty",
+    "PivotClassifier": "pivot",
     "SmoothedClassifier": "smoothed",
 }
 _FOLDERS = (

@@ -15,11 +15,13 @@ from skfair import (
     FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     PenaltyClassifier,
+    PivotClassifier,
 )
 
 BY_LABEL = {"equalized_odds", "equal_opportunity", "predictive_parity"}  # batches of DRAlign
-TERMS = {"fairness", "penalty", "misalignment"}
+TERMS = {"fairness", "penalty", "misalignment", "information"}
 _fits: list[bool] = []  # since the count began: whether a fairness term was at work
 
 
@@ -94,6 +96,11 @@ class GroupedPenalty(PenaltyClassifier):
 
 
 @finds_groups
+class GroupedMargin(MarginClassifier):
+    pass
+
+
+@finds_groups
 class GroupedLabelFlip(LabelFlipClassifier):
     pass
 
@@ -105,4 +112,9 @@ class GroupedDRAlign(DRAlignClassifier):
 
 @finds_groups
 class GroupedFairFeatures(FairFeaturesClassifier):
+    pass
+
+
+@finds_groups
+class GroupedPivot(PivotClassifier):
     pass

@@ -12,7 +12,7 @@ Shape = int | Sequence[int]
 
 
 def _as_tuple(shape: Shape) -> tuple[int, ...]:
-    return (int(shape),) if isinstance(shape, Integral) else tuple(shape)
+    return (int(shape),) if isinstance(shape, int | Integral) else tuple(shape)
 
 
 def image_shape(network: str, input_shape: Shape, smallest: int) -> tuple[int, int, int]:

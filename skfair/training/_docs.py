@@ -76,7 +76,9 @@ group_weights : {"share", "equal"}, default="share"
     strongly than anybody else. "equal": the mean over all pairs of groups, as printed for two; with
     many or small groups it is brought to zero at the cost of the smallest.
 class_weight : dict or "balanced", default=None
-    Weights of the classes; they multiply ``sample_weight``.
+    Weights of the classes; they multiply ``sample_weight``. Where a row has several labels: the
+    weight of each label's positives in its loss, by the label's position (1 for a label that is not
+    named); "balanced" is the label's negatives divided by its positives.
 device : str, default="cpu"
     A torch device, or "auto": cuda, then mps, then cpu.
 dtype : {"float32", "float64"}, default="float32"
