@@ -138,7 +138,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     >>> from skfair import FairFeaturesClassifier
     >>> from skfair.datasets import make_biased_classification
     >>> X, y, group = make_biased_classification(random_state=0)
-    >>> model = FairFeaturesClassifier(max_epochs=20, random_state=0)
+    >>> model = FairFeaturesClassifier(random_state=0)
     >>> model.fit_transform(X, y, sensitive_features=group).shape
     (1000, 16)
     >>> 0.4 < model.sensitive_majority_ < 0.6
