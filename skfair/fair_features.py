@@ -64,7 +64,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ``attributes="sum"`` a list may name one for each attribute. ``None`` is the group with the
         most (weighted) training rows, which is what a sensitive head without information guesses.
         The accuracy of the *other* groups suffers most ([1]_, Table 3).
-    reversal : float >= 0, default=1.0
+    reversal : float >= 0, default=3.0
         Weight of the reversed loss of the sensitive head [3]_. The printed objective, 0, fools the
         sensitive head it meets and leaves the group in the features; see the notes.
     embedding_size : int, default=16
@@ -138,7 +138,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     >>> from skfair import FairFeaturesClassifier
     >>> from skfair.datasets import make_biased_classification
     >>> X, y, group = make_biased_classification(random_state=0)
-    >>> model = FairFeaturesClassifier(max_epochs=20, random_state=0)
+    >>> model = FairFeaturesClassifier(random_state=0)
     >>> model.fit_transform(X, y, sensitive_features=group).shape
     (1000, 16)
     >>> 0.4 < model.sensitive_majority_ < 0.6
@@ -169,7 +169,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         *,
         alpha: float = 1.0,
         target_group: Hashable | Sequence[Hashable] | None = None,
-        reversal: float = 1.0,
+        reversal: float = 3.0,
         embedding_size: int = 16,
         sensitive_layer_sizes: Sequence[int] = (64, 64),
         adversary_steps: int = 3,
