@@ -292,6 +292,7 @@ def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
     percent = rows.assign(**{name: 100 * rows[name] for name in columns})
     grouped = percent.groupby("scheme", sort=False)
     table = grouped[columns].mean()
+    table.insert(0, "seeds", grouped.size())
     for name in ("seen gap", "new gap", "new among all"):
         table[f"{name} sd"] = grouped[name].std()
     for name in ("seen F", "new F", "new gap"):  # from margin .35 of the same seed
