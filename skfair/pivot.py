@@ -64,8 +64,6 @@ class PivotClassifier(NeuralClassifier):
     averaging : float in [0, 1], default=0.25
         Share of the last steps whose weights are averaged: the players circle around the solution,
         and the mean is closer to it than they are.
-    group_weights : {"share", "equal"}, default="share"
-        Whether the groups count in L_r by their share of the training rows, or all alike.
     warmup : float in [0, 1], default=0.3
         Share of the training steps over which ``lambda_fairness`` rises linearly from 0, while f
         learns y, and r learns s from what f says.
@@ -81,7 +79,8 @@ class PivotClassifier(NeuralClassifier):
     which is a lower bound: that of a weak adversary is small whatever the prediction tells. Look at
     the groups' rates, or at a fresh classifier's success.
 
-    With several labels a row, y of shape (n, n_labels), r sees all their logits.
+    The groups count in L_r by their share of the training rows, or with ``group_weights="equal"``
+    all alike. With several labels a row, y of shape (n, n_labels), r sees all their logits.
 
     References
     ----------
@@ -141,12 +140,10 @@ class PivotClassifier(NeuralClassifier):
         return self.lambda_fairness > 0
 
     def _tells_class(self) -> bool:
-        return self.criterion == "equalized_odds"
+        return isinstance(self.criterion, str) and self.criterion == "equalized_odds"
 
     def _targets(self) -> Targets:
-        return Targets(
-            multi_label=not self._tells_class(),
-        )
+        return Targets(multi_label=not self._tells_class())
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         players, shares = {}, self._shares(comparison)

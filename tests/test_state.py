@@ -23,6 +23,7 @@ from skfair import (
     LabelFlipClassifier,
     MarginClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 from skfair.datasets import make_biased_classification
@@ -37,6 +38,7 @@ ESTIMATORS = {
     "fairn, gradient": FaiRNClassifier(distance="gradient", **QUICK),
     "penalty": PenaltyClassifier(**QUICK),
     "dralign": DRAlignClassifier(**QUICK),
+    "pivot": PivotClassifier(adversary_steps=2, **QUICK),
     "margin": MarginClassifier(group_margins={"a": 0.5}, **QUICK),
     "flip": LabelFlipClassifier(flip_group="a", **QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
@@ -141,7 +143,7 @@ def test_a_fit_that_fails_leaves_all_as_it_was(people, name, fitted, spoil):
     with warnings.catch_warnings():
         if spoil is warning_as_error:
             warnings.filterwarnings("error", category=UserWarning)
-            if name in ("fairn", "fairn, gradient", "dralign", "margin", "flip"):
+            if name in ("fairn", "fairn, gradient", "dralign", "margin", "pivot", "flip"):
                 X, extra = X, {"sensitive_features": None}
         with pytest.raises((ValueError, UserWarning)):
             estimator.fit(X, y, **extra)

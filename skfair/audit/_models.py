@@ -14,6 +14,7 @@ from .. import (
     MarginClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
     metrics,
 )
@@ -41,6 +42,7 @@ SAFE_OBJECTS = (
     MarginClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
     AddNoise,
     Noise,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..networks._adversary import Adversary
 from ._base import Outputs, Terms
 from .classification import binary_logit, cross_entropy
 
@@ -133,7 +134,7 @@ def forward_with_adversary(
     inputs: Mapping[str, Tensor],
     y: Tensor,
     *,
-    adversary: nn.Module | None = None,
+    adversary: Adversary | None = None,
     tell_class: bool = False,
 ) -> Outputs:
     """Logits, and what the adversary guesses from them.

@@ -291,6 +291,9 @@ class ObjectiveNet(NeuralNetClassifier):
             loss = self._recipe.objective.total(terms)
             return {"loss": loss, "y_pred": logits, "terms": terms}
 
+    def check_data(self, X: Any, y: Any) -> None:
+        """Leave the data as they are: the encoder has checked them, and skorch would copy them."""
+
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
         """Train, and note whether an interruption, not early stopping, put an end to it."""
         try:
