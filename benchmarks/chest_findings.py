@@ -207,7 +207,7 @@ def rates(runs: list[dict[str, Any]], scheme: str) -> pd.DataFrame:
                             "pictures": members.sum(),
                             "positives": positive.sum(),
                             "called": called[members, i].mean(),
-                            "TPR": called[positive, i].mean(),
+                            "TPR": called[positive, i].mean() if positive.any() else np.nan,
                             "AUC": areas_of[i, j],
                         }
                     )
