@@ -65,16 +65,16 @@ class NetworkClassifier(NeuralClassifier):
 
     >>> import numpy as np
     >>> from torch import nn
-    >>> images = np.random.default_rng(0).integers(0, 256, (40, 3, 16, 16), dtype=np.uint8)
-    >>> bright = images.mean((1, 2, 3)) > 127
-    >>> model = NetworkClassifier(module="convnet", max_epochs=2, random_state=0)
-    >>> model = model.fit(images, bright)
+    >>> y = np.arange(40) % 2
+    >>> images = np.random.default_rng(0).integers(0, 100, (40, 3, 16, 16), dtype=np.uint8)
+    >>> images[y == 1] += 100
+    >>> model = NetworkClassifier(module="convnet", max_epochs=20, random_state=0).fit(images, y)
     >>> model = NetworkClassifier(
     ...     module=lambda shape, n: nn.Sequential(nn.Conv2d(shape[0], n, 16), nn.Flatten()),
-    ...     max_epochs=2,
+    ...     max_epochs=20,
     ...     random_state=0,
     ... )
-    >>> model.fit(images, bright).predict_proba(images[:3]).shape
+    >>> model.fit(images, y).predict_proba(images[:3]).shape
     (3, 2)
     """
 

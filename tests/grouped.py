@@ -12,14 +12,16 @@ from scipy.sparse import issparse
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,
     PenaltyClassifier,
+    PivotClassifier,
 )
 
 BY_LABEL = {"equalized_odds", "equal_opportunity", "predictive_parity"}  # batches of DRAlign
-TERMS = {"fairness", "penalty", "misalignment"}
+TERMS = {"fairness", "penalty", "misalignment", "information"}
 _fits: list[bool] = []  # since the count began: whether a fairness term was at work
 
 
@@ -105,4 +107,14 @@ class GroupedLabelFlip(LabelFlipClassifier):
 
 @finds_groups
 class GroupedDRAlign(DRAlignClassifier):
+    pass
+
+
+@finds_groups
+class GroupedFairFeatures(FairFeaturesClassifier):
+    pass
+
+
+@finds_groups
+class GroupedPivot(PivotClassifier):
     pass

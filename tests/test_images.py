@@ -31,6 +31,7 @@ from skfair.networks import AlexNet, ConvNet, ResNet18
 from skfair.networks._inspection import weight_layers
 from skfair.objectives.rationales import forward_with_rationales
 from skfair.recourse import counterfactuals
+from skfair.training._batches import TensorRows
 from skfair.training._net import ObjectiveNet
 
 SMALL = {
@@ -101,6 +102,22 @@ def test_bytes_stay_bytes_but_in_the_batch(monkeypatch):
     model.fit(X, y, sensitive_features=group).predict(X)
     assert set(seen) == {torch.uint8}
     assert set(rows_seen) == {torch.float32}
+
+
+def test_rows_are_never_all_taken_at_once(monkeypatch):
+    X, y, group = images()
+    sizes = []
+    take = TensorRows.__getitem__
+
+    def watched(rows, index):
+        batch = take(rows, index)
+        sizes.append(len(batch[1]))
+        return batch
+
+    monkeypatch.setattr(TensorRows, "__getitem__", watched)
+    PenaltyClassifier(**QUICK).fit(X, y, sensitive_features=group)
+    assert len(sizes) == 2 * 6
+    assert max(sizes) == 16
 
 
 def test_flat_bytes_are_numbers_as_they_are():

@@ -22,6 +22,7 @@ from skfair.training._parameters import (
     CommonParameters,
     NetworkParameterized,
     SamplingParameters,
+    UnsizedParameters,
     WarmupParameters,
 )
 
@@ -115,6 +116,7 @@ def test_partial_typed_dicts_lack_what_estimators_set_themselves():
     assert get_type_hints(BatchParameters).keys() == every - {"augment"}
     assert get_type_hints(WarmupParameters).keys() == every - {"augment", "sampling"}
     assert get_type_hints(SamplingParameters).keys() == every - {"warmup"}
+    assert get_type_hints(UnsizedParameters).keys() == every - {"hidden_layer_sizes"}
     assert get_type_hints(CommonParameters).keys() == every - {"augment", "sampling", "warmup"}
 
 

@@ -9,6 +9,7 @@ from ._recognition import class_angles, rank1_accuracy
 from ._recourse import fairness_index, recourse_gap, robustness_index
 from ._scorer import FairnessScorer
 from ._scorers import (
+    acceptance_rate_scorer,
     fairness_index_scorer,
     get_scorer,
     get_scorer_names,
@@ -25,6 +26,7 @@ from ._subgroups import subgroup_report
 
 __all__ = [
     "FairnessScorer",
+    "acceptance_rate_scorer",
     "burden",
     "burden_gap",
     "class_angles",

@@ -191,7 +191,8 @@ default=None
         keep_state: bool,
         by_group: bool,
     ) -> None:
-        if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
+        told = data.groups is not None or data.sensitive is not None
+        if not told and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
             left = "labels alone are balanced" if by_label else "a plain network is trained"
             warn(
@@ -205,8 +206,9 @@ default=None
         train, holdout = self._split_holdout(data, train, rng)
         previous = self.net_.export_state() if resume else None
         steps_before = previous["steps"] if previous else 0
-        if previous and not keep_state:
+        if previous and not keep_state:  # it is about other groups, and so may players be
             previous["objective"] = None
+            previous["parts"] = {"module": previous["parts"]["module"]}
         with reproducible(device, seed + steps_before) as generator:
             private = self.module is not None or callable(self.augment)
             rows = TensorRows.from_arrays(data.arrays(self.dtype, holdout), device, private)

@@ -86,7 +86,7 @@ class TensorRows(Dataset):
     @property
     def y(self) -> Tensor:
         """All class codes of this set, as skorch's callbacks expect."""
-        return self[:][1]
+        return self.targets if self.rows is None else self.targets[self.rows]
 
 
 def batch_starts(n_rows: int, batch_size: int, drop_last: bool = False) -> range:

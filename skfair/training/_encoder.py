@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 from .._columns import column_positions
 from .._groups import (
     GroupEncoder,
+    QuantityEncoder,
     as_frame,
     select_sensitive,
     warn_of_few,
@@ -70,6 +71,8 @@ class EncoderOptions:
     dtype : str or None
         Precision of the rows; ``None`` leaves them as they are passed, for an estimator that
         encodes them itself.
+    continuous_features : "auto", selection of columns or None
+        The parameter of that name; ``None`` for an estimator that knows groups only.
     """
 
     name: str
@@ -79,6 +82,7 @@ class EncoderOptions:
     attributes: str
     class_weight: dict | str | None
     dtype: str | None
+    continuous_features: Any = None
 
     @classmethod
     def of(cls, estimator: Any, targets: Targets, encodes_rows: bool) -> EncoderOptions:
@@ -91,6 +95,7 @@ class EncoderOptions:
             attributes=estimator.attributes,
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
+            continuous_features=getattr(estimator, "continuous_features", None),
         )
 
 
@@ -113,6 +118,8 @@ class TrainingData:
         Group codes.
     sensitive_features : pandas.DataFrame or None
         What the codes stand for.
+    sensitive : ndarray of shape (n, n_continuous) or None
+        Continuous sensitive features, standardized; NaN where they are missing.
     """
 
     raw: Any
@@ -121,6 +128,7 @@ class TrainingData:
     weights: np.ndarray | None
     groups: np.ndarray | None
     sensitive_features: pd.DataFrame | None
+    sensitive: np.ndarray | None = None
 
     def without_zero_weights(self) -> TrainingData:
         """Leave out rows of weight zero: that is the same as absence."""
@@ -142,8 +150,8 @@ class TrainingData:
         arrays = {"X": self.X, "y": self.y, "groups": self.groups}
         if penalty_only is not None:
             arrays["penalty_only"] = np.isin(np.arange(len(self.y)), penalty_only)
-        if self.weights is not None:
-            arrays["weights"] = self.weights.astype(dtype)
+        for name, values in (("weights", self.weights), ("sensitive", self.sensitive)):
+            arrays[name] = None if values is None else values.astype(dtype)
         return {name: values for name, values in arrays.items() if values is not None}
 
 
@@ -175,6 +183,8 @@ class Encoder:
         (Weighted) number of training rows of each class in each group.
     positive_weights : ndarray of shape (n_labels,) or None
         Weight of each label's positives, from ``class_weight``, where a row has several labels.
+    continuous : dict of int to list
+        Mean and standard deviation of each continuous sensitive feature, by its position.
     """
 
     name: str
@@ -187,6 +197,7 @@ class Encoder:
     group_columns: list | None
     group_counts: np.ndarray
     positive_weights: np.ndarray | None = None
+    continuous: dict[int, list[float]] = field(default_factory=dict)
 
     @classmethod
     def learn(
@@ -278,10 +289,11 @@ class Encoder:
         if data.weights is not None and encoder.dtype is not None:
             data.weights = _relative(data.weights, np.dtype(encoder.dtype))
         keeps_groups = partial and previous is not None
-        encoder, data.groups = encoder._learn_groups(data, options.attributes, keeps_groups)
+        encoder = encoder._learn_sensitive(data, options, keeps_groups)
         if data.groups is not None and not partial:
             warn_of_few(data.groups, encoder.groups)
-            warn_of_fractions(data.sensitive_features)
+            quantities = QuantityEncoder(encoder.continuous)
+            warn_of_fractions(quantities.others(data.sensitive_features))
         return encoder, data
 
     def select_features(self, raw: Any) -> Any:
@@ -309,32 +321,37 @@ class Encoder:
             )
         return X.toarray() if issparse(X) else X
 
-    def _learn_groups(
-        self, data: TrainingData, attributes: str, keep: bool
-    ) -> tuple[Encoder, np.ndarray | None]:
-        encoder = GroupEncoder(attributes)
+    def _learn_sensitive(self, data: TrainingData, options: EncoderOptions, keep: bool) -> Encoder:
+        """Encode the sensitive features of ``data``, and return what has been learned of them."""
+        attributes, frame = options.attributes, data.sensitive_features
+        groups, quantities = GroupEncoder(attributes), QuantityEncoder()
+        columns = self.group_columns if keep else None
         if keep:
-            encoder.labels, encoder.attribute_of = list(self.groups), list(self.attribute_of)
-        codes, columns = None, None
-        if data.sensitive_features is not None:
-            names = [str(name) for name in data.sensitive_features.columns]
-            columns = [attributes, *(names if attributes == "sum" else [len(names)])]
-            if encoder.labels and columns != self.group_columns:
+            groups.labels, groups.attribute_of = list(self.groups), list(self.attribute_of)
+        if columns is not None:
+            quantities.scales = self.continuous
+        if frame is not None:
+            names = [str(name) for name in frame.columns]
+            found = [attributes, *(names if attributes == "sum" else [len(names)])]
+            if columns not in (None, found):
                 raise ValueError(
                     "sensitive_features must have the same columns in every call of partial_fit, "
-                    f"and attributes must stay as it is: got {columns}, earlier "
-                    f"{self.group_columns}."
+                    f"and attributes must stay as it is: got {found}, earlier {columns}."
                 )
-            codes = encoder.encode(data.sensitive_features)
+            columns = found
+            data.sensitive = quantities.encode(frame, options.continuous_features, data.weights)
+            others = quantities.others(frame)
+            data.groups = groups.encode(others) if others.shape[1] else None
         learned = replace(
             self,
-            groups=encoder.labels,
-            attribute_of=encoder.attribute_of,
-            group_columns=self.group_columns if codes is None and keep else columns,
+            groups=groups.labels,
+            attribute_of=groups.attribute_of,
+            group_columns=columns,
+            continuous=quantities.scales or {},
         )
         before = self.group_counts if keep else None
-        counts = learned._count(data.y, codes, data.weights, before)
-        return replace(learned, group_counts=counts), codes
+        counts = learned._count(data.y, data.groups, data.weights, before)
+        return replace(learned, group_counts=counts)
 
     def _count(
         self,

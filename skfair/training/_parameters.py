@@ -26,11 +26,10 @@ KEYWORDS = inspect.Parameter.VAR_KEYWORD
 Estimator = TypeVar("Estimator", bound="type[NetworkParameterized]")
 
 
-class CommonParameters(TypedDict, total=False):
+class FixedParameters(TypedDict, total=False):
     """Parameters whose defaults no estimator changes; see :class:`NetworkParameterized`."""
 
     module: Callable | str | None
-    hidden_layer_sizes: Sequence[int]
     activation: str
     dropout: float
     optimizer: str | type[Optimizer]
@@ -55,6 +54,20 @@ class CommonParameters(TypedDict, total=False):
     random_state: int | np.random.RandomState | None
     verbose: int
     net_params: dict | None
+
+
+class CommonParameters(FixedParameters, total=False):
+    """The same and ``hidden_layer_sizes``: all but ``warmup``, ``sampling`` and ``augment``."""
+
+    hidden_layer_sizes: Sequence[int]
+
+
+class UnsizedParameters(FixedParameters, total=False):
+    """The same, ``warmup``, ``sampling`` and ``augment``: all but ``hidden_layer_sizes``."""
+
+    warmup: float
+    sampling: str
+    augment: Callable[[Tensor], Tensor] | None
 
 
 class WarmupParameters(CommonParameters, total=False):
