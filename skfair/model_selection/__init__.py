@@ -2,5 +2,6 @@
 
 from ._monitor import constrained_monitor
 from ._refit import best_under_constraint
+from ._stacked import StackedSearchCV
 
-__all__ = ["best_under_constraint", "constrained_monitor"]
+__all__ = ["StackedSearchCV", "best_under_constraint", "constrained_monitor"]

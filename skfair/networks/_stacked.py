@@ -57,7 +57,7 @@ class StackedWeights:
                     parameter.data = view
 
     def blocks(self, buffer: Tensor) -> dict[str, Tensor]:
-        """Views of a buffer, (n_lanes, n_members, ...) each."""
+        """Return views of a buffer by name, (n_lanes, n_members, ...) each."""
         views, start = {}, 0
         for name, shape in self.shapes.items():
             shape = (self.n_lanes, self.n_members, *shape)
@@ -120,14 +120,16 @@ class StackedMLP(StackedWeights):
         """
         activate, _ = IN_PLACE[self.activation]
         first, *others = self.layers
-        outputs, masks = [X], []
+        outputs: list[Tensor] = [X]
+        masks: list[Tensor | None] = []
         z = self._first(first, X)
         for layer in others:
             h = activate(z)
+            mask = self._mask(h) if self.dropout and training else None
             outputs.append(h)
-            if self.dropout and training:
-                masks.append(self._mask(h))
-                h = h * masks[-1]
+            masks.append(mask)
+            if mask is not None:
+                h = h * mask
             z = torch.baddbmm(layer.bias.unsqueeze(2), layer.weight, h)
         if training:
             self._outputs, self._masks = outputs, masks
@@ -154,10 +156,9 @@ class StackedMLP(StackedWeights):
         """
         _, derive = IN_PLACE[self.activation]
         X, *hidden = self._outputs
-        masks = self._masks or [None] * len(hidden)
         delta = gradient.transpose(2, 3).flatten(0, 1).contiguous()
         layers = self.layers[:0:-1], self.gradient_layers[:0:-1]
-        steps = zip(*layers, hidden[::-1], masks[::-1], strict=True)
+        steps = zip(*layers, hidden[::-1], self._masks[::-1], strict=True)
         for layer, into, h, mask in steps:
             entered = h if mask is None else h * mask
             torch.bmm(delta, entered.transpose(1, 2), out=into.weight)

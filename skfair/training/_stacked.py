@@ -8,6 +8,7 @@ in the same order share a lane.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from .._tensors import as_array
 from .._torch_state import check_interpreter
+from .._warnings import warn
 from ..networks import MLP
 from ..networks._stacked import StackedMLP, release
 from ..objectives._base import plain_forward
@@ -29,6 +32,7 @@ from ._device import reproducible
 from ._encoder import EncoderOptions, TableLearner, TrainingData
 from ._monitor import Monitor
 from ._net import ObjectiveNet, is_early_stopping
+from ._recipe import Recipe
 from ._stacked_objective import StackedObjective, objective_signature, signature, tensors_of
 from ._transaction import all_or_nothing
 
@@ -51,20 +55,21 @@ class SharedRows:
     def __init__(self, X: Any, y: Any, params: dict[str, Any]) -> None:
         self.X, self.y = as_array(X), as_array(y)
         self.params = {name: as_array(value) for name, value in params.items()}
-        self._encoded: list[tuple[EncoderOptions, NeuralClassifier, TrainingData]] = []
+        self._encoded: list[tuple[Any, dict[str, Any], TrainingData]] = []
         self._on_device: list[tuple[Any, TensorRows]] = []
 
     def encode(self, estimator: NeuralClassifier) -> TrainingData:
         """Encode the data as the estimator would, and set what it learns of them."""
-        options = EncoderOptions.of(estimator, estimator._targets(), True)
-        for known, other, data in self._encoded:
-            if signature(known) == signature(options):
-                learned = {name: vars(other)[name] for name in ENCODED if name in vars(other)}
-                vars(estimator).update(learned)
+        options = signature(EncoderOptions.of(estimator, estimator._targets(), True))
+        for known, learned, data in self._encoded:
+            if known == options:
+                for name, value in learned.items():
+                    setattr(estimator, name, value)
                 return data
         data = _encode(estimator, self.X, self.y, **self.params)
         if type(estimator)._encode is TableLearner._encode:
-            self._encoded.append((options, estimator, data))
+            learned = {name: vars(estimator)[name] for name in ENCODED if name in vars(estimator)}
+            self._encoded.append((options, learned, data))
         return data
 
     def rows(self, plan: Plan, private: bool) -> TensorRows:
@@ -111,7 +116,9 @@ class Member:
     """
 
     generator: torch.Generator
+    net: ObjectiveNet
     plan: Plan
+    recipe: Recipe
 
     def __init__(self, estimator: NeuralClassifier, shared: SharedRows, name: str) -> None:
         self.estimator, self.name = estimator, name
@@ -124,11 +131,6 @@ class Member:
             self._begin(shared)
         self.seconds += time.perf_counter() - start
 
-    @property
-    def net(self) -> ObjectiveNet:
-        """Of the estimator."""
-        return self.estimator.net_
-
     def _begin(self, shared: SharedRows) -> None:
         estimator = self.estimator
         data = shared.encode(estimator)
@@ -138,6 +140,7 @@ class Member:
         with reproducible(plan.device, plan.seed) as generator:
             plan.rows = shared.rows(plan, estimator.module is not None)
             estimator._begin(plan, generator)
+            self.net, self.recipe = estimator.net_, estimator.net_._recipe
             self.generator, self.chance = generator, get_chance(plan.device)
 
     @contextmanager
@@ -162,10 +165,13 @@ class Member:
         self._leave(RuntimeError("not trained"))
 
     def finish(self) -> None:
-        """Look at what has been trained."""
-        with self.failing():
+        """Look at what has been trained; warnings say of which member they are."""
+        with self.failing(), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             self.estimator._finish(self.plan, by_group=True)
             self._leave(None)
+        for warning in caught:
+            warn(f"{warning.message} This was {self.name}.", warning.category)
 
 
 def _details(error: Exception) -> tuple[Any, ...]:
@@ -192,8 +198,7 @@ def set_chance(device: torch.device, states: list[Tensor]) -> None:
 
 def why_alone(member: Member) -> str | None:
     """Why a training has to be carried out by itself, ``None`` if it has not."""
-    estimator, net = member.estimator, member.net
-    recipe = net._recipe
+    estimator, net, recipe = member.estimator, member.net, member.recipe
     kind = type(estimator)
     given = [name for name in estimator.net_params or {} if not name.startswith("optimizer__")]
     if given:
@@ -219,8 +224,8 @@ def _is_torchs(optimizer: type) -> bool:
 
 
 def stack_signature(member: Member) -> Any:
-    """What members of a stack have in common."""
-    recipe, plan, module = member.net._recipe, member.plan, member.net.module_
+    """Return what members of a stack have in common."""
+    recipe, plan, module = member.recipe, member.plan, member.net.module_
     dtypes = [(name, tensor.dtype) for name, tensor in plan.all_rows.inputs.items()]
     architecture = recipe.architecture
     return signature(
@@ -241,7 +246,7 @@ def stack_signature(member: Member) -> Any:
 
 def _is_random(member: Member) -> bool:
     """Whether training draws numbers beside the order of the rows."""
-    return member.net._recipe.architecture.dropout > 0
+    return member.recipe.architecture.dropout > 0
 
 
 def _same_lane(one: Member, other: Member) -> bool:
@@ -250,10 +255,16 @@ def _same_lane(one: Member, other: Member) -> bool:
     if a.seed != b.seed or a.data is not b.data:
         return False
     rows = zip((a.train, a.valid, a.holdout), (b.train, b.valid, b.holdout), strict=True)
-    if not all(x is y or (x is not None and np.array_equal(x, y)) for x, y in rows):
+    if not all(_same_rows(*pair) for pair in rows):
         return False
-    tensors = (tensors_of(m.net._recipe.objective.terms) for m in (one, other))
+    tensors = (tensors_of(m.recipe.objective.terms) for m in (one, other))
     return all(map(torch.equal, *tensors))
+
+
+def _same_rows(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
 
 
 def _gathered(
@@ -305,7 +316,7 @@ MEMORY_BUDGET = 2**28  # bytes of a stack: weights, their gradients and averages
 
 def members_in_memory(member: Member) -> int:
     """Return how many networks like this one fit into ``MEMORY_BUDGET``."""
-    module, batches = member.net.module_, member.net._recipe.batches
+    module, batches = member.net.module_, member.recipe.batches
     parameters = list(module.parameters())
     n_weights = sum(p.numel() for p in parameters)
     n_units = sum(p.numel() for p in parameters if p.ndim == 1)
@@ -344,7 +355,7 @@ class Stack:
         self.lanes = lanes
         self.members = [member for lane in lanes for member in lane]
         first = lanes[0][0]
-        self.recipe, self.device = first.net._recipe, first.plan.device
+        self.recipe, self.device = first.recipe, first.plan.device
 
     def train(self) -> None:
         """Carry out all trainings; those that fail keep their error."""
@@ -371,10 +382,12 @@ class Stack:
     def _prepare(self) -> None:
         self.network = StackedMLP([[m.net.module_ for m in lane] for lane in self.lanes])
         self.parts = self._parts_of_options()
-        self.optimizer = self.recipe.optimizer(self._parameter_groups())
+        optimizer: Callable[[list], Optimizer] = self.recipe.optimizer
+        self.optimizer = optimizer(self._parameter_groups())
         dtype = self.network.values.dtype
-        objectives = [[m.net._recipe.objective for m in lane] for lane in self.lanes]
+        objectives = [[m.recipe.objective for m in lane] for lane in self.lanes]
         self.objective = StackedObjective(objectives, dtype, self.device)
+        self.ramps_alike = len({m.recipe.warmup_steps for m in self.members}) == 1
         self.steps, self.n_averaged = 0, 0
         self.state: Tensor | None = None
         self.means: Tensor | None = None
@@ -428,9 +441,7 @@ class Stack:
                 for name in names
             ]
         else:
-            part = next(
-                k for k, (lane, a, b) in enumerate(self.parts) if lane == i and a <= j < b
-            )
+            part = next(k for k, (lane, a, b) in enumerate(self.parts) if lane == i and a <= j < b)
             start = self.parts[part][1]
             of_names = [
                 {
@@ -506,8 +517,8 @@ class Stack:
         self._follow_groups(state)
         self.state = None if state is None else state.detach()
         loss = self.objective.total(terms, self._ramp())
-        loss.sum().backward()
-        self.network.backward(logits.grad)
+        (gradient,) = torch.autograd.grad(loss.sum(), logits)
+        self.network.backward(gradient)
         self.optimizer.step()
         average_from = self.recipe.average_from
         if average_from is not None and self.steps > average_from:
@@ -515,9 +526,9 @@ class Stack:
         return {name: value.detach() for name, value in {"loss": loss, **terms}.items()}
 
     def _ramp(self) -> float | Tensor:
-        ramps = [[m.net._recipe.ramp(self.steps) for m in lane] for lane in self.lanes]
-        if all(ramp == ramps[0][0] for lane in ramps for ramp in lane):
-            return ramps[0][0]
+        if self.ramps_alike:
+            return self.recipe.ramp(self.steps)
+        ramps = [[m.recipe.ramp(self.steps) for m in lane] for lane in self.lanes]
         return torch.tensor(ramps, dtype=self.network.values.dtype, device=self.device)
 
     def _follow_groups(self, state: Tensor | None) -> None:
@@ -575,7 +586,7 @@ class Stack:
         self._hand_over_optimizer(i, j)
         net.objective_state_ = None if self.state is None else self.state[i, j].clone()
         net.steps_, net.interrupted_ = self.steps, False
-        net.stopped_in_warmup_ = stopped and self.steps < net._recipe.warmup_steps
+        net.stopped_in_warmup_ = stopped and self.steps < member.recipe.warmup_steps
         if self.means is not None:
             blocks = self.network.blocks(self.means)
             net._means = [block[i, j].clone() for block in blocks.values()]

@@ -19,7 +19,7 @@ OF_ROWS = ("groups", "weights", "penalty_only")
 
 
 def signature(value: Any) -> Any:
-    """What two values have in common that differ in the numbers of their tensors only.
+    """Return what values share that differ in the numbers of their tensors only.
 
     Signatures are compared by ``==``.
     """
@@ -40,7 +40,7 @@ def signature(value: Any) -> Any:
 
 def objective_signature(objective: Objective) -> Any:
     """Signature of an objective but for its weights."""
-    return signature(replace(objective, weights=dict.fromkeys(objective.weights)))
+    return signature(replace(objective, weights=dict.fromkeys(objective.weights, 0.0)))
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:
