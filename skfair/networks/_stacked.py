@@ -8,13 +8,14 @@ layer is then one matrix product a lane, the others are batched ones, and nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .mlp import MLP
+from .mlp import _FLOOR, ACTIVATIONS, MLP, norm
 
 # name -> (activation in place, gradient of its input from that of its output and its output)
 IN_PLACE: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
@@ -73,6 +74,28 @@ def release(network: nn.Module) -> None:
         parameter.data = parameter.data.clone()
 
 
+@dataclass
+class Run:
+    """A forward pass that can be differentiated.
+
+    Attributes
+    ----------
+    logits : Tensor of shape (n_lanes, n_members, rows, n_outputs)
+        What comes out.
+    entered : list of Tensor
+        What each layer was given: (n_lanes, rows, n_features), then (n_networks, units, rows).
+    outputs : list of Tensor of shape (n_networks, units, rows)
+        What each layer returned.
+    slopes : list of Tensor of shape (n_networks, units, rows)
+        Derivatives of what entered the next layer with respect to ``outputs``.
+    """
+
+    logits: Tensor
+    entered: list[Tensor]
+    outputs: list[Tensor]
+    slopes: list[Tensor]
+
+
 class Layer(NamedTuple):
     """A linear layer of all networks: (n_networks, outputs, inputs) and (n_networks, outputs)."""
 
@@ -97,6 +120,10 @@ class StackedMLP(StackedWeights):
         self.activation, self.dropout = first.activation, first.dropout
         self.layers = list(self._layers(self.values))
         self.gradient_layers = list(self._layers(self.gradients))
+        # the same memory, for automatic differentiation
+        self.leaves = [
+            Layer(*(tensor.detach().requires_grad_() for tensor in layer)) for layer in self.layers
+        ]
 
     def _layers(self, buffer: Tensor) -> Iterator[Layer]:
         blocks = [block.flatten(0, 1) for block in self.blocks(buffer).values()]
@@ -170,3 +197,68 @@ class StackedMLP(StackedWeights):
         torch.bmm(by_lane, X, out=into.weight.view(self.n_lanes, -1, X.shape[2]))
         torch.sum(delta, 2, out=into.bias)
         del self._outputs, self._masks
+
+    # -- with a graph ---------------------------------------------------------------------------
+
+    def run(self, X: Tensor, training: bool) -> Run:
+        """Compute logits as :meth:`forward` does, as part of a graph that starts at ``leaves``."""
+        activate, derivative = ACTIVATIONS[self.activation]
+        module = activate()
+        z = self._first(self.leaves[0], X)
+        run = Run(z, [X], [z], [])
+        for layer in self.leaves[1:]:
+            h = module(z)
+            slope = derivative(z, h)
+            if self.dropout and training:
+                mask = self._mask(h)
+                h, slope = h * mask, slope * mask
+            z = torch.baddbmm(layer.bias.unsqueeze(2), layer.weight, h)
+            run.entered.append(h)
+            run.outputs.append(z)
+            run.slopes.append(slope)
+        run.logits = z.view(self.n_lanes, self.n_members, -1, X.shape[1]).transpose(2, 3)
+        return run
+
+    def gradient_norm(self, run: Run) -> Tensor:
+        """As :meth:`MLP.forward_with_gradient_norm`, (n_lanes, n_members, rows)."""
+        weight = self.leaves[-1].weight  # (n_networks, n_outputs, units)
+        if weight.shape[1] == 2:
+            gradient = (weight[:, 1] - weight[:, 0]).unsqueeze(2)
+        else:
+            top = run.logits.detach().flatten(0, 1).topk(2, dim=-1).indices
+            first, second = (
+                weight.transpose(1, 2).gather(2, i.unsqueeze(1).expand(-1, weight.shape[2], -1))
+                for i in top.unbind(-1)
+            )
+            gradient = first - second
+        for layer, slope in zip(self.leaves[-2:0:-1], run.slopes[:0:-1], strict=True):
+            gradient = torch.bmm(layer.weight.transpose(1, 2), gradient * slope)
+        if not run.slopes:
+            size = norm(gradient.squeeze(2) if gradient.shape[2] == 1 else gradient.transpose(1, 2))
+            n_rows = run.outputs[0].shape[2]
+            return size.view(self.n_lanes, self.n_members, -1).expand(-1, -1, n_rows)
+        gradient = gradient * run.slopes[0]
+        weight = self.leaves[0].weight
+        square = (torch.bmm(torch.bmm(weight, weight.transpose(1, 2)), gradient) * gradient).sum(1)
+        return square.clamp(min=0).add(_FLOOR).sqrt().unflatten(0, (self.n_lanes, self.n_members))
+
+    def derivative(self, run: Run, direction: Tensor) -> Tensor:
+        """Change of the logits along a direction of the rows, differentiable.
+
+        ``direction`` is of the shape of the rows that ``run`` was given, the result of that of its
+        logits.
+        """
+        first, *others = self.leaves
+        weight = first.weight.view(self.n_lanes, -1, direction.shape[2])
+        change = torch.bmm(weight, direction.transpose(1, 2)).view_as(run.outputs[0])
+        for layer, slope in zip(others, run.slopes, strict=True):
+            change = torch.bmm(layer.weight, change * slope)
+        return change.view(self.n_lanes, self.n_members, -1, direction.shape[1]).transpose(2, 3)
+
+    def differentiate(self, loss: Tensor) -> None:
+        """Write the weights' gradients of a sum of losses that a graph leads to."""
+        leaves = [tensor for layer in self.leaves for tensor in layer]
+        into = [tensor for layer in self.gradient_layers for tensor in layer]
+        found = torch.autograd.grad(loss, leaves, materialize_grads=True)
+        for gradient, value in zip(into, found, strict=True):
+            gradient.copy_(value)

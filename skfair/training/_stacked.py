@@ -25,6 +25,7 @@ from .._warnings import warn
 from ..networks import MLP
 from ..networks._stacked import StackedMLP, release
 from ..objectives._base import plain_forward
+from ..objectives._stacked import draws_numbers, stacked_forward
 from ..objectives.groups import batch_part
 from ._base import NeuralClassifier, Plan
 from ._batches import Batch, TensorRows, row_slices
@@ -214,7 +215,7 @@ def why_alone(member: Member) -> str | None:
             return f"monitor={estimator.monitor!r} asks for predictions after every epoch"
     if type(net.module_) is not MLP:
         return f"{type(net.module_).__name__} is no perceptron"
-    if recipe.objective.forward is not plain_forward:
+    if stacked_forward(recipe.objective.forward) is None:
         return f"{kind.__name__} needs more than logits"
     return None
 
@@ -246,7 +247,8 @@ def stack_signature(member: Member) -> Any:
 
 def _is_random(member: Member) -> bool:
     """Whether training draws numbers beside the order of the rows."""
-    return member.recipe.architecture.dropout > 0
+    recipe = member.recipe
+    return recipe.architecture.dropout > 0 or draws_numbers(recipe.objective.forward)
 
 
 def _same_lane(one: Member, other: Member) -> bool:
@@ -384,6 +386,8 @@ class Stack:
         self.parts = self._parts_of_options()
         optimizer: Callable[[list], Optimizer] = self.recipe.optimizer
         self.optimizer = optimizer(self._parameter_groups())
+        forward = self.recipe.objective.forward
+        self.forward = None if forward is plain_forward else stacked_forward(forward)
         dtype = self.network.values.dtype
         objectives = [[m.recipe.objective for m in lane] for lane in self.lanes]
         self.objective = StackedObjective(objectives, dtype, self.device)
@@ -512,13 +516,20 @@ class Stack:
 
     def _step(self, inputs: dict[str, Tensor], y: Tensor) -> dict[str, Tensor]:
         self.steps += 1
-        logits = self.network.forward(inputs["X"], training=True).requires_grad_()
-        terms, state = self.objective.terms(logits, y, inputs, self.state, {})
+        if self.forward is None:  # logits alone: no graph but for the objective
+            logits = self.network.forward(inputs["X"], training=True).requires_grad_()
+            terms, state = self.objective.terms(logits, y, inputs, self.state)
+        else:
+            run, extra, of_lanes = self.forward(self.network, inputs, y, training=True)
+            terms, state = self.objective.terms(run.logits, y, inputs | of_lanes, self.state, extra)
         self._follow_groups(state)
         self.state = None if state is None else state.detach()
         loss = self.objective.total(terms, self._ramp())
-        (gradient,) = torch.autograd.grad(loss.sum(), logits)
-        self.network.backward(gradient)
+        if self.forward is None:
+            (gradient,) = torch.autograd.grad(loss.sum(), logits)
+            self.network.backward(gradient)
+        else:
+            self.network.differentiate(loss.sum())
         self.optimizer.step()
         average_from = self.recipe.average_from
         if average_from is not None and self.steps > average_from:
@@ -552,11 +563,17 @@ class Stack:
         inputs, y = _stacked([plan.all_rows.subset(plan.valid)[:] for plan in plans])
         with torch.no_grad():
             elements = max(1, 2**22 // len(self.members))
-            parts = [
-                self.network.forward(inputs["X"][:, rows], training=False)
-                for rows in row_slices(inputs["X"][0], elements)
-            ]
-            terms, _ = self.objective.terms(torch.cat(parts, dim=2), y, inputs, None, {})
+            logits, extra = [], []
+            for rows in row_slices(inputs["X"][0], elements):
+                if self.forward is None:
+                    logits.append(self.network.forward(inputs["X"][:, rows], training=False))
+                    continue
+                part = {name: values[:, rows] for name, values in inputs.items()}
+                run, of_members, _ = self.forward(self.network, part, y[:, rows], training=False)
+                logits.append(run.logits)
+                extra.append(of_members)
+            joined = {k: torch.cat([e[k] for e in extra], dim=2) for k in (extra or [{}])[0]}
+            terms, _ = self.objective.terms(torch.cat(logits, dim=2), y, inputs, None, joined)
             loss = self.objective.total(terms)
         return _means([{"loss": loss, **terms}], [y.shape[1]]), y.shape[1], 1
 

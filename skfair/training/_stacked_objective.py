@@ -15,7 +15,7 @@ from torch.func import vmap
 from ..objectives import Objective
 from ..objectives._base import Terms
 
-OF_ROWS = ("groups", "weights", "penalty_only")
+OF_LANES = ("groups", "weights", "penalty_only", "partners")
 
 
 def signature(value: Any) -> Any:
@@ -121,7 +121,7 @@ class StackedObjective:
         y: Tensor,
         inputs: Mapping[str, Tensor],
         state: Tensor | None,
-        extra: Mapping[str, Any],
+        extra: Mapping[str, Any] | None = None,
     ) -> tuple[Terms, Tensor | None]:
         """Terms and state of every network.
 
@@ -132,10 +132,10 @@ class StackedObjective:
         y : Tensor of shape (n_lanes, rows) or (n_lanes, rows, n_labels)
             Class codes.
         inputs : mapping of str to Tensor of shape (n_lanes, rows, ...)
-            ``groups``, ``weights`` and ``penalty_only``, where there are any.
+            ``groups``, ``weights`` and what else ``OF_LANES`` names, where there is any.
         state : Tensor of shape (n_lanes, n_members, ...) or None
             From the last batch.
-        extra : mapping of str to Tensor of shape (n_lanes, n_members, ...)
+        extra : mapping of str to Tensor of shape (n_lanes, n_members, ...), default=None
             Further arguments of the terms.
 
         Returns
@@ -145,8 +145,8 @@ class StackedObjective:
         state : Tensor or None
             For the next batch.
         """
-        of_lane = {name: inputs[name] for name in OF_ROWS if name in inputs} | {"y": y}
-        of_member = dict(extra) | {"logits": logits}
+        of_lane = {name: inputs[name] for name in OF_LANES if name in inputs} | {"y": y}
+        of_member = dict(extra or {}) | {"logits": logits}
         if state is not None:
             of_member["state"] = state
         if self._tensors is None:

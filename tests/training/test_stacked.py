@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
 
-from skfair import FaiRNClassifier, NetworkClassifier, PenaltyClassifier
+from skfair import DRAlignClassifier, FaiRNClassifier, NetworkClassifier, PenaltyClassifier
 from skfair.datasets import make_biased_classification
+from skfair.objectives.dralign import CRITERIA
 from skfair.objectives.penalties import PENALTIES
 from skfair.training._stacked import Member, SharedRows, make_stacks, why_alone
 
 # In float64, so that rounding stays far below 1e-8 over all steps.
 SMALL = {"hidden_layer_sizes": (6, 5), "dtype": "float64", "random_state": 0, "lr": 0.01}
 FULL = SMALL | {"batch_size": -1, "max_epochs": 50}
-BATCHES = SMALL | {"batch_size": 30, "max_epochs": 10, "averaging": 0.9}
+BATCHES = SMALL | {"batch_size": 30, "max_epochs": 10}
 
 
 @pytest.fixture(scope="module")
@@ -78,40 +81,94 @@ def assert_same(estimators, rows):
     return shapes
 
 
-KINDS = {
-    "network": [NetworkClassifier(**FULL | {"lr": lr}) for lr in (0.01, 0.003, 0.01)],
-    "fairn": [FaiRNClassifier(lambda_fairness=w, **FULL) for w in (0.0, 0.5, 2.0)],
-    "fairn, as printed": [
-        FaiRNClassifier(
-            lambda_robustness=w,
-            robustness="inverse_mean",
-            group_weights="equal",
-            group_memory=0,
-            averaging=0.0,
-            warmup=0.0,
-            **FULL,
-        )
-        for w in (0.0, 0.1)
-    ],
-    "fairn, qualified": [FaiRNClassifier(conditional=True, warmup=w, **FULL) for w in (0.2, 0.6)],
-} | {
-    name: [PenaltyClassifier(penalty=name, alpha=w, **FULL) for w in (0.0, 1.0, 3.0)]
-    for name in PENALTIES
-}
+KINDS = (
+    {
+        "network": [NetworkClassifier(**FULL | {"lr": lr}) for lr in (0.01, 0.003, 0.01)],
+        "fairn": [FaiRNClassifier(lambda_fairness=w, **FULL) for w in (0.0, 0.5, 2.0)],
+        "fairn, as printed": [
+            FaiRNClassifier(
+                lambda_robustness=w,
+                robustness="inverse_mean",
+                group_weights="equal",
+                group_memory=0,
+                averaging=0.0,
+                warmup=0.0,
+                **FULL,
+            )
+            for w in (0.0, 0.1)
+        ],
+        "fairn, qualified": [
+            FaiRNClassifier(conditional=True, warmup=w, **FULL) for w in (0.2, 0.6)
+        ],
+        "fairn, in the input space": [
+            FaiRNClassifier(distance="gradient", lambda_fairness=w, **FULL) for w in (0.0, 0.5, 2.0)
+        ],
+        "fair mixup": [PenaltyClassifier(augment="mixup", alpha=w, **FULL) for w in (0.5, 2.0)],
+        "dralign with mixup": [
+            DRAlignClassifier(augment="mixup", lambda_fairness=w, **FULL) for w in (0.5, 2.0)
+        ],
+        "dralign, some layers": [
+            DRAlignClassifier(align_layers=2, lambda_fairness=0, beta=w, **FULL) for w in (0.1, 0.5)
+        ],
+    }
+    | {
+        f"dralign, {name}": [
+            DRAlignClassifier(criterion=name, beta=w, **FULL) for w in (0.0, 0.1, 0.5)
+        ]
+        for name in CRITERIA
+    }
+    | {
+        name: [PenaltyClassifier(penalty=name, alpha=w, **FULL) for w in (0.0, 1.0, 3.0)]
+        for name in PENALTIES
+    }
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_full_batch_training_is_that_of_each_alone(kind, rows):
-    n = len(KINDS[kind])
-    assert assert_same(KINDS[kind], rows) == [(1, n)]
+    n, zeros = len(KINDS[kind]), [e.get_params().get("beta") == 0 for e in KINDS[kind]]
+    expected = [(1, n)] if not any(zeros) else [(1, 1), (1, n - 1)]  # without rationales
+    assert assert_same(KINDS[kind], rows) == expected
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_batches_and_dropped_units_are_those_of_each_alone(activation, dropout, rows):
-    params = BATCHES | {"activation": activation, "dropout": dropout}
+    params = BATCHES | {"activation": activation, "dropout": dropout, "averaging": 0.9}
     estimators = [FaiRNClassifier(lambda_fairness=w, **params) for w in (0.2, 1.0)]
     assert assert_same(estimators, rows) == [(1, 2)]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
+@pytest.mark.parametrize("hidden", [(), (5,), (5, 4)])
+def test_derivatives_are_those_of_each_alone(activation, hidden, rows):
+    params = BATCHES | {"activation": activation, "hidden_layer_sizes": hidden, "dropout": 0.1}
+    for of_kind in (
+        [FaiRNClassifier(distance="gradient", lambda_fairness=w, **params) for w in (0.2, 1.0)],
+        [PenaltyClassifier(augment="mixup", alpha=w, **params) for w in (0.2, 1.0)],
+        [DRAlignClassifier(beta=w, **params) for w in (0.2, 1.0)],
+    ):
+        assert assert_same(of_kind, rows) == [(1, 2)]
+
+
+def test_derivatives_are_those_of_each_alone_over_seeds(rows):
+    for kind in (partial(FaiRNClassifier, distance="gradient"), DRAlignClassifier):
+        estimators = [
+            kind(lambda_fairness=w, **BATCHES | {"random_state": seed})
+            for seed in (0, 1)
+            for w in (0.2, 1.0)
+        ]
+        assert assert_same(estimators, rows) == [(2, 2)]
+
+
+def test_held_out_rows_are_judged_by_what_the_objective_asks_for(rows):
+    params = BATCHES | {"early_stopping": True, "n_iter_no_change": 3}
+    y = np.digitize(rows["X"][:, 0], [-0.5, 0.5])
+    for lane in ([0.2, 1.0], [0.2]):
+        estimators = [
+            FaiRNClassifier(distance="gradient", lambda_fairness=w, **params) for w in lane
+        ]
+        assert_same(estimators, rows | {"y": y})
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop", "adagrad"])
@@ -224,7 +281,7 @@ def test_trainings_of_another_kind_form_stacks_of_their_own(rows):
         NetworkClassifier(**BATCHES | {"batch_size": 60}),
         NetworkClassifier(**BATCHES | {"max_epochs": 3}),
         NetworkClassifier(optimizer="sgd", **BATCHES),
-        NetworkClassifier(**BATCHES | {"averaging": 0.0}),
+        NetworkClassifier(averaging=0.9, **BATCHES),
         NetworkClassifier(activation="tanh", **BATCHES),
     ]
     assert assert_same(estimators, rows) == [(1, 1)] * len(estimators)
