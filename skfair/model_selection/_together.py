@@ -17,8 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from ..training import NeuralClassifier
-from ..training._stacked import Member, SharedRows, make_stacks, why_alone
+from ..training._stacked import Member, SharedRows, can_be_member, make_stacks, why_alone
 from ..training._stacked_objective import signature
 
 MAX_MEMBERS = 128  # in a task: more gain nothing
@@ -239,7 +238,7 @@ class _Prepared:
             candidate = clone(call.args[0]).set_params(**clone(call.parameters, safe=False))
             fit.candidate = candidate
             network = _last_step(candidate)
-            if not isinstance(network, NeuralClassifier):
+            if not can_be_member(network):
                 fit.why_alone = f"{type(network).__name__} is no network that can be stacked"
                 return fit
             fit.member = self._member(call, candidate, network)
@@ -252,7 +251,7 @@ class _Prepared:
             fit.own_error = error
         return fit
 
-    def _member(self, call: Call, candidate: Any, network: NeuralClassifier) -> Member:
+    def _member(self, call: Call, candidate: Any, network: Any) -> Member:
         if not isinstance(candidate, Pipeline):
             rows, _ = self._find((call.split, None), lambda: _training_rows(call, candidate))
             return Member(network, rows, _name(call))
@@ -296,9 +295,7 @@ def _training_rows(call: Call, candidate: Any) -> tuple[SharedRows, list]:
     return SharedRows(X, y, params), []
 
 
-def _transformed_rows(
-    call: Call, candidate: Pipeline, network: NeuralClassifier
-) -> tuple[SharedRows, list]:
+def _transformed_rows(call: Call, candidate: Pipeline, network: Any) -> tuple[SharedRows, list]:
     """Fit all steps of a pipeline but the last; return what that one gets, and the steps."""
     X, y, params = _training_part(call, candidate)
     *before, (name, _) = candidate.steps
@@ -311,7 +308,7 @@ def _transformed_rows(
 class _Receiver(BaseEstimator):
     """Stands for a network at the end of a pipeline, and keeps what it is given."""
 
-    def __init__(self, network: NeuralClassifier) -> None:
+    def __init__(self, network: Any) -> None:
         self.network = network
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> _Receiver:

@@ -7,10 +7,11 @@ in the same order share a lane.
 
 from __future__ import annotations
 
+import copy
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from ._base import NeuralClassifier, Plan
 from ._batches import Batch, TensorRows, row_slices
 from ._device import reproducible
 from ._encoder import EncoderOptions, TableLearner, TrainingData
+from ._flipping import FlipLabels
 from ._monitor import Monitor
 from ._net import ObjectiveNet, is_early_stopping
 from ._recipe import Recipe
@@ -56,37 +58,54 @@ class SharedRows:
     def __init__(self, X: Any, y: Any, params: dict[str, Any]) -> None:
         self.X, self.y = as_array(X), as_array(y)
         self.params = {name: as_array(value) for name, value in params.items()}
-        self._encoded: list[tuple[Any, dict[str, Any], TrainingData]] = []
-        self._on_device: list[tuple[Any, TensorRows]] = []
+        self._made: list[tuple[Any, Any]] = []
 
-    def encode(self, estimator: NeuralClassifier) -> TrainingData:
+    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Return what has been made under an equal key before, else make it."""
+        for known, value in self._made:
+            if known == key:
+                return value
+        value = make()
+        self._made.append((key, value))
+        return value
+
+    def encode(self, estimator: TableLearner) -> TrainingData:
         """Encode the data as the estimator would, and set what it learns of them."""
-        options = signature(EncoderOptions.of(estimator, estimator._targets(), True))
-        for known, learned, data in self._encoded:
-            if known == options:
-                for name, value in learned.items():
-                    setattr(estimator, name, value)
-                return data
-        data = _encode(estimator, self.X, self.y, **self.params)
-        if type(estimator)._encode is TableLearner._encode:
-            learned = {name: vars(estimator)[name] for name in ENCODED if name in vars(estimator)}
-            self._encoded.append((options, learned, data))
+        options = EncoderOptions.of(estimator, estimator._targets(), estimator._encodes_rows)
+
+        def learn() -> tuple[TrainingData, dict[str, Any]]:
+            data = _encode(estimator, self.X, self.y, **self.params)
+            return data, {
+                name: vars(estimator)[name] for name in ENCODED if name in vars(estimator)
+            }
+
+        if type(estimator)._encode is not TableLearner._encode:
+            return learn()[0]
+        data, learned = self.once(("encoded", signature(options)), learn)
+        for name, value in learned.items():
+            setattr(estimator, name, value)
         return data
 
     def rows(self, plan: Plan, private: bool) -> TensorRows:
         """Return a plan's rows on its device, which plans share."""
         holdout = None if plan.holdout is None else plan.holdout.tobytes()
-        key = id(plan.data), holdout, plan.device, private
-        for known, rows in self._on_device:
-            if known == key:
-                return rows
-        rows = TensorRows.from_arrays(plan.data.arrays(plan.holdout), plan.device, private)
-        self._on_device.append((key, rows))
-        return rows
+        return self.once(
+            ("rows", id(plan.data), holdout, plan.device, private),
+            lambda: TensorRows.from_arrays(plan.data.arrays(plan.holdout), plan.device, private),
+        )
+
+    def arguments_of(self, owner: Any, data: TrainingData) -> SharedRows:
+        """Return what an estimator hands on to the network inside."""
+
+        def make() -> SharedRows:
+            params = dict(owner._arguments(data))
+            return SharedRows(params.pop("X"), params.pop("y"), params)
+
+        return self.once(("arguments", id(data)), make)
 
 
 def _encode(
-    estimator: NeuralClassifier,
+    estimator: TableLearner,
     X: Any,
     y: Any,
     *,
@@ -101,8 +120,8 @@ class Member:
 
     Parameters
     ----------
-    estimator : NeuralClassifier
-        Not fitted; it will be.
+    estimator : NeuralClassifier or LabelFlipClassifier
+        Not fitted; it, or the network inside, will be.
     shared : SharedRows
         Its data.
     name : str
@@ -110,27 +129,54 @@ class Member:
 
     Attributes
     ----------
+    estimator : NeuralClassifier
+        What is trained.
     error : Exception or None
         Why training failed; the estimator is then as it was.
     seconds : float
         This training's share of the time that all took together.
     """
 
+    estimator: NeuralClassifier
     generator: torch.Generator
     net: ObjectiveNet
     plan: Plan
     recipe: Recipe
 
-    def __init__(self, estimator: NeuralClassifier, shared: SharedRows, name: str) -> None:
-        self.estimator, self.name = estimator, name
+    def __init__(self, estimator: Any, shared: SharedRows, name: str) -> None:
+        self.name = name
         self.error: Exception | None = None
         self.seconds, self.is_training = 0.0, False
         start = time.perf_counter()
-        self._guard = all_or_nothing(estimator)
-        self._guard.__enter__()
+        self._guard = ExitStack()
         with self.failing():
+            self._guard.enter_context(all_or_nothing(estimator))
+            if isinstance(estimator, NeuralClassifier):
+                self.estimator = estimator
+            else:
+                shared = self._enter(estimator, shared)
+                self._guard.enter_context(all_or_nothing(self.estimator))
             self._begin(shared)
         self.seconds += time.perf_counter() - start
+
+    def _enter(self, owner: Any, shared: SharedRows) -> SharedRows:
+        """Take the network inside a :class:`~skfair.LabelFlipClassifier`; return its data."""
+        data = shared.encode(owner)
+
+        def best_served(data: TrainingData, groups: np.ndarray, inner: Any) -> Any:
+            key = "best served", id(data), signature(inner.get_params(deep=False))
+            return shared.once(key, lambda: owner._best_served(data, groups, inner))
+
+        inner = owner._make_inner(data, best_served=best_served)
+        self.estimator, given = inner, owner._flip_in(inner)
+
+        def hand_over() -> None:
+            if self.error is None:
+                inner.set_params(net_params=given)
+                owner.estimator_ = inner
+
+        self._guard.callback(hand_over)
+        return shared.arguments_of(owner, data)
 
     def _begin(self, shared: SharedRows) -> None:
         estimator = self.estimator
@@ -197,12 +243,20 @@ def set_chance(device: torch.device, states: list[Tensor]) -> None:
 # -- what goes together ------------------------------------------------------------------------
 
 
+def can_be_member(estimator: Any) -> bool:
+    """Whether an estimator is a network, or trains one that is at hand before."""
+    if isinstance(estimator, NeuralClassifier):
+        return True
+    return hasattr(estimator, "_flip_in") and estimator.estimator is None
+
+
 def why_alone(member: Member) -> str | None:
     """Why a training has to be carried out by itself, ``None`` if it has not."""
     estimator, net, recipe = member.estimator, member.net, member.recipe
     kind = type(estimator)
     given = [name for name in estimator.net_params or {} if not name.startswith("optimizer__")]
-    if given:
+    callbacks = (estimator.net_params or {}).get("callbacks") or []
+    if given and not (given == ["callbacks"] and all(map(_is_flip, callbacks))):
         return f"net_params has {given}"
     if any(getattr(kind, n) is not getattr(NeuralClassifier, n) for n in ("fit", "_train")):
         return f"{kind.__name__} has a fit of its own"
@@ -222,6 +276,10 @@ def why_alone(member: Member) -> str | None:
 
 def _is_torchs(optimizer: type) -> bool:
     return optimizer.__module__.startswith("torch.optim.")
+
+
+def _is_flip(callback: Any) -> bool:
+    return isinstance(callback, tuple) and isinstance(callback[-1], FlipLabels)
 
 
 def stack_signature(member: Member) -> Any:
@@ -255,6 +313,8 @@ def _same_lane(one: Member, other: Member) -> bool:
     """Whether two members of a stack see the same rows in the same order."""
     a, b = one.plan, other.plan
     if a.seed != b.seed or a.data is not b.data:
+        return False
+    if any(isinstance(c, FlipLabels) for m in (one, other) for _, c in m.net.callbacks_):
         return False
     rows = zip((a.train, a.valid, a.holdout), (b.train, b.valid, b.holdout), strict=True)
     if not all(_same_rows(*pair) for pair in rows):
@@ -396,7 +456,8 @@ class Stack:
         self.state: Tensor | None = None
         self.means: Tensor | None = None
         set_chance(self.device, self.lanes[0][0].chance)
-        self.training_rows = [lane[0].plan.training_rows for lane in self.lanes]
+        # copies: callbacks may give them other labels
+        self.training_rows = [copy.copy(lane[0].plan.training_rows) for lane in self.lanes]
         self.loaders = [
             lane[0].net.get_iterator(rows, training=True)
             for lane, rows in zip(self.lanes, self.training_rows, strict=True)

@@ -23,7 +23,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
-from skfair import FaiRNClassifier, NetworkClassifier, PenaltyClassifier
+from skfair import (
+    FaiRNClassifier,
+    LabelFlipClassifier,
+    NetworkClassifier,
+    PenaltyClassifier,
+)
 from skfair.metrics import make_fairness_scorer
 from skfair.model_selection import StackedSearchCV, best_under_constraint
 from skfair.model_selection._together import Call, tasks_of
@@ -239,6 +244,40 @@ def test_what_cannot_be_stacked_is_fitted_as_usual_and_one_warning_says_why(rows
     for part in ("8 of 10", "LogisticRegression", "monitor='accuracy'", "iterator", "lbfgs"):
         assert part in messages[0]
     assert_same_results(stacked, GridSearchCV(pipe, grid, cv=2).fit(**rows))
+
+
+@pytest.mark.parametrize("mode", ["epoch", "once"])
+def test_flipped_labels_are_stacked(rows, mode):
+    grid = {"flip_fraction": [0.0, 0.2, 0.4], "lr": [0.01, 0.02]}
+    estimator = LabelFlipClassifier(mode=mode, **SMALL)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*one by one")
+        stacked, grid = both(estimator, grid, rows, cv=2, scoring="neg_log_loss")
+    assert_same_results(stacked, grid)
+    assert stacked.best_estimator_.flip_group_ == grid.best_estimator_.flip_group_
+
+
+def test_the_group_to_flip_is_sought_once_for_each_fold(rows, monkeypatch):
+    sought = []
+    best_served = LabelFlipClassifier._best_served
+
+    def counted(self, *args):
+        sought.append(1)
+        return best_served(self, *args)
+
+    monkeypatch.setattr(LabelFlipClassifier, "_best_served", counted)
+    search = StackedSearchCV(
+        LabelFlipClassifier(**SMALL), {"flip_fraction": [0.1, 0.2, 0.4]}, cv=2, refit=False
+    )
+    search.fit(**rows)
+    assert len(sought) == 2
+
+
+def test_labels_of_any_classifier_are_flipped_as_usual(rows):
+    estimator = LabelFlipClassifier(estimator=LogisticRegression(), random_state=0)
+    with pytest.warns(UserWarning, match="4 of 4 .*LabelFlipClassifier"):
+        found = both(estimator, {"flip_fraction": [0.1, 0.4]}, rows, cv=2)
+    assert_same_results(*found)
 
 
 def test_foreign_estimators_are_searched_as_usual(rows):
