@@ -8,18 +8,24 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .dralign import DRAlignClassifier
+    from .fair_features import FairFeaturesClassifier
     from .fairn import FaiRNClassifier
     from .label_flip import LabelFlipClassifier
+    from .margin import MarginClassifier
     from .network import NetworkClassifier
     from .penalty import PenaltyClassifier
+    from .pivot import PivotClassifier
     from .smoothed import SmoothedClassifier
 
 __all__ = [
     "DRAlignClassifier",
     "FaiRNClassifier",
+    "FairFeaturesClassifier",
     "LabelFlipClassifier",
+    "MarginClassifier",
     "NetworkClassifier",
     "PenaltyClassifier",
+    "PivotClassifier",
     "SmoothedClassifier",
     "__version__",
 ]
@@ -30,9 +36,12 @@ install()
 _ESTIMATORS = {
     "DRAlignClassifier": "dralign",
     "FaiRNClassifier": "fairn",
+    "FairFeaturesClassifier": "fair_features",
     "LabelFlipClassifier": "label_flip",
+    "MarginClassifier": "margin",
     "NetworkClassifier": "network",
     "PenaltyClassifier": "penalty",
+    "PivotClassifier": "pivot",
     "SmoothedClassifier": "smoothed",
 }
 _FOLDERS = (

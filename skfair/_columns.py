@@ -12,7 +12,9 @@ from sklearn.utils._indexing import _get_column_indices
 from ._tables import SHOWN, brief, column_names
 
 
-def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns") -> list[int]:
+def column_positions(
+    X: Any, columns: Any, parameter: str = "sensitive_columns", table: str = "X"
+) -> list[int]:
     """Resolve a column selection as :class:`~sklearn.compose.ColumnTransformer` would.
 
     A name that is no column, but from which a transformer made columns (``sex`` in
@@ -26,6 +28,8 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
         The selection; a callable receives ``X``.
     parameter : str, default="sensitive_columns"
         Name used in error messages.
+    table : str, default="X"
+        Name of the table, for the same.
 
     Returns
     -------
@@ -41,7 +45,7 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
         try:
             columns = columns(X)
         except Exception as error:
-            raise ValueError(f"{parameter}={columns!r} failed when called with X.") from error
+            raise ValueError(f"{parameter}={columns!r} failed when called with {table}.") from error
     if hasattr(columns, "__array__") and not isinstance(columns, pd.Series):
         columns = np.asarray(columns).tolist()  # tensors, too
     names = [str(name) for name in column_names(X)]
@@ -52,7 +56,9 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
             if not all(found):
                 unknown = wanted[found.index([])]
                 shown = repr(unknown) if len(wanted) <= SHOWN else f"for each of {brief(wanted)}"
-                raise ValueError(f"{parameter}: X has no column {shown}; its columns are {names}.")
+                raise ValueError(
+                    f"{parameter}: {table} has no column {shown}; its columns are {names}."
+                )
             return [position for positions in found for position in positions]
     try:
         if isinstance(columns, slice) and not isinstance(columns.start or columns.stop, str):
@@ -66,7 +72,7 @@ def column_positions(X: Any, columns: Any, parameter: str = "sensitive_columns")
         have = f"the columns {names}" if names else f"{_n_columns(X)} columns without names"
         why = f": {error}" if len(brief(columns)) == len(repr(columns)) else ""
         raise ValueError(
-            f"{parameter}={brief(columns)} cannot be found in X, which has {have}{why}."
+            f"{parameter}={brief(columns)} cannot be found in {table}, which has {have}{why}."
         ) from error
 
 

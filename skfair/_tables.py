@@ -77,7 +77,8 @@ def as_table(X: Any, parameter: str = "X") -> Any:
         table = np.asarray(X)  # lists of numbers and text would become text alone
         X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
     if X.ndim != 2:
-        raise ValueError(f"{parameter} must have two dimensions, got {X.ndim} ({brief(X)}).")
+        hint = "; images have no columns to look at or to change" if X.ndim > 2 else ""
+        raise ValueError(f"{parameter} must have two dimensions, got {X.ndim} ({brief(X)}{hint}).")
     return X
 
 

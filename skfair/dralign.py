@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Unpack
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor
 
 from ._labels import favorable_codes
 from .objectives import Comparison, Objective
@@ -51,9 +53,11 @@ class DRAlignClassifier(NeuralClassifier):
     align_layers : int >= 1, default=None
         Align only this many linear and convolution layers, the last ones, as for deep networks
         ([1]_, Eq. 10); ``None``: all.
-    augment : {"mixup"} or None, default=None
+    augment : {"mixup"}, callable or None, default=None
         "mixup" puts Fair-Mixup's slope in the place of the fairness loss ([1]_, Eq. 11); not with
-        "equal_opportunity" and "predictive_parity".
+        "equal_opportunity" and "predictive_parity". A callable ``augment(X) -> X`` changes the rows
+        of every training batch (flips, crops, noise), images of bytes being numbers in [0, 1] by
+        then.
     sampling : {"auto", "group", "group_label"}, default="auto"
         Every batch holds equally many rows of each group, or, where the criterion looks at labels,
         of each group and label; "auto" is the one of these that the criterion calls for, and the
@@ -88,7 +92,7 @@ class DRAlignClassifier(NeuralClassifier):
         "lambda_fairness": [Interval(Real, 0, None, closed="left")],
         "beta": [Interval(Real, 0, None, closed="left"), None],
         "align_layers": [Interval(Integral, 1, None, closed="left"), None],
-        "augment": [StrOptions({"mixup"}), None],
+        "augment": [StrOptions({"mixup"}), callable, None],
         "sampling": [StrOptions({"auto", "group", "group_label"})],
     }
 
@@ -99,7 +103,7 @@ class DRAlignClassifier(NeuralClassifier):
         lambda_fairness: float = 0.4,
         beta: float | None = None,
         align_layers: int | None = None,
-        augment: str | None = None,
+        augment: str | Callable[[Tensor], Tensor] | None = None,
         sampling: str = "auto",
         unfavorable: Any = None,
         **network: Unpack[WarmupParameters],
@@ -119,7 +123,7 @@ class DRAlignClassifier(NeuralClassifier):
                 f"criterion={self.criterion!r} needs sampling={self._sampling()!r} (or 'auto'), "
                 f"got {self.sampling!r}."
             )
-        if self.augment is not None and not PENALTIES[self.criterion].augmentable:
+        if self.augment == "mixup" and not PENALTIES[self.criterion].augmentable:
             raise ValueError(
                 f"augment={self.augment!r} works with criterion in {names_of(augmentable=True)}, "
                 f"got criterion={self.criterion!r}."
@@ -153,6 +157,12 @@ class DRAlignClassifier(NeuralClassifier):
         """Check that every cell occurs, and note how a batch is divided into them."""
         self._layout = 1, 1
         if data.groups is not None:
+            if self._by_label() and self.class_weight not in (None, "balanced"):
+                raise ValueError(
+                    f"class_weight={self.class_weight!r} would have no effect with "
+                    f"criterion={self.criterion!r}, which gives every group and label the same "
+                    "part of each batch and of the loss; leave it None."
+                )
             y, groups = (part if rows is None else part[rows] for part in (data.y, data.groups))
             n_labels = len(self.classes_) if self._by_label() else 1
             labels = y if self._by_label() else np.zeros_like(y)
@@ -191,7 +201,7 @@ class DRAlignClassifier(NeuralClassifier):
         if favorable == [0] and PENALTIES[self.criterion].directed:
             terms = with_first_positive(terms)
         forward = plain_forward
-        if self.augment is not None and lambda_fairness:
+        if self.augment == "mixup" and lambda_fairness:
             forward = partial(forward_with_paths, by_label=self._by_label())
         n_summands = {}
         if comparison is not None:

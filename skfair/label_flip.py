@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 from ._random import own_generator
 from ._tensors import takes_tensors
 from ._warnings import ignored, warn
+from .margin import MarginClassifier
 from .network import NetworkClassifier
 from .training import FitInterruptedWarning, NetworkParameters, NeuralClassifier, inherit_parameters
 from .training._base import inner_tags
@@ -61,14 +62,14 @@ def _inner(classifier: LabelFlipClassifier) -> Any:
     return NetworkClassifier if classifier.estimator is None else classifier.estimator
 
 
-def _delegated(method: str) -> Callable:
+def _delegated(method: str, of: type = NeuralClassifier) -> Callable:
     """Return a method that the estimator inside answers, if it can."""
 
     def available(classifier: LabelFlipClassifier) -> bool:
         return hasattr(_inner(classifier), method)
 
     @takes_tensors
-    @wraps(getattr(NeuralClassifier, method))
+    @wraps(getattr(of, method))
     def answer(self: LabelFlipClassifier, X: Any) -> np.ndarray:
         check_is_fitted(self)
         return getattr(self.estimator_, method)(self._rows(check_table(self, X, reset=False)))
@@ -373,6 +374,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
     predict_log_proba = _delegated("predict_log_proba")
     decision_function = _delegated("decision_function")
     boundary_distance = _delegated("boundary_distance")
+    embed = _delegated("embed", MarginClassifier)
 
     def _rows(self, raw: Any) -> Any:
         """Return what the estimator inside sees; a network leaves columns out by itself."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Unpack
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor
 
 from ._labels import favorable_codes
 from ._warnings import warn
 from .objectives import Comparison, Objective
-from .objectives._base import plain_forward
+from .objectives.classification import classification_terms, make_row_loss
 from .objectives.groups import memory_decay
 from .objectives.mixup import forward_with_paths
 from .objectives.penalties import (
@@ -26,14 +28,79 @@ from .objectives.penalties import (
     penalty_terms,
     with_first_positive,
 )
-from .training import NetworkParameters, NeuralClassifier, inherit_parameters
+from .training import NeuralClassifier, inherit_parameters
 from .training._encoder import Targets, TrainingData, split_off
+from .training._parameters import BatchParameters
 
 __all__ = ["PenaltyClassifier"]
 
 
+class PenalizedClassifier(NeuralClassifier):
+    """Base of the classifiers with a penalty: on which rows it is, and how it joins the loss."""
+
+    penalty: Any  # name, function or None
+    alpha: float
+    penalty_on: str
+    holdout_fraction: float
+    group_memory: int
+    focal: float
+    _memory: int
+
+    def _wants_groups(self) -> bool:
+        return self.penalty is not None and self.alpha > 0
+
+    @property
+    def _penalty(self) -> Penalty | CustomPenalty:
+        return penalty_of(self.penalty)
+
+    def _split_holdout(
+        self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        n_rows = len(data.y) if rows is None else len(rows)
+        self._memory = min(self.group_memory, n_rows // 4)  # a longer one lags behind the network
+        if data.groups is None or self.penalty is None or self.alpha == 0:
+            return rows, None
+        if self.penalty_on == "train":
+            penalized = np.arange(len(data.y)) if rows is None else rows
+            self._warn_of_absent(data.y[penalized], data.groups[penalized])
+            return rows, None
+        train, holdout = split_off(data, self.holdout_fraction, rng, rows)
+        absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[holdout].flat))
+        if absent:
+            raise ValueError(
+                f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
+                f"{len(holdout)} rows without a member of {[self.groups_[i] for i in absent]}. A "
+                "greater fraction, more data or merged groups would do."
+            )
+        self._warn_of_absent(data.y[holdout], data.groups[holdout])
+        return train, holdout
+
+    def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
+        """Name the groups without a case of what is compared: they take no part in it."""
+
+    def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
+        row_loss = make_row_loss(self.focal, self._encoder.positive_weights)
+        if self.penalty is None:
+            return Objective(partial(classification_terms, row_loss=row_loss))
+        decay, n_summands = memory_decay(batch_size, self._memory), {}
+        if comparison is not None and self._penalty.is_gap:
+            n_summands["penalty"] = comparison.n_summands
+        return Objective(
+            partial(
+                penalty_terms,
+                penalty=self.penalty,
+                comparison=comparison,
+                decay=decay,
+                row_loss=row_loss,
+            ),
+            weights={"penalty": self.alpha},
+            decay=decay if self._penalty.has_means else None,
+            n_summands=n_summands,
+        )
+
+
 @inherit_parameters(NeuralClassifier)
-class PenaltyClassifier(NeuralClassifier):
+class PenaltyClassifier(PenalizedClassifier):
     """Neural network with a fairness penalty.
 
     Minimizes cross-entropy + ``alpha`` * penalty [1]_ [2]_. Here p is the predicted probability of
@@ -78,9 +145,11 @@ default="demographic_parity"
         What the rates of "equalized_odds", "equal_opportunity" and "predictive_parity" are divided
         by: the cases they are conditioned on, as the metrics are defined, or all members of the
         group, as [1]_, Eq. 4, is printed. The other penalties divide by the group either way.
-    augment : {"mixup"} or None, default=None
+    augment : {"mixup"}, callable or None, default=None
         "mixup" replaces the difference by the slope of mean p along random paths between the groups
         (Fair-Mixup [3]_; FairReg(., Aug) in [2]_); "demographic_parity" and "equalized_odds" only.
+        A callable ``augment(X) -> X`` changes the rows of every training batch (flips, crops,
+        noise), images of bytes being numbers in [0, 1] by then.
     group_memory : int >= 0, default=5120
         Number of rows that the group means remember: in batches smaller than this, their value,
         and so the sign of a difference, comes from recent batches too, their gradient from the
@@ -93,6 +162,10 @@ default="demographic_parity"
         The class(es) that call for recourse; ``None`` is ``classes_[0]``. Name it where the second
         label is the bad one, as in COMPAS: the positive class is the other one then. The scorers
         ask the estimator for it. Without effect on what a callable is given.
+    focal : float >= 0, default=0.0
+        Exponent of the focal loss, which takes the place of cross-entropy, in "equal_loss" and
+        "max_min" too: (1 - p)^focal, where p is the predicted probability of the true class (of
+        each label), multiplies the cross-entropy. 0 is the cross-entropy itself.
     {network_parameters}
 
     Attributes
@@ -130,9 +203,10 @@ default="demographic_parity"
         "penalty_on": [StrOptions({"train", "holdout"})],
         "holdout_fraction": [Interval(Real, 0, 1, closed="neither")],
         "normalize": [StrOptions(set(NORMALIZATIONS))],
-        "augment": [StrOptions({"mixup"}), None],
+        "augment": [StrOptions({"mixup"}), callable, None],
         "group_memory": [Interval(Integral, 0, None, closed="left")],
         "averaging": [Interval(Real, 0, 1, closed="both")],
+        "focal": [Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -143,11 +217,12 @@ default="demographic_parity"
         penalty_on: str = "train",
         holdout_fraction: float = 0.1,
         normalize: str = "conditional",
-        augment: str | None = None,
+        augment: str | Callable[[Tensor], Tensor] | None = None,
         group_memory: int = 5120,
         averaging: float = 0.25,
         unfavorable: Any = None,
-        **network: Unpack[NetworkParameters],
+        focal: float = 0.0,
+        **network: Unpack[BatchParameters],
     ) -> None:
         super().__init__(**network)
         self.penalty = penalty
@@ -159,9 +234,7 @@ default="demographic_parity"
         self.group_memory = group_memory
         self.averaging = averaging
         self.unfavorable = unfavorable
-
-    def _wants_groups(self) -> bool:
-        return self.alpha > 0
+        self.focal = focal
 
     def _targets(self) -> Targets:
         unknown = isinstance(self.penalty, str) and self.penalty not in PENALTIES
@@ -172,13 +245,9 @@ default="demographic_parity"
             hint=f"penalty={self.penalty!r} needs two classes; {names_of(binary=False)} take more.",
         )
 
-    @property
-    def _penalty(self) -> Penalty | CustomPenalty:
-        return penalty_of(self.penalty)
-
     def _validate_params(self) -> None:
         super()._validate_params()
-        if self.augment is None:
+        if self.augment != "mixup":
             return
         if not self._penalty.augmentable:
             raise ValueError(
@@ -190,28 +259,6 @@ default="demographic_parity"
                 f"augment={self.augment!r} needs normalize='conditional': its paths join people of "
                 f"the same label; got normalize={self.normalize!r}."
             )
-
-    def _split_holdout(
-        self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        n_rows = len(data.y) if rows is None else len(rows)
-        self._memory = min(self.group_memory, n_rows // 4)  # a longer one lags behind the network
-        if data.groups is None or self.alpha == 0:
-            return rows, None
-        if self.penalty_on == "train":
-            penalized = np.arange(len(data.y)) if rows is None else rows
-            self._warn_of_absent(data.y[penalized], data.groups[penalized])
-            return rows, None
-        train, holdout = split_off(data, self.holdout_fraction, rng, rows)
-        absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[holdout].flat))
-        if absent:
-            raise ValueError(
-                f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
-                f"{len(holdout)} rows without a member of {[self.groups_[i] for i in absent]}. A "
-                "greater fraction, more data or merged groups would do."
-            )
-        self._warn_of_absent(data.y[holdout], data.groups[holdout])
-        return train, holdout
 
     def _first_is_positive(self) -> bool:
         favorable = favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
@@ -238,27 +285,11 @@ default="demographic_parity"
             )
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
-        penalty, forward = self._penalty, plain_forward
-        decay = memory_decay(batch_size, self._memory)
-        terms = partial(
-            penalty_terms,
-            penalty=self.penalty,
-            comparison=comparison,
-            normalize=self.normalize,
-            decay=decay,
-        )
+        objective = super()._make_objective(comparison, batch_size)
+        terms = partial(objective.terms, normalize=self.normalize)
         if self._first_is_positive():
             terms = with_first_positive(terms)
-        by_paths = self.augment is not None and self.alpha > 0
-        if by_paths:
-            forward = partial(forward_with_paths, by_label=penalty.by_label)
-        n_summands = {}
-        if comparison is not None and penalty.is_gap:
-            n_summands["penalty"] = comparison.n_summands
-        return Objective(
-            terms,
-            weights={"penalty": self.alpha},
-            forward=forward,
-            decay=decay if penalty.has_means and not by_paths else None,
-            n_summands=n_summands,
-        )
+        if self.augment != "mixup" or self.alpha == 0:
+            return replace(objective, terms=terms)
+        forward = partial(forward_with_paths, by_label=self._penalty.by_label)
+        return replace(objective, terms=terms, forward=forward, decay=None)

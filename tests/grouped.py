@@ -10,10 +10,18 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair import (
+    DRAlignClassifier,
+    FairFeaturesClassifier,
+    FaiRNClassifier,
+    LabelFlipClassifier,
+    MarginClassifier,
+    PenaltyClassifier,
+    PivotClassifier,
+)
 
 BY_LABEL = {"equalized_odds", "equal_opportunity", "predictive_parity"}  # batches of DRAlign
-TERMS = {"fairness", "penalty", "misalignment"}
+TERMS = {"fairness", "penalty", "misalignment", "information"}
 _fits: list[bool] = []  # since the count began: whether a fairness term was at work
 
 
@@ -88,10 +96,25 @@ class GroupedPenalty(PenaltyClassifier):
 
 
 @finds_groups
+class GroupedMargin(MarginClassifier):
+    pass
+
+
+@finds_groups
 class GroupedLabelFlip(LabelFlipClassifier):
     pass
 
 
 @finds_groups
 class GroupedDRAlign(DRAlignClassifier):
+    pass
+
+
+@finds_groups
+class GroupedFairFeatures(FairFeaturesClassifier):
+    pass
+
+
+@finds_groups
+class GroupedPivot(PivotClassifier):
     pass

@@ -164,6 +164,10 @@ def test_errors_say_what_would_do(biased):
         DRAlignClassifier(criterion="predictive_parity", augment="mixup").fit(
             X, y, sensitive_features=group
         )
+    with pytest.raises(ValueError, match="class_weight=.* no effect with criterion="):
+        DRAlignClassifier(criterion="equalized_odds", class_weight={0: 2, 1: 1}).fit(
+            X, y, sensitive_features=group
+        )
     with pytest.raises(ValueError, match="criterion"):
         DRAlignClassifier(criterion="no such").fit(X, y, sensitive_features=group)
 

@@ -20,9 +20,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 from skfair.datasets import make_biased_classification
@@ -50,6 +53,9 @@ ESTIMATORS = {
     "penalty": PenaltyClassifier(augment="mixup", **QUICK),
     "penalty of labels": PenaltyClassifier(penalty="equal_loss", attributes="sum", **QUICK),
     "dralign": DRAlignClassifier(**QUICK | {"batch_size": -1}),
+    "pivot": PivotClassifier(attributes="sum", adversary_steps=2, **QUICK),
+    "fair features": FairFeaturesClassifier(attributes="sum", group_weights="equal", **QUICK),
+    "margin": MarginClassifier(penalty="equal_loss", **QUICK),
     "flip": LabelFlipClassifier(flip_group="a", **QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=5, random_state=0),
@@ -57,7 +63,7 @@ ESTIMATORS = {
         DecisionTreeClassifier(max_depth=2), n_samples=5, random_state=0
     ),
 }
-STREAMED = ("fairn", "penalty", "dralign", "flip")
+STREAMED = ("fairn", "penalty", "dralign", "pivot", "flip")
 WITHOUT_GROUPS = ("smoothed any",)
 # what an error must speak of, beside the arguments and parameters
 NAMED = (

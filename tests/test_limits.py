@@ -12,9 +12,12 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 
@@ -24,6 +27,9 @@ NETWORKS = [
     PenaltyClassifier(**QUICK),
     PenaltyClassifier(augment="mixup", **QUICK),
     DRAlignClassifier(**QUICK),
+    PivotClassifier(**QUICK),
+    FairFeaturesClassifier(**QUICK),
+    MarginClassifier(group_margins={"a": 0.5}, **QUICK),
     LabelFlipClassifier(flip_group="a", **QUICK),
 ]
 
@@ -37,11 +43,18 @@ def fitted(estimator, biased, **params):
 
 SMALL = [
     (DRAlignClassifier, {"align_layers": np.uint8(1), "hidden_layer_sizes": (4, 4)}),
+    (PivotClassifier, {"adversary_steps": np.uint8(2), "lambda_fairness": np.int8(127)}),
+    (PivotClassifier, {"n_components": np.uint8(100), "adversary_lr": np.float16(0.25)}),
+    (FairFeaturesClassifier, {"adversary_steps": np.uint8(2), "embedding_size": np.uint8(200)}),
+    (FairFeaturesClassifier, {"alpha": np.int8(100), "reversal": np.uint8(3)}),
+    (FairFeaturesClassifier, {"adversary_lr": np.float16(0.25), "score_fraction": np.float16(0.5)}),
     (FaiRNClassifier, {"max_epochs": np.uint8(30), "batch_size": np.uint8(200)}),
     (FaiRNClassifier, {"group_memory": np.uint8(200), "warmup": np.float16(0.25)}),
     (FaiRNClassifier, {"early_stopping": True, "n_iter_no_change": np.int8(100)}),
     (PenaltyClassifier, {"group_memory": np.int8(127), "alpha": np.uint8(2)}),
     (PenaltyClassifier, {"penalty_on": "holdout", "holdout_fraction": np.float16(0.25)}),
+    (MarginClassifier, {"margin": np.float16(0.5), "embedding_size": np.uint8(200)}),
+    (MarginClassifier, {"scale": np.uint8(20), "focal": np.float16(2)}),
     (LabelFlipClassifier, {"flip_fraction": np.float32(0.5), "random_state": np.uint8(3)}),
 ]
 
@@ -147,7 +160,7 @@ def test_rows_too_large_for_the_network_are_refused(biased, estimator):
     X[::2] = (
         1.7e308
         * np.array([1, -1, 1, -1, 1, -1])
-        * np.sign(model.module_.hidden[0].weight[0].detach().numpy())
+        * np.sign(next(model.module_.parameters())[0].detach().numpy())
     )
     for method in ("predict", "predict_proba", "decision_function", "boundary_distance"):
         with warnings.catch_warnings():

@@ -10,9 +10,12 @@ from sklearn.linear_model import LogisticRegression
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 
@@ -23,6 +26,9 @@ ESTIMATORS = {
     "fairn": FaiRNClassifier(distance="gradient", early_stopping=True, **QUICK),
     "penalty": PenaltyClassifier(penalty_on="holdout", monitor="accuracy", **QUICK),
     "dralign": DRAlignClassifier(class_weight="balanced", **QUICK),
+    "pivot": PivotClassifier(class_weight="balanced", **QUICK),
+    "fair features": FairFeaturesClassifier(class_weight="balanced", **QUICK),
+    "margin": MarginClassifier(penalty="max_min", **QUICK),
     "dropped": FaiRNClassifier(sensitive_columns=[0], drop_sensitive_columns=True, **QUICK),
     "flip": LabelFlipClassifier(**QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),

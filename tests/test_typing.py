@@ -18,9 +18,11 @@ from skfair.objectives import Objective
 from skfair.objectives.classification import classification_terms
 from skfair.training import NetworkParameters, NeuralClassifier, inherit_parameters
 from skfair.training._parameters import (
+    BatchParameters,
     CommonParameters,
     NetworkParameterized,
     SamplingParameters,
+    UnsizedParameters,
     WarmupParameters,
 )
 
@@ -111,9 +113,11 @@ def test_typed_dicts_and_constructor_have_the_same_parameters():
 
 def test_partial_typed_dicts_lack_what_estimators_set_themselves():
     every = get_type_hints(NetworkParameters).keys()
-    assert get_type_hints(WarmupParameters).keys() == every - {"sampling"}
+    assert get_type_hints(BatchParameters).keys() == every - {"augment"}
+    assert get_type_hints(WarmupParameters).keys() == every - {"augment", "sampling"}
     assert get_type_hints(SamplingParameters).keys() == every - {"warmup"}
-    assert get_type_hints(CommonParameters).keys() == every - {"sampling", "warmup"}
+    assert get_type_hints(UnsizedParameters).keys() == every - {"hidden_layer_sizes"}
+    assert get_type_hints(CommonParameters).keys() == every - {"augment", "sampling", "warmup"}
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

@@ -1,7 +1,7 @@
 """
 An adversarial classifier in one file
 =====================================
-Zhang et al., Mitigating Unwanted Biases with Adversarial Learning, 2018, without the projection.
+Zhang, Lemoine and Mitchell, 2018, without the projection. To use: :class:`skfair.PivotClassifier`.
 """
 
 from __future__ import annotations

@@ -9,10 +9,13 @@ from sklearn.base import is_clusterer, is_regressor
 
 from .. import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
     metrics,
 )
@@ -35,10 +38,13 @@ JOBLIB_WARNING = (
 # never a prefix: a module has functions of other kinds, and what it imports.
 SAFE_OBJECTS = (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
     AddNoise,
     Noise,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from sklearn.utils._optional_dependencies import check_matplotlib_support
@@ -11,13 +12,19 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#0
 MAX_LABEL_CHARACTERS = 40  # beyond which a label would leave the axes no room
 
 
-def shorten_label(name: object) -> str:
+def shorten_label(name: object, most: int = MAX_LABEL_CHARACTERS) -> str:
     """Make a name a label: long ones lose their middle, and dollars are no mathematics."""
     text = " ".join(str(name).split())
-    if len(text) > MAX_LABEL_CHARACTERS:
-        half = (MAX_LABEL_CHARACTERS - 1) // 2
-        text = f"{text[: MAX_LABEL_CHARACTERS - 1 - half]}…{text[-half:]}"
+    if len(text) > most:
+        half = (most - 1) // 2
+        text = f"{text[: most - 1 - half]}…{text[-half:]}"
     return text.replace("$", r"\$")
+
+
+def wrap_label(name: object, width: int = 24) -> str:
+    """Shorten a name and break it into lines, also behind underscores, for axes of two inches."""
+    lines = textwrap.wrap(shorten_label(name).replace("_", "_ "), width)
+    return "\n".join(lines).replace("_ ", "_")
 
 
 class Display:
@@ -29,7 +36,7 @@ class Display:
         if ax is None:
             import matplotlib.pyplot as plt
 
-            _, ax = plt.subplots()
+            _, ax = plt.subplots(layout="constrained")
         ax.set_prop_cycle(color=PALETTE)
         self.ax_, self.figure_ = ax, ax.figure
         return ax

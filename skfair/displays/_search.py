@@ -3,39 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from ._base import PALETTE, Display, shorten_label
+from ..model_selection import best_under_constraint
+from ..model_selection._pareto import nondominated
+from ..model_selection._results import is_constant, is_gap, mean_scores
+from ._base import PALETTE, Display, shorten_label, wrap_label
 
 __all__ = ["LambdaHeatmapDisplay", "ParetoDisplay"]
 
-
-def _column(results: Mapping, start: str, name: str) -> np.ndarray:
-    """Return the results whose key begins with ``start``, "param_" or "mean_test_"."""
-    if start + name not in results:
-        known = [key.removeprefix(start) for key in results if key.startswith(start)]
-        raise ValueError(f"The search has no {name!r}; it has {known}.")
-    return np.asarray(results[start + name])
+CHOSEN = {"marker": "*", "color": PALETTE[5], "edgecolor": "white", "linewidth": 0.5, "zorder": 4}
+CONSTANT = {"marker": "o", "facecolor": "none", "zorder": 3}
+POINTS_PER_INCH = 72
+MAX_POINTS, MIN_POINTS = 8, 4.5  # sizes of letters in a cell
+LETTER = 0.62  # width of a letter, as a share of its height
+MAX_TICK_CHARACTERS = 10
 
 
 def _parameter(results: Mapping, name: str | None, ending: str) -> str:
+    names = [key.removeprefix("param_") for key in results if key.startswith("param_")]
     if name is not None:
+        if name not in names:
+            raise ValueError(f"The search has no parameter {name!r}; it has {names}.")
         return name
-    found = [key.removeprefix("param_") for key in results if key.endswith(ending)]
+    found = [key for key in names if key.endswith(ending)]
     if len(found) != 1:
-        known = [key.removeprefix("param_") for key in results if key.startswith("param_")]
-        raise ValueError(f"Say which parameter to plot: the search has {known}.")
+        raise ValueError(f"Say which parameter to plot: the search has {names}.")
     return found[0]
+
+
+def _levels(values: Any) -> pd.Categorical:
+    """Values of a parameter: numbers in their order, anything else in that of the search."""
+    found = list(values)  # some may be masked: the candidate has no such parameter
+    if all(isinstance(v, Real) and not isinstance(v, bool | np.bool_) and v == v for v in found):
+        return pd.Categorical(found, categories=sorted(set(found)))
+    names = list(map(str, found))
+    return pd.Categorical(names, categories=list(dict.fromkeys(names)))
+
+
+def _tick(value: Any) -> str:
+    text = f"{value:.3g}" if isinstance(value, Real) else str(value)
+    return shorten_label(text, MAX_TICK_CHARACTERS)
+
+
+def _shown(name: str, gap: bool) -> str:
+    """Name of what is shown for a scorer."""
+    return wrap_label((name.removeprefix("neg_") if gap else name).replace("_", " "))
 
 
 class LambdaHeatmapDisplay(Display):
     """A score over two hyper-parameters (the heat maps of FaiR-N, Fig. 2).
 
-    Made by :meth:`from_estimator` or :meth:`from_predictions`.
+    Made by :meth:`from_estimator` or :meth:`from_predictions`. Of the scores of a gap, which are
+    negative, the gap is shown; brighter is better in both cases.
 
     Parameters
     ----------
@@ -43,6 +68,11 @@ class LambdaHeatmapDisplay(Display):
         Mean test scores; the index is the first parameter, the columns are the second.
     score : str
         Name of the score.
+    chosen : tuple of int, default=None
+        Row and column of the cell of the chosen candidate.
+    constant : DataFrame of bool, default=None
+        Like ``scores``: whether there is a constant model in a cell, one that accepts nobody or
+        everybody.
 
     Attributes
     ----------
@@ -63,8 +93,14 @@ class LambdaHeatmapDisplay(Display):
     (2, 2)
     """
 
-    def __init__(self, scores: pd.DataFrame, score: str = "score") -> None:
-        self.scores, self.score = scores, score
+    def __init__(
+        self,
+        scores: pd.DataFrame,
+        score: str = "score",
+        chosen: tuple[int, int] | None = None,
+        constant: pd.DataFrame | None = None,
+    ) -> None:
+        self.scores, self.score, self.chosen, self.constant = scores, score, chosen, constant
 
     @classmethod
     def from_estimator(cls, search: Any, *, ax: Any = None, **kwargs: Any) -> Self:
@@ -73,7 +109,7 @@ class LambdaHeatmapDisplay(Display):
         Parameters
         ----------
         search : GridSearchCV or the like
-            Fitted, with ``cv_results_``.
+            Fitted, with ``cv_results_``; its ``best_index_``, if any, is marked.
         ax : matplotlib.axes.Axes, default=None
             Where to plot, new axes if ``None``.
         **kwargs : dict
@@ -85,6 +121,7 @@ class LambdaHeatmapDisplay(Display):
             The display, plotted.
         """
         check_is_fitted(search, "cv_results_")
+        kwargs.setdefault("chosen", getattr(search, "best_index_", None))
         return cls.from_predictions(search.cv_results_, ax=ax, **kwargs)
 
     @classmethod
@@ -95,6 +132,7 @@ class LambdaHeatmapDisplay(Display):
         score: str = "score",
         first: str | None = None,
         second: str | None = None,
+        chosen: int | None = None,
         ax: Any = None,
         **kwargs: Any,
     ) -> Self:
@@ -102,13 +140,16 @@ class LambdaHeatmapDisplay(Display):
 
         Parameters
         ----------
-        cv_results : dict
-            As ``cv_results_``.
+        cv_results : dict or DataFrame
+            As ``cv_results_``. Constant models are marked if it has the scores of a scorer
+            ``acceptance_rate`` (:func:`~skfair.model_selection.pareto_front`).
         score : str, default="score"
             Name of the scorer.
         first, second : str, default=None
             Names of the parameters; ``None`` stands for those that end in ``lambda_fairness`` and
             ``lambda_robustness``. Other parameters are averaged over.
+        chosen : int, default=None
+            Position of the candidate whose cell is marked.
         ax : matplotlib.axes.Axes, default=None
             Where to plot, new axes if ``None``.
         **kwargs : dict
@@ -126,25 +167,35 @@ class LambdaHeatmapDisplay(Display):
         """
         first = _parameter(cv_results, first, "lambda_fairness")
         second = _parameter(cv_results, second, "lambda_robustness")
+        levels = [_levels(cv_results[f"param_{name}"]) for name in (first, second)]
+        known = is_constant(cv_results)
         table = pd.DataFrame(
             {
-                first: _column(cv_results, "param_", first),
-                second: _column(cv_results, "param_", second),
-                score: _column(cv_results, "mean_test_", score).astype(float),
+                "row": levels[0],
+                "column": levels[1],
+                "score": mean_scores(cv_results, score),
+                "constant": False if known is None else known,
             }
         )
-        scores = table.pivot_table(index=first, columns=second, values=score, dropna=False)
-        return cls(scores, score).plot(ax=ax, **kwargs)
+        cells = table.groupby(["row", "column"], observed=False)
+        axes = [
+            pd.Index(v.categories, name=n) for v, n in zip(levels, (first, second), strict=True)
+        ]
+        scores = pd.DataFrame(cells["score"].mean().unstack().to_numpy(), *axes)
+        constant = pd.DataFrame(cells["constant"].any().unstack().to_numpy(dtype=bool), *axes)
+        cell = None if chosen is None else (levels[0].codes[chosen], levels[1].codes[chosen])
+        display = cls(scores, score, cell, None if known is None else constant)
+        return display.plot(ax=ax, **kwargs)
 
-    def plot(self, *, ax: Any = None, annotate: bool = True, **kwargs: Any) -> Self:
+    def plot(self, *, ax: Any = None, annotate: bool | str = "auto", **kwargs: Any) -> Self:
         """Plot the heat map.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
             Where to plot, new axes if ``None``.
-        annotate : bool, default=True
-            Whether to write the scores into the cells.
+        annotate : bool or "auto", default="auto"
+            Whether to write the scores, or gaps, into the cells; "auto": if they have the room.
         **kwargs : dict
             For :meth:`matplotlib.axes.Axes.imshow`.
 
@@ -154,30 +205,88 @@ class LambdaHeatmapDisplay(Display):
             This display.
         """
         ax = self._axes(ax)
-        image = ax.imshow(self.scores, **{"origin": "lower", "aspect": "auto"} | kwargs)
-        for set_ticks, values in (
-            (ax.set_xticks, self.scores.columns),
-            (ax.set_yticks, self.scores.index),
-        ):
-            set_ticks(
-                range(len(values)), [f"{v:g}" if np.isreal(v) else shorten_label(v) for v in values]
-            )
-        if annotate:
-            middle = np.nanmean(self.scores.to_numpy())
-            for (i, j), value in np.ndenumerate(self.scores.to_numpy()):
-                color = "black" if value > middle else "white"
-                ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
+        scores = self.scores.to_numpy(dtype=float)
+        gap = is_gap(self.score, scores)
+        values = -scores + 0.0 if gap else scores
+        colors = {"cmap": "viridis_r" if gap else "viridis"}  # brighter is better
+        ax.set_facecolor("0.88")  # where there is no score
+        image = ax.imshow(values, **{"origin": "lower", "aspect": "auto"} | colors | kwargs)
+        self.figure_.colorbar(image, ax=ax).set_label(_shown(self.score, gap))
         names = (self.scores.columns.name, self.scores.index.name)
-        xlabel, ylabel = (shorten_label(name.split("__")[-1]) for name in names)
-        ax.set(xlabel=xlabel, ylabel=ylabel, title=shorten_label(self.score))
-        self.figure_.colorbar(image, ax=ax)
+        xlabel, ylabel = (wrap_label(str(name).split("__")[-1]) for name in names)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        self._set_ticks(ax)
+        size = self._letters(ax, values)
+        if annotate is True or (annotate == "auto" and size >= MIN_POINTS):
+            self._annotate(ax, image, values, max(size, MIN_POINTS))
+        self._mark(ax)
         return self
+
+    def _room(self, ax: Any) -> np.ndarray:
+        """Width and height of a cell in points."""
+        box = ax.get_window_extent()
+        inches = np.array([box.width, box.height]) / self.figure_.dpi
+        return inches * POINTS_PER_INCH / self.scores.shape[::-1]
+
+    def _set_ticks(self, ax: Any) -> None:
+        """Label as many rows and columns as there is room for."""
+        width, height = self._room(ax)
+        points = 10.0
+        labels = [[_tick(v) for v in axis] for axis in (self.scores.columns, self.scores.index)]
+        longest = max(map(len, labels[0])) * LETTER * points
+        for axis, texts, step in (
+            (ax.xaxis, labels[0], int(np.ceil((longest + points / 2) / width))),
+            (ax.yaxis, labels[1], int(np.ceil(1.2 * points / height))),
+        ):
+            shown = range(0, len(texts), step)
+            axis.set_ticks(shown, [texts[i] for i in shown])
+
+    def _letters(self, ax: Any, values: np.ndarray) -> float:
+        """Size of letters, in points, with which the values fit into the cells."""
+        width, height = self._room(ax)
+        longest = max(len(f"{v:.2f}") for v in values.flat)
+        return float(min(MAX_POINTS, 0.9 * width / (longest * LETTER), 0.7 * height))
+
+    def _annotate(self, ax: Any, image: Any, values: np.ndarray, size: float) -> None:
+        for (i, j), value in np.ndenumerate(values):
+            if np.isfinite(value):
+                red, green, blue, _ = image.to_rgba(value)
+                is_bright = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
+                color = "black" if is_bright else "white"
+                style = {"ha": "center", "va": "center", "color": color, "fontsize": size}
+                ax.text(j, i, f"{value:.2f}", **style)
+
+    def _mark(self, ax: Any) -> None:
+        """Frame the chosen cell; a circle in the corner of those with a constant model."""
+        no_cells = np.empty((0, 2), dtype=int)
+        found = no_cells if self.constant is None else np.argwhere(self.constant.to_numpy())
+        if len(found):
+            room = self._room(ax)
+            diameter = float(np.clip(0.3 * min(room), 2.5, 7))
+            right, up = 0.5 - (diameter / 2 + 1.5) / room
+            rows, columns = np.transpose(found)
+            style = CONSTANT | {"edgecolor": PALETTE[5], "s": diameter**2}
+            ax.scatter(columns - right, rows + up, **style)
+        if self.chosen is not None:
+            ax.add_patch(_frame(*self.chosen))
+        ax.set(xlim=(-0.5, self.scores.shape[1] - 0.5), ylim=(-0.5, self.scores.shape[0] - 0.5))
+        marks = ["circle: constant"] if len(found) else []
+        marks += ["frame: chosen"] if self.chosen is not None else []
+        ax.set_title(", ".join(marks), fontsize=8, loc="left")  # whose width leaves axes their room
+
+
+def _frame(row: int, column: int) -> Any:
+    from matplotlib.patches import Rectangle
+
+    corner = (column - 0.5, row - 0.5)
+    return Rectangle(corner, 1, 1, fill=False, edgecolor=PALETTE[5], linewidth=2, zorder=3)
 
 
 class ParetoDisplay(Display):
     """Two scores of all candidates of a search, with those that no other one beats in both.
 
-    Made by :meth:`from_estimator` or :meth:`from_predictions`.
+    Made by :meth:`from_estimator` or :meth:`from_predictions`. The line of the front is what can be
+    had: for each gap, say, the accuracy of the best candidate whose gap is no greater.
 
     Parameters
     ----------
@@ -187,6 +296,9 @@ class ParetoDisplay(Display):
         Their names.
     chosen : int, default=None
         Position of the candidate that was chosen.
+    constant : ndarray of bool of shape (n_candidates,), default=None
+        Which candidates are constant models, which accept nobody or everybody. They are drawn
+        hollow and have no part in the front.
 
     Attributes
     ----------
@@ -206,14 +318,18 @@ class ParetoDisplay(Display):
     """
 
     def __init__(
-        self, first: np.ndarray, second: np.ndarray, names: tuple, chosen: int | None = None
+        self,
+        first: np.ndarray,
+        second: np.ndarray,
+        names: tuple[str, str],
+        chosen: int | None = None,
+        constant: np.ndarray | None = None,
     ) -> None:
         self.first, self.second, self.names, self.chosen = first, second, names, chosen
-        better = (first[:, None] >= first) & (second[:, None] >= second)
-        better &= (first[:, None] > first) | (second[:, None] > second)
-        valid = np.isfinite(first) & np.isfinite(second)
-        front = np.flatnonzero(valid & ~better.any(axis=0))
-        self.front = front[np.lexsort((-second[front], first[front]))]
+        self.constant = np.zeros(len(first), dtype=bool) if constant is None else constant
+        scores = np.column_stack([first, second]).astype(float)
+        scores[self.constant] = np.nan
+        self.front = nondominated(scores)[::-1]
 
     @classmethod
     def from_estimator(cls, search: Any, *, ax: Any = None, **kwargs: Any) -> Self:
@@ -222,7 +338,8 @@ class ParetoDisplay(Display):
         Parameters
         ----------
         search : GridSearchCV or the like
-            Fitted, with ``cv_results_``; its ``best_index_``, if any, is marked.
+            Fitted, with ``cv_results_``; its ``best_index_``, if any, is marked, and the limit of
+            :class:`~skfair.model_selection.best_under_constraint`, if that is its ``refit``.
         ax : matplotlib.axes.Axes, default=None
             Where to plot, new axes if ``None``.
         **kwargs : dict
@@ -234,8 +351,11 @@ class ParetoDisplay(Display):
             The display, plotted.
         """
         check_is_fitted(search, "cv_results_")
-        chosen = getattr(search, "best_index_", None)
-        return cls.from_predictions(search.cv_results_, chosen=chosen, ax=ax, **kwargs)
+        kwargs.setdefault("chosen", getattr(search, "best_index_", None))
+        rule, second = getattr(search, "refit", None), kwargs.get("second", "neg_recourse_gap")
+        if isinstance(rule, best_under_constraint) and rule.constraint == second:
+            kwargs.setdefault("limit", rule.threshold)
+        return cls.from_predictions(search.cv_results_, ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(
@@ -252,10 +372,11 @@ class ParetoDisplay(Display):
 
         Parameters
         ----------
-        cv_results : dict
-            As ``cv_results_``.
+        cv_results : dict or DataFrame
+            As ``cv_results_``. Constant models are told if it has the scores of a scorer
+            ``acceptance_rate`` (:func:`~skfair.model_selection.pareto_front`).
         first, second : str, default="accuracy", "neg_recourse_gap"
-            Names of the scorers. Of a score whose name begins with ``neg_`` the gap is shown.
+            Names of the scorers. Of the scores of a gap, which are negative, the gap is shown.
         chosen : int, default=None
             Position of the candidate to mark.
         ax : matplotlib.axes.Axes, default=None
@@ -273,18 +394,22 @@ class ParetoDisplay(Display):
         ValueError
             If the search has no such score; the message lists those it has.
         """
-        one, other = (_column(cv_results, "mean_test_", s).astype(float) for s in (first, second))
-        return cls(one, other, (first, second), chosen).plot(ax=ax, **kwargs)
+        one, other = (mean_scores(cv_results, name) for name in (first, second))
+        display = cls(one, other, (first, second), chosen, is_constant(cv_results))
+        return display.plot(ax=ax, **kwargs)
 
-    def plot(self, *, ax: Any = None, **kwargs: Any) -> Self:
+    def plot(self, *, ax: Any = None, limit: float | None = None, **kwargs: Any) -> Self:
         """Plot candidates, front and choice.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
             Where to plot, new axes if ``None``.
+        limit : float, default=None
+            Greatest gap allowed, of either sign, or smallest value of a second score that is no
+            gap; what it rules out is shaded.
         **kwargs : dict
-            For :meth:`matplotlib.axes.Axes.scatter`.
+            For :meth:`matplotlib.axes.Axes.scatter`, of the candidates.
 
         Returns
         -------
@@ -292,16 +417,37 @@ class ParetoDisplay(Display):
             This display.
         """
         ax = self._axes(ax)
-        x, y = (
-            -score if name.startswith("neg_") else score
-            for score, name in zip((self.second, self.first), self.names[::-1], strict=True)
-        )
-        ax.scatter(x, y, **{"color": PALETTE[0], "alpha": 0.6, "label": "candidates"} | kwargs)
-        ax.plot(x[self.front], y[self.front], color=PALETTE[0], label="Pareto front")
+        scores = (self.second, self.first)
+        gaps = [is_gap(name, s) for name, s in zip(self.names[::-1], scores, strict=True)]
+        x, y = (-s + 0.0 if gap else s for s, gap in zip(scores, gaps, strict=True))
+        size = float(np.clip(3000 / max(len(x), 1), 8, 36))
+        style = {"color": PALETTE[0], "alpha": 0.5, "s": size, "label": "candidates"} | kwargs
+        ax.scatter(x[~self.constant], y[~self.constant], **{"linewidths": 0} | style)
+        if self.constant.any():
+            hollow = CONSTANT | {"edgecolor": "0.35", "s": size, "label": "constant"}
+            ax.scatter(x[self.constant], y[self.constant], **hollow)
+        if len(self.front):
+            where = "steps-post" if gaps[0] else "steps-pre"
+            order = self.front[np.argsort(x[self.front], kind="stable")]
+            line = {"color": PALETTE[0], "drawstyle": where, "marker": "o", "markersize": 4}
+            ax.plot(x[order], y[order], **line, label="front")
         if self.chosen is not None:
-            style = {"color": PALETTE[5], "marker": "*", "s": 150, "zorder": 3, "label": "chosen"}
-            ax.scatter(x[self.chosen], y[self.chosen], **style)
-        names = [shorten_label(name.removeprefix("neg_").replace("_", " ")) for name in self.names]
-        ax.set(xlabel=names[1], ylabel=names[0])
-        ax.legend()
+            star = CHOSEN | {"s": 170, "label": "chosen"}
+            ax.scatter(x[self.chosen], y[self.chosen], **star)
+        if limit is not None:
+            _shade(ax, abs(limit) if gaps[0] else limit, above=gaps[0])
+        xlabel, ylabel = map(_shown, self.names[::-1], gaps)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        narrow = {"fontsize": 8, "handlelength": 1.2, "handletextpad": 0.4, "borderpad": 0.3}
+        ax.legend(**narrow, loc="best" if len(x) <= 500 else "lower right")
         return self
+
+
+def _shade(ax: Any, limit: float, above: bool) -> None:
+    """Shade the side of a limit that is not allowed, and see to it that the limit is in view."""
+    low, high = ax.get_xlim()
+    room = 0.05 * (high - low)
+    low, high = min(low, limit - room), max(high, limit + room)
+    ax.axvspan(*((limit, high) if above else (low, limit)), color="0.9", zorder=0)
+    ax.axvline(limit, color="0.4", linestyle="--", linewidth=1, zorder=1, label=f"limit {limit:g}")
+    ax.set_xlim(low, high)

@@ -5,9 +5,11 @@ from ._generalization import fairness_generalization
 from ._individual import individual_fairness_violation
 from ._parity import decision_rationale_similarity, parity_score
 from ._probability_gap import probability_gap
+from ._recognition import class_angles, rank1_accuracy
 from ._recourse import fairness_index, recourse_gap, robustness_index
 from ._scorer import FairnessScorer
 from ._scorers import (
+    acceptance_rate_scorer,
     fairness_index_scorer,
     get_scorer,
     get_scorer_names,
@@ -24,8 +26,10 @@ from ._subgroups import subgroup_report
 
 __all__ = [
     "FairnessScorer",
+    "acceptance_rate_scorer",
     "burden",
     "burden_gap",
+    "class_angles",
     "decision_rationale_similarity",
     "fairness_generalization",
     "fairness_index",
@@ -42,6 +46,7 @@ __all__ = [
     "parity_score",
     "prediction_sensitivity",
     "probability_gap",
+    "rank1_accuracy",
     "recourse_gap",
     "robustness_index",
     "robustness_index_scorer",

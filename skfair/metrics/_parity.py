@@ -29,6 +29,8 @@ from ._removal import MAX_ROWS, exact_costs
 
 __all__ = ["decision_rationale_similarity", "parity_score"]
 
+MAX_IMAGE_NUMBERS = 2**20  # of images that are differentiated together
+MAX_RESAMPLED_WEIGHTS = 20_000  # of a network for images
 MAX_FLOAT64_SIZE = 10**7  # weights times rows whose exact score is computed in double precision
 
 
@@ -65,7 +67,7 @@ def parity_score(
     estimator : estimator
         A fitted neural classifier of this package or of skorch, or a pipeline or a search that
         ends in one.
-    X : array-like of shape (n_samples, n_features)
+    X : array-like of shape (n_samples, n_features) or array (n_samples, ...)
         Data, as the estimator takes them.
     y : array-like of shape (n_samples,) or (n_samples, n_labels)
         Labels.
@@ -110,7 +112,9 @@ def parity_score(
     fast where :func:`torch.fx.symbolic_trace` can follow the module; layers of other modules,
     transposed convolutions and weights that are used twice are set to zero one by one. Up to 10^7
     rows times weights it is computed in double precision, beyond that in the network's own, where
-    the score of a trained float32 network was within 10^-6 of the former.
+    the score of a trained float32 network was within 10^-6 of the former. For images "taylor" is
+    the method to take: a network of convolutions has many weights, each of which "exact" removes
+    from all places where it is used.
 
     References
     ----------
@@ -233,10 +237,21 @@ def resampled_differences(
     -------
     ndarray of shape (n_resamples, n_pairs * n_weights)
         Differences in c_k between the groups of each pair.
+
+    Raises
+    ------
+    ValueError
+        If it would take hours: of a large network for images.
     """
     problem = _weight_problem(
         estimator, X, y, sensitive_features, None, None, None, most=MAX_FLOAT64_SIZE
     )
+    n_weights = sum(layer.weight.numel() for layer in problem.layers)
+    if problem.X.ndim > 2 and n_weights > MAX_RESAMPLED_WEIGHTS:
+        raise ValueError(
+            f"To remove each of the {n_weights} weights of a network for images takes too long; "
+            "parity_score(..., method='taylor') is an approximation."
+        )
     n_groups = problem.shares.shape[1]
     resampled = problem.shares[:, None] * torch.as_tensor(counts.T).to(problem.shares)[:, :, None]
     resampled = (resampled / resampled.sum(0)).flatten(1)  # every resample brings its own groups
@@ -261,16 +276,15 @@ def _weight_problem(
 ) -> WeightProblem:
     """``most``: weights times rows that are computed in double precision."""
     estimator, X = _unwrap(estimator, X)
-    if hasattr(estimator, "net_"):
-        X = estimator._logits(X, lambda module, rows: rows)  # as the network sees them
-    else:
-        X = numbers(X, dtype="numeric", allow_nd=True)
+    whole = not (isinstance(X, np.ndarray) and X.ndim > 2)  # images: of those used alone
+    X = _rows_seen(estimator, X) if whole else X
     y = label_array(y, "y")
     if len(y) != len(X):
         raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}.")
-    groups, weights = _members(X, sensitive_features, sample_weight)
+    groups, weights = _members(len(X), sensitive_features, sample_weight)
     rows = _sample(groups, max_samples, random_state)
-    module, inputs, n_outputs = _evaluated(estimator.module_, X[rows], most)
+    seen = X[rows] if whole else _rows_seen(estimator, X[rows])
+    module, inputs, n_outputs = _evaluated(estimator.module_, seen, most)
     dtype, device = next(module.parameters()).dtype, inputs.device
     codes = torch.tensor(_target_codes(estimator, y[rows], n_outputs), device=device)
     if codes.ndim == 2 or n_outputs <= 2:
@@ -281,6 +295,13 @@ def _weight_problem(
     shares = torch.tensor(shares / shares.sum(0), dtype=dtype, device=device)
     criterion = None if hasattr(estimator, "net_") else getattr(estimator, "criterion_", None)
     return WeightProblem(module, weight_layers(module), criterion, inputs, codes, shares)
+
+
+def _rows_seen(estimator: Any, X: Any) -> np.ndarray:
+    """Rows as the network sees them."""
+    if hasattr(estimator, "net_"):
+        return estimator._logits(X, lambda module, rows: rows)
+    return numbers(X, dtype="numeric", allow_nd=True)
 
 
 def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
@@ -301,7 +322,8 @@ def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
 def _evaluated(module: nn.Module, X: np.ndarray, most: int | None) -> tuple[nn.Module, Tensor, int]:
     """Return a copy in evaluation mode, X as it takes them, and the number of outputs a row.
 
-    In double precision if it runs in it and there are not more than ``most`` weights times rows.
+    In double precision if it runs in it and there are not more than ``most`` weights times rows,
+    for images never more than ``MAX_FLOAT64_SIZE``.
     """
     network = copy.deepcopy(module).eval().requires_grad_()
     for part in network.modules():
@@ -322,6 +344,8 @@ def _evaluated(module: nn.Module, X: np.ndarray, most: int | None) -> tuple[nn.M
             f"The network cannot take rows of shape {tuple(own.shape[1:])} and type {own.dtype}: "
             f"{error}."
         ) from error
+    if X.ndim > 2 and most is None:
+        most = MAX_FLOAT64_SIZE
     if most is None or len(X) * sum(weight.numel() for weight in weights) <= most:
         precise = copy.deepcopy(network)
         with suppress(Exception):  # of a module that insists on float32, a device without float64
@@ -331,12 +355,12 @@ def _evaluated(module: nn.Module, X: np.ndarray, most: int | None) -> tuple[nn.M
 
 
 def _members(
-    X: np.ndarray, sensitive_features: Any, sample_weight: Any
+    n_rows: int, sensitive_features: Any, sample_weight: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Group code of each row, -1 for those that do not count, and weights."""
-    frame = as_frame(sensitive_features, len(X))
-    weights = check_weights(sample_weight, len(X))
-    groups = np.full(len(X), -1)
+    frame = as_frame(sensitive_features, n_rows)
+    weights = check_weights(sample_weight, n_rows)
+    groups = np.full(n_rows, -1)
     groups[weights > 0] = GroupEncoder().encode(frame[weights > 0])[:, 0]
     return groups, weights
 
@@ -388,7 +412,8 @@ def _taylor_costs(problem: WeightProblem) -> list[Tensor]:
     """(gradient * weight)^2 for each group, (n_groups, n_weights) a layer (FAIRER, Eq. 8)."""
     weights = [layer.weight for layer in problem.layers]
     gradients = [weight.new_zeros(problem.shares.shape[1], *weight.shape) for weight in weights]
-    for part in problem.parts(MAX_ROWS):
+    numbers_of_row = problem.X[0].numel() if problem.X.ndim > 2 else 1
+    for part in problem.parts(max(16, min(MAX_ROWS, MAX_IMAGE_NUMBERS // numbers_of_row))):
         for group, loss in enumerate(part.losses(part.module(part.X.clone())) @ part.shares):
             found = torch.autograd.grad(loss, weights, retain_graph=True, materialize_grads=True)
             for total, gradient in zip(gradients, found, strict=True):

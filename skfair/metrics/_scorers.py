@@ -12,6 +12,7 @@ from typing import Any
 
 import sklearn.metrics
 
+from ._acceptance import acceptance_rate
 from ._burden import burden_gap
 from ._directions import Peer, group_metrics, unwrap
 from ._individual import largest_violation
@@ -21,6 +22,7 @@ from ._scorer import OF_LABELS, FairnessScorer
 from ._sensitivity import prediction_sensitivity
 
 __all__ = [
+    "acceptance_rate_scorer",
     "fairness_index_scorer",
     "get_scorer",
     "get_scorer_names",
@@ -43,6 +45,7 @@ _METRICS = {
     "decision_rationale_similarity": (decision_rationale_similarity, 1, "estimator", True),
     "individual_fairness_violation": (largest_violation, -1, "estimator", False),
     "prediction_sensitivity": (prediction_sensitivity, -1, "columns", False),
+    "acceptance_rate": (acceptance_rate, 1, "estimator", False),
 } | {
     name: (metric, peer.sign, peer.response, True)
     for name, metric in group_metrics().items()
@@ -187,6 +190,7 @@ def _respond(how: str, response: str) -> str:
     return known[how]
 
 
+acceptance_rate_scorer = make_fairness_scorer("acceptance_rate")
 neg_burden_gap_scorer = make_fairness_scorer("burden_gap")
 neg_individual_fairness_violation_scorer = make_fairness_scorer("individual_fairness_violation")
 neg_parity_score_scorer = make_fairness_scorer("parity_score")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sklearn.utils.metadata_routing import MetadataRequest
+
 from .._estimators import decision_arguments
 from ..metrics import get_scorer, probability_gap
 from ..metrics._probability_gap import CRITERIA
@@ -38,6 +40,12 @@ class ConstrainedMonitor:
             **label_info,
         )
 
+    def get_metadata_routing(self) -> MetadataRequest:
+        """Request the sensitive features, for searches with ``scoring=`` this rule."""
+        request = MetadataRequest(owner=repr(self))
+        request.score.add_request(param="sensitive_features", alias=True)
+        return request
+
     def __repr__(self) -> str:
         return f"constrained_monitor({self.metric!r}, {self.floor!r}, {self.fairness!r})"
 
@@ -48,7 +56,8 @@ def constrained_monitor(
     """Rule for choosing the epoch: the fairest of those that are accurate enough.
 
     For the parameter ``monitor`` of the estimators, with ``restore_best=True``. If no epoch reaches
-    the floor, the most accurate one is chosen.
+    the floor, the most accurate one is chosen. It is a scorer as well, for searches that take one
+    score, such as :class:`~sklearn.model_selection.HalvingGridSearchCV`.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._warnings import warn
+from ._results import is_constant, is_gap, mean_scores
 
 __all__ = ["best_under_constraint"]
 
@@ -16,7 +17,9 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
     """Choose the best candidate among those that satisfy a constraint.
 
     For the ``refit`` parameter of a search with several scorers. If no candidate satisfies the
-    constraint, the one that violates it least is chosen, with a warning.
+    constraint, the one that violates it least is chosen, with a warning. Constant models, which
+    accept nobody or everybody and so have no gap, are passed over if the search has a scorer
+    ``acceptance_rate`` (as in :func:`pareto_front`) and there are others.
 
     Parameters
     ----------
@@ -71,12 +74,13 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
         int
             ``best_index_`` of the search.
         """
-        objective = self._scores(cv_results, self.objective)
-        constraint = self._scores(cv_results, self.constraint)
-        found = constraint[~np.isnan(constraint)]
-        is_gap = self.constraint.startswith("neg_") or ((found <= 0).all() and (found < 0).any())
-        floor = -abs(self.threshold) if is_gap else self.threshold
+        objective = mean_scores(cv_results, self.objective)
+        constraint = mean_scores(cv_results, self.constraint)
+        floor = -abs(self.threshold) if is_gap(self.constraint, constraint) else self.threshold
         usable = ~np.isnan(objective) & ~np.isnan(constraint)
+        constant = is_constant(cv_results)
+        if constant is not None and (usable & ~constant).any():
+            usable &= ~constant
         if not usable.any():
             raise ValueError(
                 f"No candidate has both a score {self.objective!r} and a score "
@@ -92,13 +96,6 @@ class best_under_constraint:  # noqa: N801 - called like a function, an object o
             f"({constraint[best]:.4g}).",
         )
         return best
-
-    def _scores(self, cv_results: Mapping[str, Any], name: str) -> np.ndarray:
-        key = f"mean_test_{name}"
-        if key not in cv_results:
-            have = sorted(k.removeprefix("mean_test_") for k in cv_results if "mean_test_" in k)
-            raise ValueError(f"The search has no scorer {name!r}; its scorers are {have}.")
-        return np.asarray(cv_results[key], dtype=float)
 
     # GridSearchCV.score looks for its scorer under ``refit``, where the rule is its objective.
 

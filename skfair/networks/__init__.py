@@ -1,5 +1,6 @@
 """Networks that estimators train, and what can be asked of a network."""
 
+from .images import AlexNet, Conv1dNet, ConvNet, ResNet18
 from .mlp import MLP
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "AlexNet", "Conv1dNet", "ConvNet", "ResNet18"]

@@ -10,30 +10,36 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from ._precision import double_precision
+from .images import AlexNet, Conv1dNet, ConvNet, ResNet18
 from .mlp import MLP
 
+IMAGE_MODULES = {"convnet": ConvNet, "alexnet": AlexNet, "resnet18": ResNet18}
+MODULES: dict[str, Callable[..., nn.Module]] = IMAGE_MODULES | {"conv1d": Conv1dNet}
+MODULE_NAMES = ("mlp", *MODULES)
 MAX_WEIGHTS = 2**28  # with their gradients and Adam's two means 4 GB
 MAX_LAYERS = 1000
 
 
 def build_module(
-    module: Callable | None,
+    module: Callable | str | None,
     input_shape: tuple[int, ...],
     n_outputs: int,
     hidden_layer_sizes: Sequence[int],
     activation: str,
     dropout: float,
 ) -> nn.Module:
-    """Build the network; ``module=None`` is the default one.
+    """Build the network; ``module=None``, or "mlp", is the perceptron.
 
     Raises
     ------
     TypeError
         If ``module`` is an instance, or does not return a module.
     ValueError
-        If a hidden layer is not a positive int, or the network is too large.
+        If a hidden layer is not a positive int, the network is too large, or rows do not have the
+        shape that it takes.
     """
     if isinstance(module, nn.Module):
         raise TypeError(
@@ -41,6 +47,8 @@ def build_module(
             f"got the instance {type(module).__name__}(...); pass the class, or wrap it in a "
             "function that makes a new one each time."
         )
+    if isinstance(module, str):
+        module = None if module == "mlp" else MODULES[module]
     if module is not None:
         n_features = input_shape[0] if len(input_shape) == 1 else tuple(input_shape)
         _check_signature(module, n_features, n_outputs)
@@ -51,6 +59,12 @@ def build_module(
                 f"{type(built).__name__}."
             )
         return built
+    if len(input_shape) > 1:
+        raise ValueError(
+            f"The multi-layer perceptron takes X of shape (n, n_features), got dim "
+            f"{len(input_shape) + 1}, rows of shape {tuple(input_shape)}; for images there are "
+            f"module={', '.join(map(repr, IMAGE_MODULES))}, or a module of your own."
+        )
     sizes: Any = hidden_layer_sizes
     if sizes is None or isinstance(sizes, Integral):
         sizes = [sizes]
@@ -81,9 +95,10 @@ def _check_signature(module: Callable, *args: Any) -> None:
 
 
 def check_module(module: nn.Module, X: Tensor, n_outputs: int) -> bool:
-    """Check what ``module`` makes of a few rows; return whether it also runs in float64.
+    """Check what ``module`` makes of a few rows; return whether it predicts in float64.
 
-    The module is left in evaluation mode.
+    That is, unless it cannot, or would take many times as long: convolutions of images. The module
+    is left in evaluation mode.
 
     Raises
     ------
@@ -104,7 +119,8 @@ def check_module(module: nn.Module, X: Tensor, n_outputs: int) -> bool:
                 f"module must return logits of shape (n_samples, {n_outputs}), one column per "
                 f"class; for {len(X)} rows it returned {shape}."
             )
-        if X.device.type == "mps":  # has no float64
+        convolves = any(isinstance(part, _ConvNd) for part in module.modules())
+        if (X.ndim > 2 and convolves) or X.device.type == "mps":  # which has no float64
             return False
         try:
             double_precision(module)(X.double())

@@ -50,7 +50,10 @@ class Player:
     options : mapping of str to Any
         Arguments of the optimizer, such as ``lr``.
     steps : int, default=1
-        Its steps before each step of the first network.
+        Its steps for each step of the first network, before it.
+    together : bool, default=False
+        Whether the last of them is taken at the same time as the first network's, from the same
+        forward pass, which saves one.
 
     Examples
     --------
@@ -68,6 +71,7 @@ class Player:
     optimizer: type[Optimizer]
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: int = 1
+    together: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -21,8 +26,21 @@ def binary_logit(logits: Tensor, positive: int = 1) -> Tensor:
     return logits.select(-1, positive) - logits.select(-1, 1 - positive)
 
 
-def row_losses(logits: Tensor, y: Tensor) -> Tensor:
-    """Cross-entropy of each row.
+def focal_losses(losses: Tensor, focal: float) -> Tensor:
+    """(1 - p)^focal * loss, where p = exp(-loss) is the probability of what is true.
+
+    Lin et al., Focal Loss for Dense Object Detection, 2017, Eq. 4.
+    """
+    if focal == 0:
+        return losses
+    wrong = -torch.expm1(-losses)  # at 0 a root has no finite slope
+    return wrong.clamp(min=torch.finfo(losses.dtype).tiny) ** focal * losses
+
+
+def row_losses(
+    logits: Tensor, y: Tensor, focal: float = 0.0, positive_weights: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy, or focal loss, of each row.
 
     Parameters
     ----------
@@ -30,40 +48,70 @@ def row_losses(logits: Tensor, y: Tensor) -> Tensor:
         The network's.
     y : Tensor of shape (n,) or (n, n_labels)
         Class codes; or 0 and 1 for every label.
+    focal : float >= 0, default=0.0
+        Exponent of the focal loss: the cross-entropy (of each label) is multiplied by (1 - p)^focal
+        where p is the probability of the true class. 0 is the cross-entropy itself.
+    positive_weights : Tensor of shape (n_labels,), default=None
+        With several labels, what the losses of a label's positives are multiplied by.
 
     Returns
     -------
     Tensor of shape (n,)
-        With several labels the mean of their binary cross-entropies.
+        With several labels the mean of their binary losses.
     """
     if y.ndim == 1:
-        return functional.cross_entropy(logits, y, reduction="none")
-    y = y.to(logits.dtype)
-    return functional.binary_cross_entropy_with_logits(logits, y, reduction="none").mean(-1)
+        return focal_losses(functional.cross_entropy(logits, y, reduction="none"), focal)
+    truth = y.to(logits.dtype)
+    losses = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    losses = focal_losses(losses, focal)
+    if positive_weights is not None:
+        losses = losses * (truth * positive_weights.to(losses) + (1 - truth))
+    return losses.mean(-1)
 
 
-def cross_entropy(logits: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Weighted mean of :func:`row_losses`.
+RowLoss = Callable[[Tensor, Tensor], Tensor]
+
+
+def make_row_loss(focal: float, positive_weights: np.ndarray | None = None) -> RowLoss:
+    """Return :func:`row_losses` with these arguments, itself where they change nothing."""
+    if focal == 0 and positive_weights is None:
+        return row_losses
+    weights = None if positive_weights is None else torch.from_numpy(positive_weights)
+    return partial(row_losses, focal=focal, positive_weights=weights)
+
+
+def cross_entropy(
+    logits: Tensor, y: Tensor, weights: Tensor | None = None, row_loss: RowLoss = row_losses
+) -> Tensor:
+    """Weighted mean of the rows' losses.
 
     Parameters
     ----------
     logits, y : Tensor
-        As there.
+        As in :func:`row_losses`.
     weights : Tensor of shape (n,) or None
         Weights of the rows.
+    row_loss : callable, default=row_losses
+        ``row_loss(logits, y) -> Tensor of shape (n,)``.
 
     Returns
     -------
     Tensor
         A scalar.
     """
-    if weights is None and y.ndim == 1:
+    if weights is None and y.ndim == 1 and row_loss is row_losses:
         return functional.cross_entropy(logits, y)
-    return weighted_mean(row_losses(logits, y), weights)
+    return weighted_mean(row_loss(logits, y), weights)
 
 
 def classification_terms(
-    logits: Tensor, y: Tensor, groups: Tensor | None, weights: Tensor | None, state: None = None
+    logits: Tensor,
+    y: Tensor,
+    groups: Tensor | None,
+    weights: Tensor | None,
+    state: None = None,
+    *,
+    row_loss: RowLoss = row_losses,
 ) -> tuple[Terms, None]:
     """Cross-entropy alone, for methods whose intervention is not a term of the objective."""
-    return {"cross_entropy": cross_entropy(logits, y, weights)}, None
+    return {"cross_entropy": cross_entropy(logits, y, weights, row_loss)}, None

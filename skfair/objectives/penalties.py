@@ -21,7 +21,7 @@ from torch import Tensor
 
 from .._moved import renamed
 from ._base import Terms
-from .classification import binary_logit, row_losses, weighted_mean
+from .classification import RowLoss, binary_logit, row_losses, weighted_mean
 from .groups import Comparison, group_means, required
 from .mixup import path_gap
 
@@ -36,9 +36,9 @@ def positive_probability(logits: Tensor) -> Tensor:
 # -- what is compared ------------------------------------------------------------------------
 
 
-def losses(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def losses(logits: Tensor, y: Tensor, row_loss: RowLoss = row_losses) -> tuple[Tensor, Tensor]:
     """L_a, the loss of group a (Technical Challenges, Eq. 2)."""
-    values = row_losses(logits, y)
+    values = row_loss(logits, y)
     return values.unsqueeze(0), torch.ones_like(values).unsqueeze(0)
 
 
@@ -156,6 +156,12 @@ class Penalty:
         """Whether its rates look at the label."""
         return self.labels is not None
 
+    def with_loss(self, row_loss: RowLoss) -> Penalty:
+        """Return the same penalty where another loss is trained."""
+        if self.rates is not losses:
+            return self
+        return replace(self, rates=partial(losses, row_loss=row_loss))
+
     def denominators_of(self, counts: Tensor | None, normalize: str, seen: Tensor) -> Tensor | None:
         """How much each group counts in each rate, (n_rates, n_groups).
 
@@ -200,6 +206,10 @@ class CustomPenalty:
 
     binary = directed = augmentable = is_gap = by_label = has_means = False
     labels = baseline = None
+
+    def with_loss(self, row_loss: RowLoss) -> CustomPenalty:
+        """Return it as it is: the function knows no loss."""
+        return self
 
     def __call__(
         self,
@@ -307,6 +317,7 @@ def penalty_terms(
     comparison: Comparison | None,
     normalize: str = "conditional",
     decay: float = 0.0,
+    row_loss: RowLoss = row_losses,
     penalty_only: Tensor | None = None,
     slopes: Tensor | None = None,
     partners: Tensor | None = None,
@@ -328,6 +339,9 @@ def penalty_terms(
         As in :func:`group_penalty`.
     decay : float, default=0.0
         As in :func:`group_penalty`.
+    row_loss : callable, default=row_losses
+        ``row_loss(logits, y) -> Tensor of shape (n,)``: what is minimized, and what "equal_loss"
+        and "max_min" compare.
     penalty_only : bool Tensor of shape (n,) or None
         Rows that make up the penalty and take no part in the cross-entropy; ``None``: all rows do
         both.
@@ -344,7 +358,7 @@ def penalty_terms(
     state : Tensor or None
         For the next batch.
     """
-    cross_entropies = row_losses(logits, y)
+    cross_entropies = row_loss(logits, y)
     penalized = weights
     if penalty_only is not None:
         weights = torch.ones_like(cross_entropies) if weights is None else weights
@@ -354,7 +368,7 @@ def penalty_terms(
         return terms, state
     if penalty_only is not None:
         groups = groups.masked_fill(~penalty_only.unsqueeze(-1), -1)
-    known, comparison = penalty_of(penalty), required(comparison)
+    known, comparison = penalty_of(penalty).with_loss(row_loss), required(comparison)
     if slopes is not None and partners is not None:
         labels = y if known.by_label else None
         terms["penalty"], state = path_gap(

@@ -21,7 +21,7 @@ from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
 from ..objectives import Comparison, Objective
-from ._batches import TensorRows, batch_starts
+from ._batches import TensorRows, as_numbers, batch_starts
 from ._device import available_devices, reproducible, resolve_device
 from ._encoder import TableLearner, TrainingData, split_off, whole_state
 from ._monitor import ValidationPart, training_callbacks
@@ -173,8 +173,9 @@ class NeuralClassifier(NetworkPredictions, TableLearner, NetworkParameterized, m
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features), or array (n_samples, ...)
-            Numbers; an array of more than two dimensions needs a ``module``. Sparse input is made
-            dense. Text is allowed only in sensitive columns that are dropped.
+            Numbers; an array of more than two dimensions needs a ``module``. Images of type uint8
+            are scaled to [0, 1], batch by batch. Sparse input is made dense. Text is allowed only
+            in sensitive columns that are dropped.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels; or 0 and 1 for several labels a row, where the objective allows it.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes), \
@@ -263,7 +264,8 @@ default=None
         keep_state: bool = True,
     ) -> Plan:
         """Say which rows are trained on, and from which seed."""
-        if data.groups is None and (self._wants_groups() or self._sampling() != "natural"):
+        told = data.groups is not None or data.sensitive is not None
+        if not told and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
             left = "labels alone are balanced" if by_label else "a plain network is trained"
             warn(
@@ -276,8 +278,9 @@ default=None
         train, valid = self._split_validation(data, rng)
         train, holdout = self._split_holdout(data, train, rng)
         previous = self.net_.export_state() if resume else None
-        if previous and not keep_state:
+        if previous and not keep_state:  # it is about other groups, and so may players be
             previous["objective"] = None
+            previous["parts"] = {"module": previous["parts"]["module"]}
         steps_before = previous["steps"] if previous else 0
         return Plan(
             data=data,
@@ -296,10 +299,12 @@ default=None
         data, device = plan.data, plan.device
         if plan.rows is None:
             plan.rows = TensorRows.from_arrays(
-                data.arrays(plan.holdout), device, self.module is not None
+                data.arrays(self.dtype, plan.holdout), device, self._needs_copies()
             )
         if plan.previous is None:
             self._architecture = self._make_architecture(data.X.shape[1:])
+        else:
+            self._check_shape(data.X)
         batches = self._make_batches(data, plan.train, plan.holdout)
         recipe = self._make_recipe(plan, batches)
         valid = plan.valid
@@ -318,9 +323,12 @@ default=None
         if plan.previous:
             self.net_.import_state(plan.previous)
         else:
-            self._runs_in_float64 = check_module(
-                self.net_.module_, plan.rows.inputs["X"][:2], len(self.classes_)
-            )
+            few = as_numbers(plan.rows.inputs["X"][:2], self.net_.dtype)
+            self._runs_in_float64 = check_module(self.net_.module_, few, len(self.classes_))
+
+    def _needs_copies(self) -> bool:
+        """Whether something may work in place on the rows of a batch."""
+        return self.module is not None or callable(self.augment)
 
     def _finish(self, plan: Plan, by_group: bool) -> None:
         """Look at what has been trained."""
@@ -395,6 +403,7 @@ default=None
                 zip(encoder.attribute_of, map(group_name, encoder.groups), strict=True)
             ),
             seed=plan.seed,
+            augment=self.augment if callable(self.augment) else None,
         )
 
     def _user_params(self) -> tuple[dict[str, Any], list]:

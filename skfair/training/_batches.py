@@ -15,13 +15,19 @@ from ._sampling import Stratum
 Batch = tuple[dict[str, Tensor], Tensor]
 
 
+def as_numbers(X: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return rows as the network takes them: bytes of images become numbers in [0, 1]."""
+    return X.to(dtype).div_(255) if X.dtype == torch.uint8 else X
+
+
 class TensorRows(Dataset):
     """Rows of tensors that share their first dimension.
 
     Parameters
     ----------
     inputs : dict of str to Tensor
-        ``X`` and, where there are any, ``groups`` and ``weights``.
+        ``X``, bytes if it holds images of bytes (see :func:`as_numbers`), and, where there are any,
+        ``groups`` and ``weights``.
     y : int64 Tensor of shape (n,)
         Class codes.
     rows : int64 Tensor, default=None
@@ -80,7 +86,7 @@ class TensorRows(Dataset):
     @property
     def y(self) -> Tensor:
         """All class codes of this set, as skorch's callbacks expect."""
-        return self[:][1]
+        return self.targets if self.rows is None else self.targets[self.rows]
 
 
 def batch_starts(n_rows: int, batch_size: int, drop_last: bool = False) -> range:
@@ -173,13 +179,17 @@ class BatchLoader:
         return torch.arange(self.n_rows)[rows] if isinstance(rows, slice) else rows.cpu()
 
 
-def row_slices(X: np.ndarray | Tensor, elements: int = 2**20) -> Iterator[slice]:
-    """Divide the rows of ``X`` into slices of about ``elements`` numbers each."""
+def row_slices(X: np.ndarray | Tensor, elements: int | None = None) -> Iterator[slice]:
+    """Divide the rows of ``X`` into slices of about ``elements`` numbers each.
+
+    By default these are fewer for images, of each of which a network makes many more.
+    """
+    elements = elements or (2**20 if X.ndim == 2 else 2**18)
     rows = max(16, elements // max(1, math.prod(X.shape[1:])))
     for start in range(0, len(X), rows):
         yield slice(start, start + rows)
 
 
-def iterate_rows(X: np.ndarray | Tensor, elements: int = 2**20) -> Iterator:
+def iterate_rows(X: np.ndarray | Tensor, elements: int | None = None) -> Iterator:
     """Yield the parts of ``X`` that :func:`row_slices` divides it into."""
     return (X[rows] for rows in row_slices(X, elements))

@@ -11,10 +11,11 @@ BLOCK = re.MULTILINE | re.DOTALL
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 PARAMETERS = """\
-module : callable, default=None
-    An ``nn.Module`` class or any callable ``(n_features, n_outputs) -> nn.Module`` whose forward
-    pass maps X to logits of shape (n, n_outputs); ``n_features`` is the tuple ``X.shape[1:]`` if X
-    has more than two dimensions. ``None`` builds a multi-layer perceptron.
+module : {"mlp", "convnet", "alexnet", "resnet18", "conv1d"}, callable or None, default=None
+    A network of :mod:`skfair.networks` by its name; an ``nn.Module`` class or any callable
+    ``(n_features, n_outputs) -> nn.Module`` whose forward pass maps X to logits of shape
+    (n, n_outputs), where ``n_features`` is the tuple ``X.shape[1:]`` if X has more than two
+    dimensions. ``None`` builds a multi-layer perceptron.
 hidden_layer_sizes : sequence of int, default=(64, 64)
     Width of each hidden layer of the default network.
 activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
@@ -37,6 +38,10 @@ sampling : {"natural", "group", "group_label"}, default="natural"
     or of equally many from every combination of group and label. Rows are drawn without
     replacement until their group is used up. An epoch has as many steps as with "natural". Rows
     whose group is missing keep their share.
+augment : callable, default=None
+    ``augment(X) -> X`` on tensors: applied to the rows of every training batch (flips, crops,
+    noise), images of bytes being numbers in [0, 1] by then, and to nothing else. What it draws from
+    torch's generator follows ``random_state``.
 warmup : float in [0, 1], default=0.0
     Share of the training steps over which the weights of the fairness terms rise linearly from 0.
 early_stopping : bool, default=False
@@ -71,12 +76,16 @@ group_weights : {"share", "equal"}, default="share"
     strongly than anybody else. "equal": the mean over all pairs of groups, as printed for two; with
     many or small groups it is brought to zero at the cost of the smallest.
 class_weight : dict or "balanced", default=None
-    Weights of the classes; they multiply ``sample_weight``.
+    Weights of the classes; they multiply ``sample_weight``. Where a row has several labels: the
+    weight of each label's positives in its loss, by the label's position (1 for a label that is not
+    named); "balanced" is the label's negatives divided by its positives.
 device : str, default="cpu"
     A torch device, or "auto": cuda, then mps, then cpu.
 dtype : {"float32", "float64"}, default="float32"
     Precision of training. Predictions are computed in double precision where the device and the
-    module allow it, so that a row's result does not depend, beyond 1e-15, on the rows beside it.
+    module allow it, so that a row's result does not depend, beyond 1e-15, on the rows beside it;
+    convolutions of images, which take many times as long in it, predict in the precision of
+    training.
 warm_start : bool, default=False
     Whether ``fit`` continues from the previous solution.
 random_state : int, RandomState instance or None, default=None

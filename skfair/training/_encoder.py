@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,18 +20,21 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 from .._columns import column_positions
 from .._groups import (
     GroupEncoder,
+    QuantityEncoder,
     as_frame,
     select_sensitive,
     warn_of_few,
     warn_of_fractions,
     warn_of_order,
 )
-from .._tables import naming, some
+from .._tables import brief, naming, some
+from .._warnings import ignored
 
 ENCODING_ADVICE = (
     "Encode it with a OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in "
     "X if it is named in sensitive_columns and drop_sensitive_columns=True."
 )
+MANY_CLASSES = "The number of unique classes is greater"  # than half of the rows, in a batch
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class EncoderOptions:
     dtype : str or None
         Precision of the rows; ``None`` leaves them as they are passed, for an estimator that
         encodes them itself.
-    allow_nd : bool
-        Whether rows may have more than one dimension.
+    continuous_features : "auto", selection of columns or None
+        The parameter of that name; ``None`` for an estimator that knows groups only.
     """
 
     name: str
@@ -79,7 +82,7 @@ class EncoderOptions:
     attributes: str
     class_weight: dict | str | None
     dtype: str | None
-    allow_nd: bool
+    continuous_features: Any = None
 
     @classmethod
     def of(cls, estimator: Any, targets: Targets, encodes_rows: bool) -> EncoderOptions:
@@ -92,7 +95,7 @@ class EncoderOptions:
             attributes=estimator.attributes,
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
-            allow_nd=encodes_rows and estimator.module is not None,
+            continuous_features=getattr(estimator, "continuous_features", None),
         )
 
 
@@ -105,7 +108,8 @@ class TrainingData:
     raw : array-like of shape (n, n_features_in_)
         X as the user passed it.
     X : ndarray of shape (n, ...)
-        What the network sees; as passed, less dropped columns, if there is none.
+        What the network sees, images of bytes as they are; as passed, less dropped columns, if
+        there is none.
     y : int64 ndarray of shape (n,) or (n, n_labels)
         Class codes.
     weights : ndarray of shape (n,) or None
@@ -114,6 +118,8 @@ class TrainingData:
         Group codes.
     sensitive_features : pandas.DataFrame or None
         What the codes stand for.
+    sensitive : ndarray of shape (n, n_continuous) or None
+        Continuous sensitive features, standardized; NaN where they are missing.
     """
 
     raw: Any
@@ -122,6 +128,7 @@ class TrainingData:
     weights: np.ndarray | None
     groups: np.ndarray | None
     sensitive_features: pd.DataFrame | None
+    sensitive: np.ndarray | None = None
 
     def without_zero_weights(self) -> TrainingData:
         """Leave out rows of weight zero: that is the same as absence."""
@@ -138,13 +145,13 @@ class TrainingData:
             None if sensitive is None else sensitive.iloc[rows].reset_index(drop=True),
         )
 
-    def arrays(self, penalty_only: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    def arrays(self, dtype: str, penalty_only: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Return what travels in a batch; ``penalty_only`` rows are not classified."""
         arrays = {"X": self.X, "y": self.y, "groups": self.groups}
         if penalty_only is not None:
             arrays["penalty_only"] = np.isin(np.arange(len(self.y)), penalty_only)
-        if self.weights is not None:
-            arrays["weights"] = self.weights.astype(self.X.dtype)
+        for name, values in (("weights", self.weights), ("sensitive", self.sensitive)):
+            arrays[name] = None if values is None else values.astype(dtype)
         return {name: values for name, values in arrays.items() if values is not None}
 
 
@@ -162,8 +169,6 @@ class Encoder:
         Positions of the columns that the network sees, ``None`` for all.
     dtype : str or None
         Precision in which the network is trained.
-    allow_nd : bool
-        Whether rows may have more than one dimension.
     multi_label : bool
         Whether a row may have several labels.
     classes : ndarray of shape (n_classes,)
@@ -176,18 +181,23 @@ class Encoder:
         What sensitive features must have in common in all calls of ``partial_fit``.
     group_counts : ndarray of shape (n_classes, n_groups)
         (Weighted) number of training rows of each class in each group.
+    positive_weights : ndarray of shape (n_labels,) or None
+        Weight of each label's positives, from ``class_weight``, where a row has several labels.
+    continuous : dict of int to list
+        Mean and standard deviation of each continuous sensitive feature, by its position.
     """
 
     name: str
     kept_columns: list[int] | None
     dtype: str | None
-    allow_nd: bool
     multi_label: bool
     classes: np.ndarray
     groups: list
     attribute_of: list[int]
     group_columns: list | None
     group_counts: np.ndarray
+    positive_weights: np.ndarray | None = None
+    continuous: dict[int, list[float]] = field(default_factory=dict)
 
     @classmethod
     def learn(
@@ -224,16 +234,21 @@ class Encoder:
         data : TrainingData
             The rows, in codes.
         """
-        y, multi_label = _check_target(y, options.targets)
+        with ignored(MANY_CLASSES) if partial else nullcontext():
+            y, multi_label = _check_target(y, options.targets)
         if previous is not None and multi_label != previous.multi_label:
             raise ValueError(
                 "y must be of the same kind in every call, one label a row or several."
+            )
+        if options.sensitive_columns is not None and len(raw.shape) > 2:
+            raise ValueError(
+                f"sensitive_columns={brief(options.sensitive_columns)} stands for columns of a "
+                f"table, X of shape {tuple(raw.shape)} has none: pass sensitive_features instead."
             )
         encoder = previous or cls(
             name=options.name,
             kept_columns=columns_kept(options, raw),
             dtype=options.dtype,
-            allow_nd=options.allow_nd,
             multi_label=multi_label,
             classes=np.empty(0),
             groups=[],
@@ -266,14 +281,19 @@ class Encoder:
             codes, labels = _encode_labels(data.y, classes, known, options)
         data.y = codes
         encoder = replace(encoder, classes=labels)
-        data = _with_class_weight(data, options.class_weight, encoder)
+        if multi_label:
+            positive_weights = _label_weights(data, options.class_weight)
+            encoder = replace(encoder, positive_weights=positive_weights)
+        else:
+            data = _with_class_weight(data, options.class_weight, encoder)
         if data.weights is not None and encoder.dtype is not None:
-            data.weights = _relative(data.weights, data.X.dtype)
+            data.weights = _relative(data.weights, np.dtype(encoder.dtype))
         keeps_groups = partial and previous is not None
-        encoder, data.groups = encoder._learn_groups(data, options.attributes, keeps_groups)
+        encoder = encoder._learn_sensitive(data, options, keeps_groups)
         if data.groups is not None and not partial:
             warn_of_few(data.groups, encoder.groups)
-            warn_of_fractions(data.sensitive_features)
+            quantities = QuantityEncoder(encoder.continuous)
+            warn_of_fractions(quantities.others(data.sensitive_features))
         return encoder, data
 
     def select_features(self, raw: Any) -> Any:
@@ -283,8 +303,10 @@ class Encoder:
         return _safe_indexing(raw, self.kept_columns, axis=1)
 
     def features(self, raw: Any, dtypes: Sequence[Any] = (np.float64, np.float32)) -> np.ndarray:
-        """Return the numbers that the network sees, in one of ``dtypes``."""
+        """Return the numbers that the network sees, in one of ``dtypes``, or bytes of images."""
         raw = self.select_features(raw)
+        if is_image_bytes(raw):
+            return np.ascontiguousarray(raw)
         if _is_ready(raw, dtypes):
             return raw
         with naming("X", ENCODING_ADVICE), np.errstate(over="ignore", invalid="ignore"):  # of sums
@@ -293,38 +315,43 @@ class Encoder:
                 accept_sparse="csr",
                 dtype=list(dtypes),
                 order="C",  # torch knows no negative strides
-                allow_nd=self.allow_nd,
+                allow_nd=True,
                 estimator=self.name,
                 input_name="X",
             )
         return X.toarray() if issparse(X) else X
 
-    def _learn_groups(
-        self, data: TrainingData, attributes: str, keep: bool
-    ) -> tuple[Encoder, np.ndarray | None]:
-        encoder = GroupEncoder(attributes)
+    def _learn_sensitive(self, data: TrainingData, options: EncoderOptions, keep: bool) -> Encoder:
+        """Encode the sensitive features of ``data``, and return what has been learned of them."""
+        attributes, frame = options.attributes, data.sensitive_features
+        groups, quantities = GroupEncoder(attributes), QuantityEncoder()
+        columns = self.group_columns if keep else None
         if keep:
-            encoder.labels, encoder.attribute_of = list(self.groups), list(self.attribute_of)
-        codes, columns = None, None
-        if data.sensitive_features is not None:
-            names = [str(name) for name in data.sensitive_features.columns]
-            columns = [attributes, *(names if attributes == "sum" else [len(names)])]
-            if encoder.labels and columns != self.group_columns:
+            groups.labels, groups.attribute_of = list(self.groups), list(self.attribute_of)
+        if columns is not None:
+            quantities.scales = self.continuous
+        if frame is not None:
+            names = [str(name) for name in frame.columns]
+            found = [attributes, *(names if attributes == "sum" else [len(names)])]
+            if columns not in (None, found):
                 raise ValueError(
                     "sensitive_features must have the same columns in every call of partial_fit, "
-                    f"and attributes must stay as it is: got {columns}, earlier "
-                    f"{self.group_columns}."
+                    f"and attributes must stay as it is: got {found}, earlier {columns}."
                 )
-            codes = encoder.encode(data.sensitive_features)
+            columns = found
+            data.sensitive = quantities.encode(frame, options.continuous_features, data.weights)
+            others = quantities.others(frame)
+            data.groups = groups.encode(others) if others.shape[1] else None
         learned = replace(
             self,
-            groups=encoder.labels,
-            attribute_of=encoder.attribute_of,
-            group_columns=self.group_columns if codes is None and keep else columns,
+            groups=groups.labels,
+            attribute_of=groups.attribute_of,
+            group_columns=columns,
+            continuous=quantities.scales or {},
         )
         before = self.group_counts if keep else None
-        counts = learned._count(data.y, codes, data.weights, before)
-        return replace(learned, group_counts=counts), codes
+        counts = learned._count(data.y, data.groups, data.weights, before)
+        return replace(learned, group_counts=counts)
 
     def _count(
         self,
@@ -454,6 +481,11 @@ def select_rows(X: Any, rows: np.ndarray) -> Any:
     return _safe_indexing(X, rows)
 
 
+def is_image_bytes(X: Any) -> bool:
+    """Whether rows are images of bytes, which become numbers in [0, 1] batch by batch."""
+    return isinstance(X, np.ndarray) and X.dtype == np.uint8 and X.ndim > 2 and X.size > 0
+
+
 def _is_ready(X: Any, dtypes: Sequence[Any]) -> bool:
     """Whether check_array would return X as it is; for one row that takes longer than the rest."""
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in dtypes or not X.size:
@@ -508,7 +540,7 @@ def _encode_labels(
     elif classes is not None and not np.array_equal(classes, known):
         raise ValueError(
             f"classes={some(classes.tolist())} differ from those of the first call, "
-            f"{known.tolist()}."
+            f"{some(known.tolist())}."
         )
     if len(known) > 2 and not options.targets.multi_class:
         raise ValueError(
@@ -518,7 +550,8 @@ def _encode_labels(
     unknown = np.setdiff1d(present, known)
     if len(unknown):
         raise ValueError(
-            f"y contains classes {unknown.tolist()} that are not among {known.tolist()}; name all "
+            f"y contains classes {some(unknown.tolist())} that are not among "
+            f"{some(known.tolist())}; name all "
             "of them in the first call of partial_fit, or fit without warm_start."
         )
     return np.searchsorted(known, present)[codes].astype(np.int64), known
@@ -529,14 +562,36 @@ def _with_class_weight(
 ) -> TrainingData:
     if class_weight is None:
         return data
-    labels = data.y if encoder.multi_label else encoder.classes[data.y]
-    factors = compute_sample_weight(class_weight, labels)
+    factors = compute_sample_weight(class_weight, encoder.classes[data.y])
     if not (np.isfinite(factors).all() and (factors >= 0).all()):
         raise ValueError(
             f"class_weight must hold non-negative finite numbers, got {class_weight!r}."
         )
     data.weights = factors if data.weights is None else _multiply(data.weights, factors)
     return data.without_zero_weights()
+
+
+def _label_weights(data: TrainingData, class_weight: dict | str | None) -> np.ndarray | None:
+    """Weight of each label's positives: named by the label's position, or negatives / positives."""
+    if class_weight is None:
+        return None
+    n_labels = data.y.shape[1]
+    if isinstance(class_weight, dict):
+        weights = np.ones(n_labels)
+        for label, weight in class_weight.items():
+            if label not in range(n_labels):
+                raise ValueError(
+                    f"class_weight names the label {label!r}; where a row has several labels its "
+                    f"keys are their positions, 0 to {n_labels - 1}."
+                )
+            weights[label] = weight
+        if not (np.isfinite(weights).all() and (weights >= 0).all()):
+            raise ValueError(
+                f"class_weight must hold non-negative finite numbers, got {class_weight!r}."
+            )
+        return weights
+    share = np.average(data.y, axis=0, weights=data.weights)
+    return np.divide(1 - share, share, out=np.ones(n_labels), where=(share > 0) & (share < 1))
 
 
 def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:

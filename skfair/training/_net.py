@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..metrics._harm import MIN_MEMBERS
 from ..networks._precision import DoublePrecision
 from ..objectives._base import Player, weighted_sum
 from ..objectives.groups import batch_part
-from ._batches import Batch, BatchLoader, row_slices
+from ._batches import Batch, BatchLoader, as_numbers, row_slices
 from ._recipe import DTYPES, Architecture, Recipe
 
 average_in_place = get_swa_multi_avg_fn()
@@ -166,7 +166,21 @@ class ObjectiveNet(NeuralNetClassifier):
     def infer(self, x: Any, **fit_params: Any) -> Tensor:
         """Logits of a batch; group codes and weights that ride along are not for the module."""
         x = to_tensor(x["X"] if isinstance(x, dict) else x, device=self.device)
-        return super().infer(x.to(next(self.module_.parameters()).dtype), **fit_params)
+        x = as_numbers(x, self.dtype) if x.ndim > 2 else x
+        return super().infer(x.to(self.dtype), **fit_params)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision of the network."""
+        return next(self.module_.parameters()).dtype
+
+    def _prepare(self, batch: Batch) -> Batch:
+        """Return a training batch as the network sees it."""
+        inputs, y = batch
+        X, augment = as_numbers(inputs["X"], self.dtype), self._recipe.augment
+        if augment is not None:
+            X = augmented(augment, X)
+        return {**inputs, "X": X}, y
 
     def _forward(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Any]]:
         inputs, y = batch
@@ -179,7 +193,8 @@ class ObjectiveNet(NeuralNetClassifier):
         chunks = [  # all held-out rows at once, with group means of their own, no running ones
             forward(
                 self.module_,
-                {name: values[rows] for name, values in inputs.items()},
+                {name: values[rows] for name, values in inputs.items()}
+                | {"X": as_numbers(inputs["X"][rows], self.dtype)},
                 y[rows],
                 **players,
             )
@@ -214,17 +229,21 @@ class ObjectiveNet(NeuralNetClassifier):
         self._group_sums = batch if self._group_sums is None else self._group_sums + batch
 
     def _player_step(self, name: str, player: Player, batch: Batch) -> None:
-        """One step of a further player, while the network stays as it is.
-
-        It rests if the batch has none of its terms, as without groups.
-        """
+        """One step of a further player, while the network stays as it is."""
         _, terms, _ = self._evaluate(batch, training=True)
-        if not player.weights.keys() & terms.keys():
-            return
+        self._player_backward(name, player, terms)
+        self.player_optimizers_[name].step()
+
+    def _player_backward(self, name: str, player: Player, terms: dict[str, Tensor]) -> None:
+        """Compute the gradients of a further player.
+
+        There are none, so that it rests, if the batch has none of its terms, as without groups.
+        """
         optimizer = self.player_optimizers_[name]
-        optimizer.zero_grad()
-        weighted_sum(terms, player.weights).backward()
-        optimizer.step()
+        _forget_gradients(optimizer)
+        if player.weights.keys() & terms.keys():
+            loss = weighted_sum(terms, player.weights)
+            loss.backward(inputs=_parameters(optimizer), retain_graph=player.together)
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward and backward pass of one batch."""
@@ -234,27 +253,32 @@ class ObjectiveNet(NeuralNetClassifier):
         self._follow_groups(state)
         self.objective_state_ = state
         recipe = self._recipe
+        players = recipe.objective.players
+        for name, player in players.items():
+            if player.together:
+                self._player_backward(name, player, terms)
         loss = recipe.objective.total(terms, recipe.ramp(self.steps_))
-        loss.backward()
+        loss.backward(inputs=_parameters(self.optimizer_) if players else None)
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
 
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
         """Let go of the gradients; skorch's hook, without what the optimizer does around it."""
-        for group in self.optimizer_.param_groups:
-            for parameter in group["params"]:
-                parameter.grad = None
+        _forget_gradients(self.optimizer_)
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the steps of the further players, and one of the network's optimizer."""
         check_interpreter()
-        recipe = self._recipe
+        recipe, batch = self._recipe, self._prepare(batch)
         self.steps_ += 1
         for name, player in recipe.objective.players.items():
             if not self.module_.training:
                 self._set_training(True)
-            for _ in range(player.steps):
+            for _ in range(player.steps - player.together):
                 self._player_step(name, player, batch)
         step = super().train_step(batch, **fit_params)
+        for name, player in recipe.objective.players.items():
+            if player.together:
+                self.player_optimizers_[name].step()
         if recipe.average_from is not None and self.steps_ > recipe.average_from:
             self._average()
         return step
@@ -266,6 +290,9 @@ class ObjectiveNet(NeuralNetClassifier):
             logits, terms, _ = self._evaluate(batch, training=False)
             loss = self._recipe.objective.total(terms)
             return {"loss": loss, "y_pred": logits, "terms": terms}
+
+    def check_data(self, X: Any, y: Any) -> None:
+        """Leave the data as they are: the encoder has checked them, and skorch would copy them."""
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **kwargs: Any) -> Any:
         """Train, and note whether an interruption, not early stopping, put an end to it."""
@@ -466,8 +493,8 @@ class ObjectiveNet(NeuralNetClassifier):
             self.module_.load_state_dict(parts["module"]["weights"])
             self.unused_state_ = parts
         for name, (module, optimizer) in ({} if network_only else self._trained()).items():
-            if name not in parts:  # a player of this objective, but not of the one before
-                continue
+            if name not in parts or (name != "module" and not _fits(module, parts[name])):
+                continue  # a player of this objective, but not of the one before
             module.load_state_dict(parts[name]["weights"])
             if parts[name]["optimizer"] == type(optimizer).__name__:
                 groups = optimizer.state_dict()["param_groups"]  # the current lr, not the old
@@ -477,6 +504,43 @@ class ObjectiveNet(NeuralNetClassifier):
         self.objective_state_ = state["objective"]
         self.steps_ = state["steps"]
         self.history_ = History({**row, "batches": []} for row in state["history"])
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """Return what an optimizer changes: no other gradient is needed."""
+    groups = optimizer.param_groups
+    return [tensor for group in groups for tensor in group["params"] if tensor.requires_grad]
+
+
+def _forget_gradients(optimizer: torch.optim.Optimizer) -> None:
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = None
+
+
+def augmented(augment: Callable[[Tensor], Tensor], X: Tensor) -> Tensor:
+    """Return what the user's ``augment`` makes of the rows of a batch.
+
+    Raises
+    ------
+    ValueError
+        If it is no tensor of the same shape and type.
+    """
+    found = augment(X)
+    if not isinstance(found, Tensor) or found.shape != X.shape or found.dtype != X.dtype:
+        kind = type(found).__name__
+        got = f"{tuple(found.shape)} and {found.dtype}" if isinstance(found, Tensor) else kind
+        raise ValueError(
+            f"augment must return a tensor of the shape and type that it is given, "
+            f"{tuple(X.shape)} and {X.dtype}; got {got}."
+        )
+    return found
+
+
+def _fits(module: torch.nn.Module, part: dict[str, Any]) -> bool:
+    """Whether a player has the shape of one that was stored: it has not with a new group."""
+    shapes = {name: tensor.shape for name, tensor in module.state_dict().items()}
+    return shapes == {name: tensor.shape for name, tensor in part["weights"].items()}
 
 
 def is_early_stopping(interruption: KeyboardInterrupt) -> bool:

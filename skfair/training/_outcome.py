@@ -9,7 +9,7 @@ import torch
 
 from .._warnings import warn
 from ..metrics._harm import MIN_MEMBERS, left_out
-from ._batches import iterate_rows
+from ._batches import as_numbers, iterate_rows
 from ._encoder import TrainingData
 
 
@@ -29,7 +29,7 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     estimator : estimator
         Just trained.
     X : Tensor of shape (n, ...)
-        The training rows as the network takes them.
+        The training rows, on the network's device.
     data : TrainingData
         The training rows.
     by_group : bool
@@ -67,7 +67,7 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     seen: set[Any] = set()
     with torch.inference_mode():
         for chunk in iterate_rows(X):
-            logits = module(chunk.clone())
+            logits = module(as_numbers(chunk.clone(), net.dtype))
             if data.y.ndim > 1:
                 seen.update(tuple(row) for row in (logits > 0).int().unique(dim=0).tolist())
             else:

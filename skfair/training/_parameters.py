@@ -11,8 +11,10 @@ from typing import Any, Self, TypedDict, TypeVar
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, Options, StrOptions
+from torch import Tensor
 from torch.optim import Optimizer
 
+from ..networks._build import MODULE_NAMES
 from ..networks.mlp import ACTIVATIONS
 from ._docs import fill_docstring
 from ._recipe import DTYPES, OPTIMIZERS
@@ -24,11 +26,10 @@ KEYWORDS = inspect.Parameter.VAR_KEYWORD
 Estimator = TypeVar("Estimator", bound="type[NetworkParameterized]")
 
 
-class CommonParameters(TypedDict, total=False):
+class FixedParameters(TypedDict, total=False):
     """Parameters whose defaults no estimator changes; see :class:`NetworkParameterized`."""
 
-    module: Callable | None
-    hidden_layer_sizes: Sequence[int]
+    module: Callable | str | None
     activation: str
     dropout: float
     optimizer: str | type[Optimizer]
@@ -55,16 +56,37 @@ class CommonParameters(TypedDict, total=False):
     net_params: dict | None
 
 
+class CommonParameters(FixedParameters, total=False):
+    """The same and ``hidden_layer_sizes``: all but ``warmup``, ``sampling`` and ``augment``."""
+
+    hidden_layer_sizes: Sequence[int]
+
+
+class UnsizedParameters(FixedParameters, total=False):
+    """The same, ``warmup``, ``sampling`` and ``augment``: all but ``hidden_layer_sizes``."""
+
+    warmup: float
+    sampling: str
+    augment: Callable[[Tensor], Tensor] | None
+
+
 class WarmupParameters(CommonParameters, total=False):
-    """The same and ``warmup``: all but ``sampling``."""
+    """The same and ``warmup``: all but ``sampling`` and ``augment``."""
 
     warmup: float
 
 
-class SamplingParameters(CommonParameters, total=False):
-    """The same and ``sampling``: all but ``warmup``."""
+class BatchParameters(WarmupParameters, total=False):
+    """The same, ``warmup`` and ``sampling``: all but ``augment``."""
 
     sampling: str
+
+
+class SamplingParameters(CommonParameters, total=False):
+    """The same, ``sampling`` and ``augment``: all but ``warmup``."""
+
+    sampling: str
+    augment: Callable[[Tensor], Tensor] | None
 
 
 class NetworkParameters(WarmupParameters, SamplingParameters, total=False):
@@ -179,7 +201,7 @@ class NetworkParameterized(BaseEstimator):
     """Base of whatever has the parameters of a network and its training."""
 
     _parameter_constraints: dict = {
-        "module": [callable, None],
+        "module": [StrOptions(set(MODULE_NAMES)), callable, None],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
@@ -189,6 +211,7 @@ class NetworkParameterized(BaseEstimator):
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Options(Integral, {-1}), Interval(Integral, 1, None, closed="left")],
         "sampling": [StrOptions(set(SAMPLINGS))],
+        "augment": [callable, None],
         "warmup": [Interval(Real, 0, 1, closed="both")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
@@ -216,7 +239,7 @@ class NetworkParameterized(BaseEstimator):
     def __init__(
         self,
         *,
-        module: Callable | None = None,
+        module: Callable | str | None = None,
         hidden_layer_sizes: Sequence[int] = (64, 64),
         activation: str = "relu",
         dropout: float = 0.0,
@@ -226,6 +249,7 @@ class NetworkParameterized(BaseEstimator):
         max_epochs: int = 50,
         batch_size: int = 256,
         sampling: str = "natural",
+        augment: Callable[[Tensor], Tensor] | None = None,
         warmup: float = 0.0,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
@@ -257,6 +281,7 @@ class NetworkParameterized(BaseEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.sampling = sampling
+        self.augment: str | Callable | None = augment  # subclasses know names, too
         self.warmup = warmup
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._tensors import takes_tensors
 from .._torch_state import plain_torch
 from ..objectives import fairn
-from ._batches import iterate_rows
+from ._batches import as_numbers, iterate_rows
 from ._encoder import check_table
 
 
@@ -26,13 +26,15 @@ class NetworkPredictions(ClassifierMixin):
         check_is_fitted(self)
         raw = check_table(self, X, reset=False)
         X = self._encoder.features(raw)
+        self._check_shape(X)
         forward = function or (lambda module, rows: module(rows))
         device, parts = self.net_.device, []
         with plain_torch(torch.device(device).type), torch.no_grad():
             module = self._predicting_module()
             dtype = next(module.parameters()).dtype
             for chunk in iterate_rows(X):
-                rows = torch.tensor(chunk, dtype=dtype, device=device)
+                kept = None if chunk.dtype == np.uint8 else dtype  # bytes travel as bytes
+                rows = as_numbers(torch.tensor(chunk, dtype=kept, device=device), dtype)
                 parts.append(forward(module, rows).double().cpu().numpy())
         values = parts[0] if len(parts) == 1 else np.concatenate(parts)
         # a distance may be infinite, of logits all but the largest
@@ -44,6 +46,15 @@ class NetworkPredictions(ClassifierMixin):
                 "of X: their numbers are too large for it. Standardize X, in fit and here alike."
             )
         return values
+
+    def _check_shape(self, X: np.ndarray) -> None:
+        """See to it that rows have the shape of those that the network was made for."""
+        expected = self._architecture.input_shape
+        if X.shape[1:] != tuple(expected):
+            raise ValueError(
+                f"X has rows of shape {X.shape[1:]}, but {type(self).__name__} was fitted on rows "
+                f"of shape {tuple(expected)}."
+            )
 
     def _predicting_module(self) -> torch.nn.Module:
         """Return the network in evaluation mode, in double precision if it can."""

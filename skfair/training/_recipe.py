@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..networks._build import build_module
@@ -35,8 +35,9 @@ class Architecture:
 
     Attributes
     ----------
-    module : callable or None
-        ``module(n_features, n_outputs) -> torch.nn.Module``; ``None`` for the perceptron.
+    module : callable, str or None
+        ``module(n_features, n_outputs) -> torch.nn.Module``, or the name of a network; ``None`` for
+        the perceptron.
     input_shape : tuple of int
         Shape of a row.
     n_outputs : int
@@ -54,7 +55,7 @@ class Architecture:
         Arguments of the head.
     """
 
-    module: Callable[..., nn.Module] | None
+    module: Callable[..., nn.Module] | str | None
     input_shape: tuple[int, ...]
     n_outputs: int
     hidden_layer_sizes: Sequence[int]
@@ -130,6 +131,8 @@ class Recipe:
         Attribute and name of each group.
     seed : int
         Of the initial weights, the order of the rows and dropout.
+    augment : callable or None
+        Applied to X of every training batch.
 
     Examples
     --------
@@ -152,6 +155,7 @@ class Recipe:
     average_from: int | None = None
     group_names: tuple[tuple[int, str], ...] = ()
     seed: int = 0
+    augment: Callable[[Tensor], Tensor] | None = None
 
     def ramp(self, step: int) -> float:
         """Compute the share of their value that the fairness weights have.

@@ -86,12 +86,14 @@ class SharedRows:
             setattr(estimator, name, value)
         return data
 
-    def rows(self, plan: Plan, private: bool) -> TensorRows:
+    def rows(self, plan: Plan, dtype: str, private: bool) -> TensorRows:
         """Return a plan's rows on its device, which plans share."""
         holdout = None if plan.holdout is None else plan.holdout.tobytes()
         return self.once(
-            ("rows", id(plan.data), holdout, plan.device, private),
-            lambda: TensorRows.from_arrays(plan.data.arrays(plan.holdout), plan.device, private),
+            ("rows", id(plan.data), holdout, plan.device, dtype, private),
+            lambda: TensorRows.from_arrays(
+                plan.data.arrays(dtype, plan.holdout), plan.device, private
+            ),
         )
 
     def arguments_of(self, owner: Any, data: TrainingData) -> SharedRows:
@@ -185,7 +187,7 @@ class Member:
             data, estimator.max_epochs, averaging=estimator.averaging
         )
         with reproducible(plan.device, plan.seed) as generator:
-            plan.rows = shared.rows(plan, estimator.module is not None)
+            plan.rows = shared.rows(plan, estimator.dtype, estimator._needs_copies())
             estimator._begin(plan, generator)
             self.net, self.recipe = estimator.net_, estimator.net_._recipe
             self.generator, self.chance = generator, get_chance(plan.device)
@@ -260,6 +262,8 @@ def why_alone(member: Member) -> str | None:
         return f"net_params has {given}"
     if any(getattr(kind, n) is not getattr(NeuralClassifier, n) for n in ("fit", "_train")):
         return f"{kind.__name__} has a fit of its own"
+    if recipe.augment is not None:
+        return "augment changes rows as it likes"
     if recipe.objective.players:
         return f"{kind.__name__} trains a further network"
     if recipe.optimizer.__name__ not in ELEMENTWISE or not _is_torchs(recipe.optimizer):

@@ -14,6 +14,7 @@ from skfair import (
     LabelFlipClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 from skfair.audit._describe import describe
@@ -40,6 +41,11 @@ from skfair.audit._describe import describe
         (
             PenaltyClassifier(alpha=0),
             "plain neural network (PenaltyClassifier with all fairness weights 0)",
+        ),
+        (
+            PivotClassifier(),
+            "Neural network whose predictions hide the sensitive features from an adversary "
+            "(pivot), criterion demographic_parity, lambda_fairness 10",
         ),
         (
             DRAlignClassifier(),

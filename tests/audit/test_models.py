@@ -23,10 +23,13 @@ from sklearn.svm import SVC
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
+    MarginClassifier,
     NetworkClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 from skfair.audit._errors import InputError
@@ -67,6 +70,9 @@ MODELS = {
     "plain": lambda: NetworkClassifier(**SHORT),
     "penalty": lambda: PenaltyClassifier(**SHORT, sensitive_columns=[0]),
     "DRAlign": lambda: DRAlignClassifier(**SHORT, sensitive_columns=[0]),
+    "pivot": lambda: PivotClassifier(**SHORT, sensitive_columns=[0]),
+    "fair features": lambda: FairFeaturesClassifier(**SHORT, sensitive_columns=[0]),
+    "margin": lambda: MarginClassifier(**SHORT, sensitive_columns=[0]),
     "flip": lambda: LabelFlipClassifier(flip_group=1.0, random_state=0, sensitive_columns=[0]),
     "pipeline": lambda: make_pipeline(StandardScaler(), PenaltyClassifier(alpha=0, **SHORT)),
     "monitor": lambda: FaiRNClassifier(

@@ -20,13 +20,14 @@ from skfair.displays import (
     SensitivityDisplay,
     SubgroupDisplay,
 )
-from skfair.displays._base import shorten_label
+from skfair.displays._base import shorten_label, wrap_label
 from skfair.metrics import (
     make_fairness_scorer,
     prediction_sensitivity,
     recourse_gap,
     subgroup_report,
 )
+from skfair.model_selection import best_under_constraint
 
 plt = pytest.importorskip("matplotlib.pyplot", reason="needs matplotlib, the extra plot")
 
@@ -135,12 +136,102 @@ def test_heat_map(search):
     assert display.scores.shape == (3, 2)
     expected = search.cv_results_["mean_test_neg_recourse_gap"].reshape(3, 2)
     np.testing.assert_allclose(display.scores, expected)
-    assert len(display.ax_.texts) == 6
+    image = display.ax_.images[0]
+    np.testing.assert_allclose(image.get_array(), -expected)  # a gap is shown as one
+    written = [text.get_text() for text in display.ax_.texts]
+    assert written == [f"{-value:.2f}" for value in expected.ravel()]
     assert display.ax_.get_ylabel() == "lambda_fairness"
-    with pytest.raises(ValueError, match=r"no 'auc'; it has \['accuracy', 'neg_recourse_gap'\]"):
+    assert display.figure_.axes[1].get_ylabel() == "recourse gap"
+    brightness = image.to_rgba(-expected)[..., :3].mean(axis=-1).ravel()
+    assert np.array_equal(np.argsort(brightness), np.argsort(expected.ravel()))
+    accuracy = LambdaHeatmapDisplay.from_estimator(search, score="accuracy").ax_.images[0]
+    np.testing.assert_allclose(
+        accuracy.get_array().ravel(), search.cv_results_["mean_test_accuracy"]
+    )
+    with pytest.raises(
+        ValueError, match=r"no scorer 'auc'; its scorers are \['accuracy', 'neg_recourse_gap'\]"
+    ):
         LambdaHeatmapDisplay.from_estimator(search, score="auc")
+    with pytest.raises(ValueError, match=r"no parameter 'x'; it has \['C'\]"):
+        LambdaHeatmapDisplay.from_predictions({"param_C": [1], "mean_test_score": [1.0]}, first="x")
     with pytest.raises(ValueError, match="Say which parameter to plot: the search has"):
         LambdaHeatmapDisplay.from_predictions({"param_C": [1], "mean_test_score": [1.0]})
+
+
+def lambdas(n_fairness, n_robustness, **scores):
+    """Results of a grid, the second parameter changing fastest."""
+    first, second = np.linspace(0, 1, n_fairness), np.linspace(0, 0.5, n_robustness)
+    return {
+        "param_lambda_fairness": np.repeat(first, n_robustness),
+        "param_lambda_robustness": np.tile(second, n_fairness),
+        **{f"mean_test_{name}": np.asarray(values, float) for name, values in scores.items()},
+    }
+
+
+def test_heat_map_marks_the_chosen_cell_and_constant_models(search):
+    i = search.best_index_
+    display = LambdaHeatmapDisplay.from_estimator(search, score="accuracy")
+    assert display.chosen == divmod(i, 2)
+    (frame,) = display.ax_.patches
+    assert frame.get_xy() == (i % 2 - 0.5, i // 2 - 0.5)
+    assert display.ax_.get_title(loc="left") == "frame: chosen"
+    rates = [0.2, 0.0, 0.3, 0.2, 0.2, 1.0]
+    results = lambdas(2, 3, accuracy=np.arange(6), acceptance_rate=rates)
+    display = LambdaHeatmapDisplay.from_predictions(results, score="accuracy")
+    assert display.constant.to_numpy().tolist() == [[False, True, False], [False, False, True]]
+    (circles,) = display.ax_.collections
+    assert len(circles.get_facecolor()) == 0  # hollow
+    np.testing.assert_array_equal(np.rint(circles.get_offsets()), [[1, 0], [2, 1]])
+    assert display.ax_.get_title(loc="left") == "circle: constant"
+    plain = LambdaHeatmapDisplay.from_predictions(lambdas(2, 3, accuracy=rates), score="accuracy")
+    assert not plain.ax_.patches
+    assert not plain.ax_.collections
+    assert plain.ax_.get_title(loc="left") == ""
+
+
+@pytest.mark.parametrize("n", [4, 11, 40])
+def test_scores_are_written_where_cells_have_the_room(n):
+    results = lambdas(n, n, accuracy=np.linspace(0, 1, n * n))
+    results["mean_test_accuracy"][1] = np.nan
+    _, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+    display = LambdaHeatmapDisplay.from_predictions(results, score="accuracy", ax=ax)
+    assert len(ax.texts) == (0 if n == 40 else n * n - 1)
+    display.figure_.canvas.draw()
+    width, height = ax.get_window_extent().size / n
+    for text in ax.texts:
+        box = text.get_window_extent()
+        assert box.width < width
+        assert box.height < 1.2 * height
+    for axis in (ax.xaxis, ax.yaxis):
+        boxes = [label.get_window_extent() for label in axis.get_ticklabels()]
+        assert len(boxes) > 1
+        assert not any(a.overlaps(b) for a, b in zip(boxes, boxes[1:], strict=False))
+    plt.close("all")
+    assert len(display.plot(annotate=True).ax_.texts) == n * n - 1
+    assert not display.plot(annotate=False).ax_.texts
+
+
+def test_heat_map_takes_any_values_and_averages_over_the_rest():
+    kinds = ["sgd", None, "sgd", None, "adam", "adam"]
+    results = {
+        "param_optimizer": np.array(kinds, dtype=object),
+        "param_lr": [10, 2, 10, 2, 2, 2],
+        "mean_test_score": [0.1, 0.2, 0.3, 0.4, np.nan, np.nan],
+    }
+    display = LambdaHeatmapDisplay.from_predictions(results, first="optimizer", second="lr")
+    assert display.scores.index.tolist() == ["sgd", "None", "adam"]  # as in the search
+    assert display.scores.columns.tolist() == [2, 10]
+    expected = [[np.nan, 0.2], [0.3, np.nan], [np.nan, np.nan]]
+    np.testing.assert_allclose(display.scores, expected)
+    assert sorted(text.get_text() for text in display.ax_.texts) == ["0.20", "0.30"]
+    frame = pd.DataFrame(results | {"param_optimizer": ["a", "b", "a", "b", "c", "c"]})
+    of_frame = LambdaHeatmapDisplay.from_predictions(frame, first="optimizer", second="lr")
+    np.testing.assert_allclose(of_frame.scores, expected)
+    absent = results | {"param_lr": np.ma.array([10, 2, 10, 2, 0, 0], mask=[0, 0, 0, 0, 1, 1])}
+    display = LambdaHeatmapDisplay.from_predictions(absent, first="optimizer", second="lr")
+    assert display.scores.columns.tolist() == ["10", "2", "--"]
+    both = {"param_a": [1, 2], "param_b": [1, 1], "mean_test_score": [0.5, 0.6]}
+    assert LambdaHeatmapDisplay.from_predictions(both, first="a", second="b").scores.shape == (2, 1)
 
 
 def test_pareto(search):
@@ -159,6 +250,87 @@ def test_pareto(search):
     i = search.best_index_
     np.testing.assert_allclose(chosen.get_offsets(), [[gap[i], accuracy[i]]])
     assert display.ax_.get_xlabel() == "recourse gap"
+    assert texts(display.ax_) == ["candidates", "front", "chosen"]
+
+
+@pytest.mark.parametrize("second", ["neg_gap", "index"])
+def test_line_of_the_front_is_the_best_that_can_be_had(second):
+    rng = np.random.default_rng(0)
+    accuracy, other = rng.random((2, 30))
+    other = -other if second == "neg_gap" else other
+    results = {"mean_test_accuracy": accuracy, f"mean_test_{second}": other}
+    (line,) = ParetoDisplay.from_predictions(results, second=second).ax_.lines
+    x, y = line.get_xydata().T
+    assert (np.diff(x) > 0).all()
+    for at in rng.uniform(x[0], x[-1], 50):
+        before = np.searchsorted(x, at)
+        drawn = y[before - 1] if line.get_drawstyle() == "steps-post" else y[before]
+        allowed = -other <= at if second == "neg_gap" else other >= at
+        assert drawn == accuracy[allowed].max()
+
+
+@pytest.mark.parametrize("limit", [0.3, -0.3])
+def test_what_a_limit_rules_out_is_shaded(limit):
+    results = {"mean_test_accuracy": [0.9, 0.8], "mean_test_neg_gap": [-0.5, -0.1]}
+    ax = ParetoDisplay.from_predictions(results, second="neg_gap", limit=limit).ax_
+    (shade,) = ax.patches
+    assert (shade.get_x(), shade.get_x() + shade.get_width()) == (0.3, ax.get_xlim()[1])
+    assert "limit 0.3" in texts(ax)
+    results = {"mean_test_accuracy": [0.9, 0.8], "mean_test_index": [0.5, 0.9]}
+    ax = ParetoDisplay.from_predictions(results, second="index", limit=0.2).ax_
+    (shade,) = ax.patches
+    assert (shade.get_x(), shade.get_x() + shade.get_width()) == (ax.get_xlim()[0], 0.2)
+    assert ax.get_xlim()[0] < 0.2
+
+
+def test_the_limit_of_the_rule_of_choice_is_shaded(biased):
+    X, y, group = biased
+    X = np.column_stack([X, group == "a"])
+    gap = make_fairness_scorer("recourse_gap", sensitive_columns=-1)
+    rule = best_under_constraint("accuracy", "neg_recourse_gap", threshold=-0.4)
+    scoring = {"accuracy": "accuracy", "neg_recourse_gap": gap, "other": gap}
+    search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}, scoring=scoring, refit=rule, cv=2)
+    search.fit(X, y)
+    assert "limit 0.4" in texts(ParetoDisplay.from_estimator(search).ax_)
+    assert "limit 0.1" in texts(ParetoDisplay.from_estimator(search, limit=0.1).ax_)
+    assert not ParetoDisplay.from_estimator(search, second="other").ax_.patches
+
+
+def test_constant_models_are_hollow_and_not_on_the_front():
+    results = {
+        "mean_test_accuracy": [0.9, 0.8, 0.76, np.nan],
+        "mean_test_neg_gap": [-0.5, -0.1, 0.0, -0.1],
+        "mean_test_acceptance_rate": [0.3, 0.2, 0.0, np.nan],
+    }
+    display = ParetoDisplay.from_predictions(results, second="neg_gap")
+    assert display.front.tolist() == [1, 0]
+    _, hollow = display.ax_.collections
+    assert len(hollow.get_facecolor()) == 0
+    np.testing.assert_array_equal(hollow.get_offsets(), [[0.0, 0.76]])
+    assert "constant" in texts(display.ax_)
+    nothing = {name: [np.nan] * 2 for name in ("mean_test_accuracy", "mean_test_neg_gap")}
+    assert not ParetoDisplay.from_predictions(nothing, second="neg_gap").ax_.lines
+
+
+def test_pictures_of_searches_with_long_names_fit_in_seven_by_three_inches():
+    name = "neg_equalized_odds_difference_between_all_intersections_of_sex_race_and_age"
+    results = lambdas(3, 3, **{name: -np.arange(9.0), "accuracy": np.arange(9)})
+    results = {
+        key.replace("param_", "param_a_step_with_a_long_name__and_a_parameter_with_one_"): value
+        for key, value in results.items()
+    }
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3), layout="constrained")
+    LambdaHeatmapDisplay.from_predictions(results, score=name, chosen=4, ax=axes[0])
+    ParetoDisplay.from_predictions(results, second=name, chosen=4, limit=3, ax=axes[1])
+    figure.canvas.draw()
+    for ax in figure.axes:
+        for label in (ax.xaxis.label, ax.yaxis.label):
+            box = label.get_window_extent()
+            assert box.x0 >= 0
+            assert box.y0 >= 0
+            assert box.x1 <= figure.bbox.x1
+            assert box.y1 <= figure.bbox.y1
+    assert all(ax.get_position().width > 0.25 for ax in axes)
 
 
 def test_subgroups(logistic):
@@ -215,6 +387,8 @@ def test_a_shortened_name_keeps_both_ends():
     assert shown.startswith("Female & Amer")
     assert shown.endswith("35-44")
     assert shorten_label("$x$") == r"\$x\$"
+    assert wrap_label("one_name of_a column", 9) == "one_name\nof_a\ncolumn"
+    assert wrap_label("a_name_without_spaces", 9) == "a_name_\nwithout_\nspaces"
 
 
 def test_displays_take_the_unfavorable_class(biased):

@@ -19,9 +19,11 @@ from torch import nn
 import skfair
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     PenaltyClassifier,
+    PivotClassifier,
     SmoothedClassifier,
 )
 from skfair.datasets import make_biased_classification
@@ -316,6 +318,8 @@ ANYWHERE = {
     "fairn": FaiRNClassifier(monitor="neg_recourse_gap", restore_best=True, **QUICK),
     "penalty": PenaltyClassifier(penalty_on="holdout", early_stopping=True, **QUICK),
     "dralign": DRAlignClassifier(**QUICK),
+    "pivot": PivotClassifier(adversary_steps=2, **QUICK),
+    "fair features": FairFeaturesClassifier(**QUICK),
     "flip": LabelFlipClassifier(flip_group="a", **QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=20, random_state=0),

@@ -140,6 +140,24 @@ def test_without_groups_the_adversary_rests(biased):
     assert not model.net_.player_optimizers_["adversary"].state_dict()["state"]
 
 
+def half_frozen(n_features, n_outputs):
+    layers = torch.nn.Linear(n_features, 8), torch.nn.ReLU(), torch.nn.Linear(8, n_outputs)
+    layers[0].requires_grad_(False)
+    return torch.nn.Sequential(*layers)
+
+
+def test_a_frozen_layer_stays_as_it_is(biased):
+    X, y, group = biased
+    frozen, free = [], []
+    for epochs in (1, 4):
+        model = AdversarialClassifier(module=half_frozen, max_epochs=epochs, random_state=0)
+        module = model.fit(X, y, sensitive_features=group).module_
+        frozen.append(module[0].weight.numpy())
+        free.append(module[2].weight.detach().numpy())
+    assert np.array_equal(*frozen)
+    assert not np.array_equal(*free)
+
+
 # -- one step, by hand ----------------------------------------------------------------------------
 
 
@@ -156,13 +174,19 @@ def forward_with_player(module, inputs, y, *, player):
 class Quadratic(NeuralClassifier):
     """Both losses are quadratic, both optimizers plain gradient descent."""
 
-    def __init__(self, *, steps=1, **network):
+    def __init__(self, *, steps=1, together=False, **network):
         super().__init__(**network)
         self.steps = steps
+        self.together = together
 
     def _make_objective(self, comparison, batch_size):
         player = Player(
-            make_player, {"guess": 1.0}, torch.optim.SGD, options={"lr": 0.1}, steps=self.steps
+            make_player,
+            {"guess": 1.0},
+            torch.optim.SGD,
+            options={"lr": 0.1},
+            steps=self.steps,
+            together=self.together,
         )
         return Objective(
             quadratic_terms,
@@ -179,10 +203,12 @@ def make_player():
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-def test_one_epoch_is_the_players_steps_and_one_of_the_network(biased, steps):
+@pytest.mark.parametrize("together", [False, True])
+def test_one_epoch_is_the_players_steps_and_one_of_the_network(biased, steps, together):
     X, y, _ = biased
     model = Quadratic(
         steps=steps,
+        together=together,
         hidden_layer_sizes=(),
         optimizer="sgd",
         lr=0.05,
@@ -204,10 +230,13 @@ def test_one_epoch_is_the_players_steps_and_one_of_the_network(biased, steps):
         logits = rows @ weight.T + bias
         return logits.square().mean(), (logits @ player.T - 1).square().mean()
 
-    for _ in range(steps):
+    for step in range(steps):
+        if together and step == steps - 1:  # before the player moves for the last time
+            loss = terms()[0] - 0.5 * terms()[1]
         (gradient,) = torch.autograd.grad(terms()[1], player)
         player = (player - 0.1 * gradient).detach().requires_grad_()
-    loss = terms()[0] - 0.5 * terms()[1]
+    if not together:
+        loss = terms()[0] - 0.5 * terms()[1]
     of_weight, of_bias = torch.autograd.grad(loss, [weight, bias])
     found = model.net_
     torch.testing.assert_close(found.players_["player"].weight, player, rtol=1e-12, atol=1e-14)
