@@ -179,6 +179,37 @@ class SmallNet(nn.Sequential):
         super().__init__(*layers, nn.Dropout(dropout), nn.Linear(64, n_outputs))
 
 
+class BatchNormNet(nn.Sequential):
+    """Three convolutions with batch-norm and pooling, and a hidden layer.
+
+    Parameters
+    ----------
+    input_shape : tuple of int
+        (height, width).
+    n_outputs : int
+        Number of logits.
+    width : int, default=16
+        Channels of the first convolution; they double twice.
+    """
+
+    def __init__(self, input_shape: tuple[int, ...], n_outputs: int, width: int = 16) -> None:
+        height, columns = input_shape
+        layers: list[nn.Module] = [nn.Unflatten(1, (1, height)), nn.BatchNorm2d(1)]
+        channels = 1
+        for n_filters in (width, 2 * width, 4 * width):
+            layers += [
+                nn.Conv2d(channels, n_filters, 3, padding=1, bias=False),
+                nn.MaxPool2d(2),
+                nn.BatchNorm2d(n_filters),
+                nn.ReLU(),
+            ]
+            channels = n_filters
+        n_features = channels * (height // 8) * (columns // 8)
+        layers += [nn.Flatten(), nn.Linear(n_features, 128), nn.ReLU(), nn.Dropout(0.3)]
+        super().__init__(*layers, nn.Linear(128, n_outputs))
+        self.to(memory_format=torch.channels_last)  # in which convolutions are faster
+
+
 class Standardize(nn.Module):
     """Every image with mean 0 and standard deviation 1."""
 
