@@ -237,7 +237,7 @@ def main() -> None:
         settings = {
             "command": "python -m benchmarks.celeba_dralign" + " --quick" * args.quick,
             "seeds": args.seeds,
-            "faces": f"10,000 of CelebA, {SIZE} x {SIZE} grey; by person 60, 15 and 25 %, the test "
+            "faces": f"10,000 of CelebA, {SIZE} x {SIZE} gray; by person 60, 15 and 25 %, the test "
             f"part the same for all seeds: labeled female {sizes['female']}, male {sizes['male']}",
             "network": network,
             "training": f"{EPOCHS[network]} epochs, AdamW, cosine to 0, weight decay .01, batches "

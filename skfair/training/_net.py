@@ -300,7 +300,7 @@ class ObjectiveNet(NeuralNetClassifier):
             super().fit_loop(X, y, epochs, **kwargs)
             self.interrupted_ = False
         except KeyboardInterrupt as interruption:
-            self.interrupted_ = not _is_early_stopping(interruption)
+            self.interrupted_ = not is_early_stopping(interruption)
             self.stopped_in_warmup_ = self.steps_ < self._recipe.warmup_steps
             raise
         return self
@@ -356,13 +356,21 @@ class ObjectiveNet(NeuralNetClassifier):
             return
         if self._has_batch_callbacks():
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
-            self._record_terms(prefix)
+            self._record_means(prefix, self._take_means()[0])
             return
         for batch in iterator:
             self._collect(batch, step_fn(batch, **fit_params))
-        self.history.record(f"{prefix}_batch_count", len(self._steps))
-        loss, size = self._record_terms(prefix)  # stands for all batches of the epoch
-        self.history[-1]["batches"].append({f"{prefix}_loss": loss, f"{prefix}_batch_size": size})
+        n_batches = len(self._steps)
+        self.record_epoch(prefix, *self._take_means(), n_batches)
+
+    def record_epoch(
+        self, prefix: str, means: dict[str, float], n_rows: int, n_batches: int
+    ) -> None:
+        """Record means over the batches of an epoch, which stand for all of them."""
+        self.history.record(f"{prefix}_batch_count", n_batches)
+        loss = self._record_means(prefix, means)
+        batch = {f"{prefix}_loss": loss, f"{prefix}_batch_size": n_rows}
+        self.history[-1]["batches"].append(batch)
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, **step: Any
@@ -375,13 +383,18 @@ class ObjectiveNet(NeuralNetClassifier):
         values = {"loss": step["loss"], **step["terms"]}
         self._steps.append(({k: v.detach() for k, v in values.items()}, len(batch[1])))
 
-    def _record_terms(self, prefix: str) -> tuple[float, int]:
+    def _take_means(self) -> tuple[dict[str, float], int]:
+        """Means of loss and terms over the rows of the collected batches, and their number."""
         steps, self._steps = self._steps, []
         sizes = [size for _, size in steps]
         means = {}
         for name in steps[0][0]:
             values = torch.stack([values[name] for values, _ in steps]).double().cpu()
             means[name] = float(np.average(values, weights=sizes))
+        return means, sum(sizes)
+
+    def _record_means(self, prefix: str, means: dict[str, float]) -> float:
+        means = dict(means)
         loss = means.pop("loss")
         if prefix == "train" and not math.isfinite(loss):
             raise ValueError(
@@ -394,7 +407,7 @@ class ObjectiveNet(NeuralNetClassifier):
         if self._group_sums is not None:
             for name, value in widest_gap(self._group_sums, self._recipe.group_names).items():
                 self.history.record(name, value)
-        return loss, sum(sizes)
+        return loss
 
     def _has_batch_callbacks(self) -> bool:
         return any(
@@ -530,7 +543,7 @@ def _fits(module: torch.nn.Module, part: dict[str, Any]) -> bool:
     return shapes == {name: tensor.shape for name, tensor in part["weights"].items()}
 
 
-def _is_early_stopping(interruption: KeyboardInterrupt) -> bool:
+def is_early_stopping(interruption: KeyboardInterrupt) -> bool:
     """Whether skorch's callback raised it, which ends training in this way."""
     trace = interruption.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -102,7 +102,7 @@ def test_the_gap_is_that_between_men_and_women(pictures):
 def test_intervals_over_patients_hold_the_gap(pictures, monkeypatch):
     monkeypatch.setattr(chest_findings, "RESAMPLES", 40)
     part, decision = pictures
-    bounds = chest_findings.intervals([{"test": decision}], part, "sex", ("M", "F"))
+    bounds = chest_findings.intervals([{"test": decision}], [part], "sex", ("M", "F"))
     assert bounds[0].tolist() == [1.0, 1.0]
     found = chest_findings.areas(decision, part, np.arange(90), "sex", ("M", "F"))
     gaps = found[:, 0] - found[:, 1]
