@@ -14,11 +14,11 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.parallel import Parallel, delayed
 
 from .._random import own_generator
 from .._warnings import warn
 from ..training._device import resolve_device
+from ._tasks import run_tasks
 from ._together import MAX_MEMBERS, Call, CollectingBackend, run_task, tasks_of
 
 __all__ = ["StackedSearchCV"]
@@ -209,7 +209,14 @@ class StackedSearchCV(GridSearchCV):
             made.append(Call(position, args, kwargs, split % n_folds, seed))
         limit = None if self.max_stack == "auto" else int(self.max_stack)
         tasks = tasks_of(made, limit or MAX_MEMBERS, effective_n_jobs(self.n_jobs))
-        done = Parallel(n_jobs=self.n_jobs)(delayed(run_task)(task, limit) for task in tasks)
+        _, args, kwargs = calls[0]
+        done = run_tasks(
+            run_task,
+            [(task, limit) for task in tasks],
+            shared=[*args[1:3], kwargs["fit_params"], kwargs["score_params"]],
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
         results: list = [None] * len(calls)
         alone: Counter = Counter()
         for of_task, why in done:

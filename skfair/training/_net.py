@@ -29,6 +29,15 @@ average_in_place = get_swa_multi_avg_fn()
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
 
 
+class QuietLog(PrintLog):
+    """skorch's log, which otherwise lays out a table for every epoch even if nobody reads it."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Print a row."""
+        if net.verbose or self.sink is not print:
+            super().on_epoch_end(net, **kwargs)
+
+
 class ObjectiveNet(NeuralNetClassifier):
     """A :class:`skorch.NeuralNetClassifier` that carries out a :class:`Recipe`.
 
@@ -154,7 +163,7 @@ class ObjectiveNet(NeuralNetClassifier):
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring("train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring("valid_loss")),
-            ("print_log", PrintLog()),
+            ("print_log", QuietLog()),
         ]
 
     @property
