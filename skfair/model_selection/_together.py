@@ -111,8 +111,11 @@ class Call:
         return self.split, self.seed
 
     def run(self) -> dict[str, Any]:
-        """Fit and score."""
-        return _fit_and_score(*self.args, **self.kwargs)
+        """Fit and score, and let go of what was fitted, which nobody asks for."""
+        try:
+            return _fit_and_score(*self.args, **self.kwargs)
+        finally:
+            vars(self.args[0]).clear()
 
 
 def shared_by(calls: Sequence[Call]) -> list:
