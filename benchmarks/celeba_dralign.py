@@ -23,8 +23,8 @@ from skfair.networks import AlexNet, ResNet18
 
 from ._common import Part, report
 from ._images import (
+    BatchNormNet,
     Images,
-    SmallNet,
     arguments,
     celeba,
     flip_and_shift,
@@ -36,14 +36,14 @@ from .dralign_adult import PRINTED, measure
 LABELS = ("Wavy_Hair", "Attractive")
 GROUPS = ("female", "male")
 TASKS = (  # label, criterion, lambdas
-    ("Wavy_Hair", "demographic_parity", (0.3, 1.0)),
-    ("Attractive", "demographic_parity", (0.3, 1.0)),
-    ("Wavy_Hair", "equalized_odds", (0.3, 1.0)),
+    ("Wavy_Hair", "demographic_parity", (0.1, 0.3)),
+    ("Attractive", "demographic_parity", (0.1, 0.3)),
+    ("Wavy_Hair", "equalized_odds", (0.1, 0.3)),
 )
 GAPS = {"demographic_parity": "DP", "equalized_odds": "EO"}
-TOLERANCE = 0.02  # of average precision below the plain network's best epoch, validation
+TOLERANCE = 0.05  # of average precision below the plain network's best epoch, validation
 SIZE = 32
-EPOCHS = {"small": 20, "alexnet": 8, "resnet18": 8}
+EPOCHS = {"small": 12, "alexnet": 8, "resnet18": 8}
 AUGMENT = {"augment": flip_and_shift}
 METHODS = {
     "ERM": (NetworkClassifier, {"averaging": 0.0} | AUGMENT),
@@ -54,7 +54,7 @@ METHODS = {
 }
 SINGLE = ("ERM", "oversampling")
 NETWORKS = {
-    "small": partial(SmallNet, width=32),
+    "small": BatchNormNet,
     "alexnet": partial(AlexNet, width=32),
     "resnet18": partial(ResNet18, width=16),
 }
@@ -237,7 +237,7 @@ def main() -> None:
         settings = {
             "command": "python -m benchmarks.celeba_dralign" + " --quick" * args.quick,
             "seeds": args.seeds,
-            "faces": f"10,000 of CelebA, {SIZE} x {SIZE} grey; by person 60, 15 and 25 %, the test "
+            "faces": f"10,000 of CelebA, {SIZE} x {SIZE} gray; by person 60, 15 and 25 %, the test "
             f"part the same for all seeds: labeled female {sizes['female']}, male {sizes['male']}",
             "network": network,
             "training": f"{EPOCHS[network]} epochs, AdamW, cosine to 0, weight decay .01, batches "

@@ -32,7 +32,7 @@ from ._images import (
     shift,
 )
 
-SIZE, EPOCHS = 64, 30
+EPOCHS = 30
 SHORT = dict(zip(FINDINGS, ("AT", "CA", "CO", "ED", "PE"), strict=True))
 SEXES, AGES = ("M", "F"), ("younger", "60 or older")
 RESAMPLES = 1000
@@ -89,9 +89,9 @@ def flipped(y: np.ndarray, members: np.ndarray, share: float, seed: int) -> np.n
     return np.where(drawn & members[:, np.newaxis], 1 - y, y)
 
 
-def run(scheme: str, seed: int) -> dict[str, Any]:
+def run(scheme: str, seed: int, size: int) -> dict[str, Any]:
     """Train once; decision values of all parts."""
-    parts = chest(SIZE, seed)
+    parts = chest(size, seed)
     if scheme == LINEAR:
         return {"scheme": scheme, "seed": seed, "test": linear_decision(parts, 60)}
     model, train = make(scheme, seed), parts["train"]
@@ -128,52 +128,53 @@ def summary(found: np.ndarray) -> np.ndarray:
     """
     signed = found[:, 0] - found[:, 1]
     rows = np.column_stack([found, signed])
-    return np.vstack([rows, [*found.mean(0), np.abs(signed).mean()]])
+    return np.vstack([rows, [*np.nanmean(found, axis=0), np.nanmean(np.abs(signed))]])
 
 
 def intervals(
-    runs: list[dict[str, Any]], part: Images, by: str, names: tuple[str, str]
+    runs: list[dict[str, Any]], parts: list[Images], by: str, names: tuple[str, str]
 ) -> np.ndarray:
-    """2.5 and 97.5 % of the gaps of the test part, over resampled patients, mean over seeds.
+    """2.5 and 97.5 % of the gaps, mean over seeds, over resampled patients of each test part.
 
     The last row is the gap between the groups' mean areas, with its sign: a mean of absolute values
     is positive in every resample.
     """
     rng = np.random.RandomState(0)
-    patients = np.unique(part.who)
-    rows_of = [np.flatnonzero(part.who == patient) for patient in patients]
-    gaps = []
-    for _ in range(RESAMPLES):
-        drawn = rng.randint(len(patients), size=len(patients))
-        rows = np.concatenate([rows_of[i] for i in drawn])
-        found = np.mean([areas(r["test"], part, rows, by, names) for r in runs], axis=0)
-        signed = found[:, 0] - found[:, 1]
-        gaps.append([*signed, signed.mean()])
-    return np.nanpercentile(gaps, [2.5, 97.5], axis=0).T
+    of_seeds = []
+    for r, part in zip(runs, parts, strict=True):
+        patients = np.unique(part.who)
+        rows_of = [np.flatnonzero(part.who == patient) for patient in patients]
+        gaps = []
+        for _ in range(RESAMPLES):
+            drawn = rng.randint(len(patients), size=len(patients))
+            rows = np.concatenate([rows_of[i] for i in drawn])
+            found = areas(r["test"], part, rows, by, names)
+            signed = found[:, 0] - found[:, 1]
+            gaps.append([*signed, np.nanmean(signed)])
+        of_seeds.append(gaps)
+    return np.nanpercentile(np.mean(of_seeds, axis=0), [2.5, 97.5], axis=0).T
 
 
-def table_of(runs: list[dict[str, Any]], scheme: str) -> pd.DataFrame:
+def table_of(
+    runs: list[dict[str, Any]], scheme: str, parts: list[dict[str, Images]]
+) -> pd.DataFrame:
     """Rows of one scheme: the five findings and their mean."""
-    of_seeds = [chest(SIZE, r["seed"]) for r in runs]
     table = pd.DataFrame({"scheme": scheme, "finding": [*SHORT.values(), "mean"]})
-    for name in PARTS if scheme != LINEAR else ("test",):
+    columns = [(name, "sex", SEXES) for name in (PARTS if scheme != LINEAR else ("test",))]
+    for name, by, names in (*columns, ("test", "age", AGES)):
         each = []
-        for r, parts in zip(runs, of_seeds, strict=True):
-            part = parts[name]
-            rows = np.arange(len(part.y))
-            each.append(summary(areas(r[name], part, rows, "sex", SEXES)))
-        for j, column in enumerate(("M", "F", "gap")):
+        for r, of_seed in zip(runs, parts, strict=True):
+            part = of_seed[name]
+            each.append(summary(areas(r[name], part, np.arange(len(part.y)), by, names)))
+        gap = "gap" if by == "sex" else "age gap"
+        for j, column in enumerate((*names, gap)):
             table[f"{name} {column}"] = np.mean(each, axis=0)[:, j]
         if name == "test":
-            table["test gap sd"] = np.std(each, axis=0, ddof=1)[:, 2] if len(each) > 1 else np.nan
-    test = of_seeds[0]["test"]
-    bounds = intervals(runs, test, "sex", SEXES)
-    table["gap low"], table["gap high"] = bounds.T
-    every = np.arange(len(test.y))
-    by_age = [summary(areas(r["test"], test, every, "age", AGES)) for r in runs]
-    for j, column in enumerate(("younger", "older", "age gap")):
-        table[f"test {column}"] = np.mean(by_age, axis=0)[:, j]
-    table["age gap low"], table["age gap high"] = intervals(runs, test, "age", AGES).T
+            table[f"test {gap} sd"] = (
+                np.std(each, axis=0, ddof=1)[:, 2] if len(each) > 1 else np.nan
+            )
+            tests = [of_seed["test"] for of_seed in parts]
+            table[f"{gap} low"], table[f"{gap} high"] = intervals(runs, tests, by, names).T
     mean = table.index[-1]
     for i, value in enumerate(PAPER.get(scheme, ())):
         name = f"paper {PARTS[i // 3]} {('M', 'F', 'gap')[i % 3]}"
@@ -181,22 +182,19 @@ def table_of(runs: list[dict[str, Any]], scheme: str) -> pd.DataFrame:
     return table
 
 
-def rates(runs: list[dict[str, Any]], scheme: str) -> pd.DataFrame:
-    """Each finding and group of the test part: size, positives, share called positive, TPR, AUC.
+def rates(runs: list[dict[str, Any]], scheme: str, parts: list[dict[str, Images]]) -> pd.DataFrame:
+    """Each finding and group of the test parts: pictures, positives, share called positive, TPR.
 
     Called positive are as many pictures as are positive in the training part, those with the
     greatest values: at probability one half hardly any would be.
     """
     found = []
-    for r in runs:
-        parts = chest(SIZE, r["seed"])
-        test, decision = parts["test"], r["test"]
-        share = parts["train"].y.mean(0)
+    for r, of_seed in zip(runs, parts, strict=True):
+        test, decision = of_seed["test"], r["test"]
+        share = of_seed["train"].y.mean(0)
         called = decision > [np.quantile(decision[:, i], 1 - p) for i, p in enumerate(share)]
-        every = np.arange(len(test.y))
         for by, names in (("sex", SEXES), ("age", AGES)):
-            areas_of = areas(decision, test, every, by, names)
-            for j, name in enumerate(names):
+            for name in names:
                 members = test.sensitive[by].to_numpy() == name
                 for i, finding in enumerate(SHORT.values()):
                     positive = members & (test.y[:, i] == 1)
@@ -206,12 +204,14 @@ def rates(runs: list[dict[str, Any]], scheme: str) -> pd.DataFrame:
                             "group": name,
                             "pictures": members.sum(),
                             "positives": positive.sum(),
-                            "called": called[members, i].mean(),
-                            "TPR": called[positive, i].mean() if positive.any() else np.nan,
-                            "AUC": areas_of[i, j],
+                            "called": called[members, i].sum(),
+                            "found": called[positive, i].sum(),
                         }
                     )
-    table = pd.DataFrame(found).groupby(["finding", "group"], sort=False).mean().reset_index()
+    table = pd.DataFrame(found).groupby(["finding", "group"], sort=False).sum()
+    table["called"] /= table["pictures"]
+    table["TPR"] = table.pop("found") / table["positives"]
+    table = table.reset_index()
     table.insert(0, "scheme", scheme)
     return table.sort_values(
         "finding", key=lambda f: f.map(list(SHORT.values()).index), kind="stable"
@@ -222,24 +222,31 @@ def main() -> None:
     """Run every scheme on every seed."""
     args = arguments(__doc__)
     schemes = (LINEAR, *(QUICK if args.quick else SCHEMES))
-    jobs = [(scheme, seed) for scheme in schemes for seed in range(args.seeds)]
+    size, seeds = 32 if args.quick else 64, range(args.seeds)
+    jobs = [(scheme, seed, size) for scheme in schemes for seed in seeds]
     done = run_jobs(run, jobs, args.folder / "chest_findings", args.minutes)
-    tables = [table_of([r for r in done if r["scheme"] == s], s) for s in schemes]
-    parts = chest(SIZE, 0)
-    test = parts["test"]
-    women = test.sensitive["sex"].to_numpy() == "F"
-    positives = {
-        short: f"F {test.y[women, i].sum()} M {test.y[~women, i].sum()}"
-        for i, short in enumerate(SHORT.values())
+    runs = {scheme: [r for r in done if r["scheme"] == scheme] for scheme in schemes}
+    parts = [chest(size, seed) for seed in seeds]
+    tests = [of_seed["test"] for of_seed in parts]
+    sizes = {
+        name: f"{sum(len(np.unique(t.who[members(t)])) for t in tests)} patients, "
+        f"{sum(members(t).sum() for t in tests)} pictures, positives "
+        + ", ".join(
+            f"{short} {sum(t.y[members(t), i].sum() for t in tests)}"
+            for i, short in enumerate(SHORT.values())
+        )
+        for name, members in (
+            ("F", lambda t: t.sensitive["sex"].to_numpy() == "F"),
+            ("M", lambda t: t.sensitive["sex"].to_numpy() == "M"),
+        )
     }
     settings = {
         "command": "python -m benchmarks.chest_findings" + " --quick" * args.quick,
         "seeds": args.seeds,
-        "pictures": f"{', '.join(f'{name} {len(part.y)}' for name, part in parts.items())} "
-        f"(seed 0), by patient, the test part of {len(np.unique(test.who))} patients the same for "
-        f"all seeds: F {women.sum()}, M {(~women).sum()}",
-        "positives of the test part": positives,
-        "network": f"small, {SIZE} x {SIZE}, {EPOCHS} epochs, AdamW 1e-3, weight decay .05, cosine "
+        "pictures": f"{', '.join(f'{name} {len(part.y)}' for name, part in parts[0].items())} "
+        "(seed 0), by patient; each seed has another quarter of the patients as test part",
+        "test parts together": sizes,
+        "network": f"small, {size} x {size}, {EPOCHS} epochs, AdamW 1e-3, weight decay .05, cosine "
         "to 0, batches of 64, moved by 1/24; last epoch",
         "gap": "AUC of M - F, younger - older, mean of seeds; row mean: mean of absolute gaps",
         "low, high": f"95 %, {RESAMPLES} resamples of patients; row mean: of the signed gap "
@@ -251,11 +258,12 @@ def main() -> None:
     }
     title = "AUC by sex and age (Technical Challenges, Tables 1 and 8 to 11, Fig. 3)"
     name = "chest_findings" + "_quick" * args.quick
+    tables = [table_of(of_scheme, scheme, parts) for scheme, of_scheme in runs.items()]
     report(name, pd.concat(tables), title, settings)
-    groups = pd.concat([rates([r for r in done if r["scheme"] == s], s) for s in schemes])
-    called = "as many as are positive in the training part, the greatest values"
-    title = "Called positive, and TPR, by finding and group of the test part"
-    report(f"{name}_rates", groups, title, settings | {"called positive": called})
+    groups = [rates(of_scheme, scheme, parts) for scheme, of_scheme in runs.items()]
+    called = "as many as are positive in the training part, the greatest values; seeds pooled"
+    title = "Called positive, and TPR, by finding and group of the test parts"
+    report(f"{name}_rates", pd.concat(groups), title, settings | {"called positive": called})
 
 
 if __name__ == "__main__":

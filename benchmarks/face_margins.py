@@ -330,7 +330,7 @@ def publish(rows: pd.DataFrame, part: str, quick: bool) -> None:
     options = " --quick" * quick + f" --part {part}" * (part != "test")
     settings = {
         "command": f"python -m benchmarks.face_margins{options}",
-        "seeds": rows["seed"].nunique(),
+        "seeds": f"{rows['seed'].nunique()}, of each scheme in its row",
         "network": f"four convolutions, {EMBEDDING_SIZE} features, {EPOCHS} epochs, AdamW 3e-3, "
         "batches of 64, mirrored and moved by up to 3 pixels; scale 30, focal 2",
         "people": "256 of CelebA, labeled F 149 and M 107 by annotators of the images; new: "

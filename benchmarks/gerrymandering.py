@@ -175,7 +175,7 @@ def main() -> None:
     settings = {
         "command": "python -m benchmarks.gerrymandering" + " --quick" * args.quick,
         "seeds": args.seeds,
-        "faces": f"FairFace, {SIZE} x {SIZE} grey: 8,000 to train (2,000 to choose settings), "
+        "faces": f"FairFace, {SIZE} x {SIZE} gray: 8,000 to train (2,000 to choose settings), "
         f"test: its validation part, {len(test.y)}",
         "label": "taken for 40 or older, both labels weighed alike",
         "network": f"small, {EPOCHS} epochs, AdamW 2e-3, cosine to 0, batches of 128, mirrored and "

@@ -31,9 +31,10 @@ from .objectives.fair_features import (
     make_sensitive_head,
 )
 from .training import NeuralClassifier, inherit_parameters
+from .training._device import resolve_device
 from .training._encoder import Targets, TrainingData, select_rows
 from .training._parameters import UnsizedParameters
-from .training._recipe import Architecture
+from .training._recipe import Architecture, optimizer_options
 
 __all__ = ["FairFeaturesClassifier"]
 
@@ -217,7 +218,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             ),
             weights={"sensitive_cross_entropy": 1.0},
             optimizer=torch.optim.Adam,
-            options={"lr": self.adversary_lr},
+            options=optimizer_options("adam", self.adversary_lr, 0.0, resolve_device(self.device)),
             steps=self.adversary_steps,
         )
         return Objective(
@@ -290,16 +291,16 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Say what each sensitive head tells apart, if there are any."""
         if comparison is None or self.alpha == 0:
             return {}
-        found = {}
-        by_attribute = self._codes_by_attribute()
+        found, like = {}, comparison.contrasts
+        sizes = torch.from_numpy(self._encoder.group_counts.sum(axis=0))
         targets = self.target_group_ if self.attributes == "sum" else [self.target_group_]
-        for attribute, (codes, target) in enumerate(zip(by_attribute, targets, strict=True)):
-            weights = None
+        for attribute, codes in enumerate(self._codes_by_attribute()):
+            weights = torch.ones(len(codes))
             if self.group_weights == "equal":
-                counts = torch.from_numpy(self._encoder.group_counts.sum(axis=0)[codes])
-                weights = (counts.mean() / counts.clamp(min=1)).to(comparison.contrasts)
-            found[f"sensitive_{attribute}"] = SensitiveAttribute(
-                codes, codes.index(self.groups_.index(target)), weights
+                weights = sizes[codes].mean() / sizes[codes].clamp(min=1)
+            target = self.groups_.index(targets[attribute])
+            found[f"sensitive_{attribute}"] = SensitiveAttribute.of(
+                codes, target, weights.to(like), len(self.groups_)
             )
         return found
 

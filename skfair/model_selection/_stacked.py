@@ -19,7 +19,7 @@ from .._random import own_generator
 from .._warnings import warn
 from ..training._device import resolve_device
 from ._tasks import run_tasks
-from ._together import MAX_MEMBERS, Call, CollectingBackend, run_task, tasks_of
+from ._together import MAX_MEMBERS, Call, CollectingBackend, run_task, shared_by, tasks_of
 
 __all__ = ["StackedSearchCV"]
 
@@ -45,7 +45,9 @@ class StackedSearchCV(GridSearchCV):
     scoring : str, callable, list, tuple or dict, default=None
         As there.
     n_jobs : int, default=None
-        Number of processes; each is handed stacks of networks.
+        Number of processes; each is handed stacks of networks. Under
+        ``joblib.parallel_config("dask")`` a stack is a task of the cluster, done again elsewhere if
+        its worker is lost.
     refit : bool, str or callable, default=True
         As there; :class:`~skfair.model_selection.best_under_constraint` is such a callable.
     cv : int, cross-validation generator or iterable, default=None
@@ -65,7 +67,7 @@ class StackedSearchCV(GridSearchCV):
         Source of the repeats' seeds; ``None`` takes the estimator's ``random_state`` as source, or
         as the only seed without repeats.
     verbose : int, default=0
-        As there.
+        As there, and a bar shows how many tasks are done.
     device : str, default=None
         Where networks are trained and scored, "auto" or one of torch's names; ``None`` is the
         estimator's own ``device``. The refit is on that one either way.
@@ -209,11 +211,10 @@ class StackedSearchCV(GridSearchCV):
             made.append(Call(position, args, kwargs, split % n_folds, seed))
         limit = None if self.max_stack == "auto" else int(self.max_stack)
         tasks = tasks_of(made, limit or MAX_MEMBERS, effective_n_jobs(self.n_jobs))
-        _, args, kwargs = calls[0]
         done = run_tasks(
             run_task,
             [(task, limit) for task in tasks],
-            shared=[*args[1:3], kwargs["fit_params"], kwargs["score_params"]],
+            shared=shared_by(made),
             n_jobs=self.n_jobs,
             verbose=self.verbose,
         )

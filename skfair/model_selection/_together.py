@@ -118,6 +118,17 @@ class Call:
             vars(self.args[0]).clear()
 
 
+def shared_by(calls: Sequence[Call]) -> list:
+    """List what many calls have in common: tables, metadata and the rows of the splits."""
+    found: dict[int, Any] = {}
+    for call in calls:
+        metadata = [call.kwargs.get(name) or {} for name in ("fit_params", "score_params")]
+        values = [*call.args[1:], call.kwargs["train"], call.kwargs["test"]]
+        values += [value for params in metadata for value in params.values()]
+        found |= {id(value): value for value in values if value is not None}
+    return list(found.values())
+
+
 def tasks_of(calls: Sequence[Call], max_members: int, n_jobs: int) -> list[list[Call]]:
     """Divide calls into tasks of at most ``max_members``, a multiple of ``n_jobs`` if possible.
 

