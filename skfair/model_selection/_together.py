@@ -200,10 +200,13 @@ def run_task(
             by_member[id(fit.member)] = call
     members = [f.member for f in fits.values() if id(f.member) in by_member and f.member]
     for stack in make_stacks(members, max_members):
-        stack.train()
+        why_not = stack.train()
         for member in stack.members:
             call = by_member[id(member)]
-            results.append((call.position, fits[call.position].score(call)))
+            if why_not is not None:
+                alone[why_not] += 1
+            result = fits[call.position].score(call) if why_not is None else call.run()
+            results.append((call.position, result))
     return results, alone
 
 

@@ -248,6 +248,28 @@ def test_what_cannot_be_stacked_is_fitted_as_usual_and_one_warning_says_why(rows
     assert_same_results(stacked, GridSearchCV(pipe, grid, cv=2).fit(**rows))
 
 
+def product_with_group(logits, y, groups, weights):
+    centered = groups - groups.double().mean()
+    return (logits.softmax(-1)[:, 1] * centered).mean().abs()
+
+
+def test_penalties_of_the_user_are_stacked_if_they_can_be(rows):
+    grid = {"alpha": [0.1, 1.0]}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*one by one")
+        found = both(PenaltyClassifier(penalty=product_with_group, **SMALL), grid, rows, cv=2)
+    assert_same_results(*found)
+    with pytest.warns(UserWarning, match="4 of 4 .*many networks at once") as caught:
+        found = both(PenaltyClassifier(penalty=branching, **SMALL), grid, rows, cv=2)
+    assert sum("one by one" in str(w.message) for w in caught) == 1
+    assert_same_results(*found)
+
+
+def branching(logits, y, groups, weights):
+    value = product_with_group(logits, y, groups, weights)
+    return value if value > 0.01 else 0 * value
+
+
 @pytest.mark.parametrize("mode", ["epoch", "once"])
 def test_flipped_labels_are_stacked(rows, mode):
     grid = {"flip_fraction": [0.0, 0.2, 0.4], "lr": [0.01, 0.02]}
