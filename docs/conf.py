@@ -53,7 +53,7 @@ def escape_plain_text(app, what, name, obj, options, lines):
 
 
 def drop_links(app, what, name, obj, options, lines):
-    """Leave the words of links into the documentation of scikit-learn, whose docstrings they are."""
+    """Leave the words of links into the documentation of scikit-learn."""
     into = r"metadata_routing|df_output_transform|sphx_glr_auto_examples_\w+(?:\.py)?"
     for i, line in enumerate(lines):
         line = re.sub(rf":ref:`([^`<]*?)\s*<(?:{into})>`", r"\1", line)
