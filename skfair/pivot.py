@@ -7,21 +7,26 @@ from functools import partial
 from numbers import Integral, Real
 from typing import Any, Unpack
 
+import numpy as np
 import torch
+from sklearn.metrics import mutual_info_score
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
+from ._warnings import warn
 from .networks._adversary import N_MIXTURE_PARAMETERS, Adversary
 from .networks._build import build_module
 from .objectives import Comparison, Objective, Player
 from .objectives.pivot import GroupShares, forward_with_adversary, pivot_terms
 from .training import NeuralClassifier, inherit_parameters
 from .training._device import resolve_device
-from .training._encoder import Targets
+from .training._encoder import Targets, TrainingData
 from .training._parameters import SamplingParameters
 from .training._recipe import optimizer_options
 
 __all__ = ["PivotClassifier"]
+
+MIN_TOLD = 0.005  # nats; two groups of one size whose rates of acceptance differ by .1
 
 
 @inherit_parameters(NeuralClassifier)
@@ -194,6 +199,38 @@ class PivotClassifier(NeuralClassifier):
             by_class=self._tells_class(),
             equal=self.group_weights == "equal",
         )
+
+    def _train(
+        self,
+        data: TrainingData,
+        epochs: int,
+        resume: bool,
+        averaging: float,
+        keep_state: bool,
+        by_group: bool,
+    ) -> None:
+        super()._train(data, epochs, resume, averaging, keep_state, by_group)
+        one_label = data.y.ndim == 1 and not self._tells_class()
+        if by_group and one_label and data.groups is not None and self.lambda_fairness > 0:
+            self._warn_of_blindness(data)
+
+    def _warn_of_blindness(self, data: TrainingData) -> None:
+        """Warn if the adversary knows less than what the decisions, a part of what it sees, say."""
+        decisions = self.predict(data.raw)
+        told = 0.0
+        for codes in np.asarray(data.groups).T:
+            groups, decided = codes[codes >= 0], decisions[codes >= 0]
+            freedom = (len(np.unique(groups)) - 1) * (len(self.classes_) - 1)
+            told += mutual_info_score(groups, decided)
+            told -= freedom / (2 * max(len(groups), 1))  # what chance makes of it
+        knows = float(self.history_["information"].iloc[-1])
+        if told > max(MIN_TOLD, 2 * knows):
+            warn(
+                f"The adversary of {type(self).__name__} knows less about the groups ({knows:.2g} "
+                f"nats) than the decisions alone tell ({told:.2g}), so that the network need not "
+                "hide anything from it. More epochs, another adversary, adversary_lr or more "
+                "adversary_steps usually help.",
+            )
 
 
 def make_adversary(

@@ -214,6 +214,16 @@ def test_a_group_that_comes_later_is_taken_in(biased):
     assert all(map(torch.allclose, network, model.module_.parameters()))
 
 
+def test_an_adversary_that_learns_nothing_is_told(people):
+    X, y, group = people
+    with pytest.warns(UserWarning, match=r"knows less about the groups \(.* nats\) than the decis"):
+        fit(X, y, group, adversary_lr=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        fit(X, y, group)
+        fit(X, y, group, lambda_fairness=0, adversary_lr=1e-12)  # nothing is asked of it
+
+
 # -- the adversary --------------------------------------------------------------------------------
 
 

@@ -45,9 +45,7 @@ class StackedSearchCV(GridSearchCV):
     scoring : str, callable, list, tuple or dict, default=None
         As there.
     n_jobs : int, default=None
-        Number of processes; each is handed stacks of networks. Under
-        ``joblib.parallel_config("dask")`` a stack is a task of the cluster, done again elsewhere if
-        its worker is lost.
+        Number of processes; each is handed stacks of networks.
     refit : bool, str or callable, default=True
         As there; :class:`~skfair.model_selection.best_under_constraint` is such a callable.
     cv : int, cross-validation generator or iterable, default=None
@@ -67,7 +65,7 @@ class StackedSearchCV(GridSearchCV):
         Source of the repeats' seeds; ``None`` takes the estimator's ``random_state`` as source, or
         as the only seed without repeats.
     verbose : int, default=0
-        As there, and a bar shows how many tasks are done.
+        As there.
     device : str, default=None
         Where networks are trained and scored, "auto" or one of torch's names; ``None`` is the
         estimator's own ``device``. The refit is on that one either way.

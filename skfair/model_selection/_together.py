@@ -111,8 +111,11 @@ class Call:
         return self.split, self.seed
 
     def run(self) -> dict[str, Any]:
-        """Fit and score."""
-        return _fit_and_score(*self.args, **self.kwargs)
+        """Fit and score, and let go of what was fitted, which nobody asks for."""
+        try:
+            return _fit_and_score(*self.args, **self.kwargs)
+        finally:
+            vars(self.args[0]).clear()
 
 
 def shared_by(calls: Sequence[Call]) -> list:
@@ -197,10 +200,13 @@ def run_task(
             by_member[id(fit.member)] = call
     members = [f.member for f in fits.values() if id(f.member) in by_member and f.member]
     for stack in make_stacks(members, max_members):
-        stack.train()
+        why_not = stack.train()
         for member in stack.members:
             call = by_member[id(member)]
-            results.append((call.position, fits[call.position].score(call)))
+            if why_not is not None:
+                alone[why_not] += 1
+            result = fits[call.position].score(call) if why_not is None else call.run()
+            results.append((call.position, result))
     return results, alone
 
 

@@ -7,7 +7,7 @@ layer is then one matrix product a lane, the others are batched ones, and nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,15 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ._direct import IN_PLACE
 from .mlp import _FLOOR, ACTIVATIONS, MLP, norm
-
-# name -> (activation in place, gradient of its input from that of its output and its output)
-IN_PLACE: dict[str, tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
-    "identity": (lambda z: z, lambda gradient, h: gradient),
-    "logistic": (torch.sigmoid_, torch.ops.aten.sigmoid_backward),
-    "tanh": (torch.tanh_, torch.ops.aten.tanh_backward),
-    "relu": (torch.relu_, lambda gradient, h: torch.ops.aten.threshold_backward(gradient, h, 0)),
-}
 
 
 class StackedWeights:

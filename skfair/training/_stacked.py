@@ -36,6 +36,7 @@ from ._flipping import FlipLabels
 from ._monitor import Monitor
 from ._net import ObjectiveNet, is_early_stopping
 from ._recipe import Recipe
+from ._sampling import Stratum
 from ._stacked_objective import StackedObjective, objective_signature, signature, tensors_of
 from ._transaction import all_or_nothing
 
@@ -271,6 +272,8 @@ def why_alone(member: Member) -> str | None:
     for _, callback in net.callbacks_:
         if isinstance(callback, Monitor) and not callback.reads_history:
             return f"monitor={estimator.monitor!r} asks for predictions after every epoch"
+    if len(net.optimizer_.param_groups) > 1:
+        return "the optimizer treats some weights otherwise than others"
     if type(net.module_) is not MLP:
         return f"{type(net.module_).__name__} is no perceptron"
     if stacked_forward(recipe.objective.forward) is None:
@@ -300,6 +303,7 @@ def stack_signature(member: Member) -> Any:
             recipe.optimizer,
             [sorted(group) for group in member.net.optimizer_.param_groups],
             (recipe.batches.size, recipe.batches.n_batches, recipe.epochs, recipe.average_from),
+            [stratum.quota for stratum in _strata(member)],
             len(plan.training_rows),
             0 if plan.valid is None else len(plan.valid),
             (plan.device, dtypes, len(recipe.group_names)),
@@ -323,8 +327,16 @@ def _same_lane(one: Member, other: Member) -> bool:
     rows = zip((a.train, a.valid, a.holdout), (b.train, b.valid, b.holdout), strict=True)
     if not all(_same_rows(*pair) for pair in rows):
         return False
-    tensors = (tensors_of(m.recipe.objective.terms) for m in (one, other))
+    tensors = (
+        [*tensors_of(m.recipe.objective.terms), *(stratum.rows for stratum in _strata(m))]
+        for m in (one, other)
+    )
     return all(map(torch.equal, *tensors))
+
+
+def _strata(member: Member) -> list[Stratum]:
+    batches = member.recipe.batches
+    return [*(batches.strata or []), *(batches.extra_strata or [])]
 
 
 def _same_rows(one: np.ndarray | None, other: np.ndarray | None) -> bool:
@@ -423,27 +435,41 @@ class Stack:
         first = lanes[0][0]
         self.recipe, self.device = first.recipe, first.plan.device
 
-    def train(self) -> None:
-        """Carry out all trainings; those that fail keep their error."""
+    def train(self) -> str | None:
+        """Carry out all trainings; those that fail keep their error.
+
+        If the objective cannot be computed for many networks at once, as one with branches that
+        depend on values, the estimators are left as they were, and it is returned why.
+        """
         start = time.perf_counter()
-        with reproducible(self.device, self.recipe.seed):
-            self._prepare()
-            for member in self.members:
-                self._begin(member)
-            for _ in range(self.recipe.epochs):
-                if not any(member.is_training for member in self.members):
-                    break
-                self._run_epoch()
-            for (i, j), member in self._positions():
-                if member.is_training:
-                    self._end(member, i, j)
-            del self.network, self.optimizer, self.means, self.state
+        try:
+            with reproducible(self.device, self.recipe.seed):
+                self._train_all()
+        except Exception as error:
             for member in self.members:
                 if member.error is None:
-                    member.finish()
+                    member.abandon()
+            return f"the objective cannot be computed for many networks at once: {error}"
         share = (time.perf_counter() - start) / len(self.members)
         for member in self.members:
             member.seconds += share
+        return None
+
+    def _train_all(self) -> None:
+        self._prepare()
+        for member in self.members:
+            self._begin(member)
+        for _ in range(self.recipe.epochs):
+            if not any(member.is_training for member in self.members):
+                break
+            self._run_epoch()
+        for (i, j), member in self._positions():
+            if member.is_training:
+                self._end(member, i, j)
+        del self.network, self.optimizer, self.means, self.state
+        for member in self.members:
+            if member.error is None:
+                member.finish()
 
     def _prepare(self) -> None:
         self.network = StackedMLP([[m.net.module_ for m in lane] for lane in self.lanes])

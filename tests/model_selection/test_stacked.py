@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -246,6 +248,28 @@ def test_what_cannot_be_stacked_is_fitted_as_usual_and_one_warning_says_why(rows
     assert_same_results(stacked, GridSearchCV(pipe, grid, cv=2).fit(**rows))
 
 
+def product_with_group(logits, y, groups, weights):
+    centered = groups - groups.double().mean()
+    return (logits.softmax(-1)[:, 1] * centered).mean().abs()
+
+
+def test_penalties_of_the_user_are_stacked_if_they_can_be(rows):
+    grid = {"alpha": [0.1, 1.0]}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*one by one")
+        found = both(PenaltyClassifier(penalty=product_with_group, **SMALL), grid, rows, cv=2)
+    assert_same_results(*found)
+    with pytest.warns(UserWarning, match="4 of 4 .*many networks at once") as caught:
+        found = both(PenaltyClassifier(penalty=branching, **SMALL), grid, rows, cv=2)
+    assert sum("one by one" in str(w.message) for w in caught) == 1
+    assert_same_results(*found)
+
+
+def branching(logits, y, groups, weights):
+    value = product_with_group(logits, y, groups, weights)
+    return value if value > 0.01 else 0 * value
+
+
 @pytest.mark.parametrize("mode", ["epoch", "once"])
 def test_flipped_labels_are_stacked(rows, mode):
     grid = {"flip_fraction": [0.0, 0.2, 0.4], "lr": [0.01, 0.02]}
@@ -358,3 +382,48 @@ def test_results_are_a_table(rows):
     table = pd.DataFrame(search.cv_results_)
     assert len(table) == 6
     assert (table["mean_fit_time"] > 0).all()
+
+
+@pytest.mark.slow
+def test_in_float32_scores_agree_over_seeds(biased):
+    """Rounding grows over the steps: single weights differ, scores do not on average."""
+    X, y, group = biased
+    params = {"hidden_layer_sizes": (16,), "batch_size": 32, "max_epochs": 20}
+    rows = {"X": X, "y": y, "sensitive_features": group}
+    fold = PredefinedSplit(np.where(np.arange(600) < 300, -1, 0))
+    search = StackedSearchCV(
+        FaiRNClassifier(**params), {}, cv=fold, n_repeats=20, random_state=0, refit=False
+    ).fit(**rows)
+    ours = [search.cv_results_[f"split{i}_test_score"][0] for i in range(20)]
+    theirs = [
+        FaiRNClassifier(random_state=int(seed), **params)
+        .fit(X[:300], y[:300], sensitive_features=group[:300])
+        .score(X[300:], y[300:])
+        for seed in np.random.RandomState(0).randint(2**31 - 1, size=20)
+    ]
+    differences = np.subtract(ours, theirs)
+    assert abs(differences.mean()) <= np.std(theirs, ddof=1) / 20**0.5
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_candidates():
+    """800 candidates take no more than 100, but for the results."""
+    code = """
+import resource, sys, warnings
+import numpy as np
+from skfair import NetworkClassifier
+from skfair.datasets import make_biased_classification
+from skfair.model_selection import StackedSearchCV
+warnings.simplefilter("ignore")
+X, y, group = make_biased_classification(400, random_state=0)
+network = NetworkClassifier(max_epochs=1, batch_size=100, random_state=0)
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+used = []
+for n in (100, 800):
+    grid = {"lr": np.geomspace(1e-4, 1e-2, n)}
+    StackedSearchCV(network, grid, cv=2, refit=False).fit(X, y)
+    used.append(peak())
+print(used[1] - used[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert float(done.stdout) < 40  # MB; 700 fitted networks take 300

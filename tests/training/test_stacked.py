@@ -249,6 +249,15 @@ def test_strata_and_held_out_rows_are_those_of_each_alone(where, sampling, rows)
     assert assert_same(estimators, rows) == [(1, 2)]
 
 
+def test_other_strata_are_another_training(rows):
+    estimators = [
+        PenaltyClassifier(sampling=sampling, alpha=w, **BATCHES)
+        for sampling in ("natural", "group", "group_label")
+        for w in (0.5, 2.0)
+    ]
+    assert assert_same(estimators, rows) == [(1, 2)] * 3
+
+
 def test_more_than_two_classes_and_several_labels_are_stacked(rows):
     estimators = [PenaltyClassifier(penalty="equal_loss", alpha=w, **BATCHES) for w in (0.5, 2.0)]
     y = np.digitize(rows["X"][:, 0], [-0.5, 0.5])
