@@ -112,10 +112,10 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Where the sensitive head is as good as can be, its mean P(target) is the target group's share,
     whatever the features are. log(1.9 - P) is concave in P, so the printed penalty is then
     *smaller* for features from which the group can be told, some rows at .9 and the others far
-    below, than for features without information. All that the game does is to keep the sensitive
-    head on the run, which others need not be: on Adult a fresh classifier tells the sex in 79 % of
-    the rows, 67 % being men, at any ``alpha``. C is greatest, and the reversed loss least, exactly
-    where the features have no information, so that the two players disagree about one number.
+    below, than for features without information. The network does no more than keep away from the
+    sensitive head it meets: on Adult fresh classifiers tell the sex in 84 to 99 % of the rows after
+    it, and in 86 % without any game. C is greatest, and the reversed loss least, exactly where the
+    features have no information, so that the two players disagree about one number.
 
     In the penalty and in C every row counts alike with ``group_weights="share"``, every group with
     "equal".
