@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 import sklearn
-from joblib._dask import DaskDistributedBackend
 from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 from tqdm import tqdm
 
 from .._warnings import ignored
+
+if TYPE_CHECKING:
+    from joblib._dask import DaskDistributedBackend
 
 RETRIES = 2  # of a task that fails, where its worker may be the reason
 
@@ -54,7 +57,7 @@ def run_tasks(
         Results in the order of the tasks.
     """
     backend, _ = get_active_backend()
-    if not isinstance(backend, DaskDistributedBackend):
+    if not _is_dask(backend):
         calls = (delayed(function)(*task) for task in tasks)
         if not verbose:
             return list(Parallel(n_jobs=n_jobs)(calls))
@@ -63,6 +66,12 @@ def run_tasks(
         arriving = _on_cluster(backend, function, tasks, shared)
         done = dict(_bar(arriving, len(tasks)) if verbose else arriving)
     return [done[number] for number in range(len(tasks))]
+
+
+def _is_dask(backend: Any) -> bool:
+    """Whether it is joblib's backend for dask, whose module imports dask: not before it is used."""
+    module = sys.modules.get("joblib._dask")
+    return module is not None and isinstance(backend, module.DaskDistributedBackend)
 
 
 def _bar(results: Iterator, total: int) -> Iterator:
