@@ -189,10 +189,11 @@ class ObjectiveNet(NeuralNetClassifier):
     def _prepare(self, batch: Batch) -> Batch:
         """Return a training batch as the network sees it."""
         inputs, y = batch
-        X, augment = as_numbers(inputs["X"], self.dtype), self._recipe.augment
-        if augment is not None:
-            X = augmented(augment, X)
-        return {**inputs, "X": X}, y
+        X, augment = inputs["X"], self._recipe.augment
+        if augment is None and X.dtype != torch.uint8:  # a table, in every step
+            return batch
+        X = as_numbers(X, self.dtype)
+        return {**inputs, "X": X if augment is None else augmented(augment, X)}, y
 
     def _forward(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Any]]:
         inputs, y = batch
