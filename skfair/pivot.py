@@ -19,6 +19,7 @@ from .networks._build import build_module
 from .objectives import Comparison, Objective, Player
 from .objectives.pivot import GroupShares, forward_with_adversary, pivot_terms
 from .training import NeuralClassifier, inherit_parameters
+from .training._base import Plan
 from .training._device import resolve_device
 from .training._encoder import Targets, TrainingData
 from .training._parameters import SamplingParameters
@@ -200,16 +201,9 @@ class PivotClassifier(NeuralClassifier):
             equal=self.group_weights == "equal",
         )
 
-    def _train(
-        self,
-        data: TrainingData,
-        epochs: int,
-        resume: bool,
-        averaging: float,
-        keep_state: bool,
-        by_group: bool,
-    ) -> None:
-        super()._train(data, epochs, resume, averaging, keep_state, by_group)
+    def _finish(self, plan: Plan, by_group: bool) -> None:
+        super()._finish(plan, by_group)
+        data = plan.data
         one_label = data.y.ndim == 1 and not self._tells_class()
         if by_group and one_label and data.groups is not None and self.lambda_fairness > 0:
             self._warn_of_blindness(data)
