@@ -20,8 +20,8 @@ from .._estimators import THRESHOLDS, split_pipeline
 from .._groups import GroupEncoder, as_frame
 from .._labels import codes_of
 from .._random import own_generator
-from .._tables import check_weights, label_array, numbers
-from ..networks._inspection import weight_layers
+from .._tables import check_weights, label_array
+from ..networks._inspection import rows_seen, weight_layers
 from ..objectives import Comparison
 from ..objectives.dralign import aligned_pairs, alignment, rationale
 from ._graph import WeightProblem
@@ -277,13 +277,13 @@ def _weight_problem(
     """``most``: weights times rows that are computed in double precision."""
     estimator, X = _unwrap(estimator, X)
     whole = not (isinstance(X, np.ndarray) and X.ndim > 2)  # images: of those used alone
-    X = _rows_seen(estimator, X) if whole else X
+    X = rows_seen(estimator, X) if whole else X
     y = label_array(y, "y")
     if len(y) != len(X):
         raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}.")
     groups, weights = _members(len(X), sensitive_features, sample_weight)
     rows = _sample(groups, max_samples, random_state)
-    seen = X[rows] if whole else _rows_seen(estimator, X[rows])
+    seen = X[rows] if whole else rows_seen(estimator, X[rows])
     module, inputs, n_outputs = _evaluated(estimator.module_, seen, most)
     dtype, device = next(module.parameters()).dtype, inputs.device
     codes = torch.tensor(_target_codes(estimator, y[rows], n_outputs), device=device)
@@ -295,13 +295,6 @@ def _weight_problem(
     shares = torch.tensor(shares / shares.sum(0), dtype=dtype, device=device)
     criterion = None if hasattr(estimator, "net_") else getattr(estimator, "criterion_", None)
     return WeightProblem(module, weight_layers(module), criterion, inputs, codes, shares)
-
-
-def _rows_seen(estimator: Any, X: Any) -> np.ndarray:
-    """Rows as the network sees them."""
-    if hasattr(estimator, "net_"):
-        return estimator._logits(X, lambda module, rows: rows)
-    return numbers(X, dtype="numeric", allow_nd=True)
 
 
 def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
