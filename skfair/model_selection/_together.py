@@ -17,7 +17,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
-from ..training._stacked import Member, SharedRows, can_be_member, make_stacks, why_alone
+from ..training._members import Member, Once, SharedRows, can_be_member
+from ..training._stacked import make_stacks, why_alone
 from ..training._stacked_objective import signature
 
 MAX_MEMBERS = 128  # in a task: more gain nothing
@@ -246,7 +247,7 @@ class _Prepared:
     """Parts of the data on which candidates are fitted, and what comes before their networks."""
 
     def __init__(self) -> None:
-        self._shared: list[tuple[Any, tuple]] = []
+        self._once = Once()
 
     def fit_of(self, call: Call) -> _Fit:
         """Return a candidate, ready to be trained."""
@@ -270,7 +271,7 @@ class _Prepared:
 
     def _member(self, call: Call, candidate: Any, network: Any) -> Member:
         if not isinstance(candidate, Pipeline):
-            rows, _ = self._find((call.split, None), lambda: _training_rows(call, candidate))
+            rows, _ = self._once((call.split, None), lambda: _training_rows(call, candidate))
             return Member(network, rows, _name(call))
         name = candidate.steps[-1][0]
         before = {
@@ -279,16 +280,9 @@ class _Prepared:
             if key != name and not key.startswith(f"{name}__")
         }
         key = call.split, signature(before)
-        rows, steps = self._find(key, lambda: _transformed_rows(call, candidate, network))
+        rows, steps = self._once(key, lambda: _transformed_rows(call, candidate, network))
         candidate.steps = [*steps, (name, network)]
         return Member(network, rows, _name(call))
-
-    def _find(self, key: Any, make: Callable[[], tuple]) -> tuple:
-        for known, value in self._shared:
-            if known == key:
-                return value
-        self._shared.append((key, make()))
-        return self._shared[-1][1]
 
 
 def _last_step(candidate: Any) -> Any:

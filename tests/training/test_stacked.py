@@ -13,7 +13,8 @@ from skfair import DRAlignClassifier, FaiRNClassifier, NetworkClassifier, Penalt
 from skfair.datasets import make_biased_classification
 from skfair.objectives.dralign import CRITERIA
 from skfair.objectives.penalties import PENALTIES
-from skfair.training._stacked import Member, SharedRows, make_stacks, why_alone
+from skfair.training._members import Member, SharedRows
+from skfair.training._stacked import make_stacks, why_alone
 
 # In float64, so that rounding stays far below 1e-8 over all steps.
 SMALL = {"hidden_layer_sizes": (6, 5), "dtype": "float64", "random_state": 0, "lr": 0.01}
