@@ -24,7 +24,7 @@ from sklearn.metrics import recall_score
 from sklearn.model_selection import train_test_split
 
 from skfair import FairFeaturesClassifier
-from skfair.fair_features import fresh_scores
+from skfair.metrics._fresh import fresh_scores
 from skfair.objectives.fair_features import standardized
 
 from ._common import Part, adult, arguments, encode, report

@@ -143,114 +143,10 @@ def warn_of_fractions(frame: pd.DataFrame) -> None:
         broken = [v for v in values if isinstance(v, (float, np.floating)) and v % 1 != 0]
         if broken:
             warn(
-                f"sensitive_features: {_plain(name)!r} holds {len(broken)} numbers that are not "
+                f"sensitive_features: {plain(name)!r} holds {len(broken)} numbers that are not "
                 "whole, and each is a group. Pass the groups as they were before a step encoded or "
                 "scaled them, or bin numbers (pandas.cut).",
             )
-
-
-@dataclass
-class QuantityEncoder:
-    """Standardized numbers for sensitive features that are quantities, not groups.
-
-    Attributes
-    ----------
-    scales : dict of int to list, or None
-        Mean and standard deviation of each such column, by its position; ``None`` before the first
-        call of :meth:`encode`.
-    """
-
-    scales: dict[int, list[float]] | None = None
-
-    def encode(
-        self, frame: pd.DataFrame, columns: Any, weights: np.ndarray | None
-    ) -> np.ndarray | None:
-        """Encode; the first call learns which columns are quantities, and their scales.
-
-        Parameters
-        ----------
-        frame : pandas.DataFrame of shape (n, n_attributes)
-            Sensitive features.
-        columns : "auto", selection of columns or None
-            Which they are. "auto" takes numbers that cannot be groups: more than 50 different
-            ones, or floats of which none is repeated.
-        weights : ndarray of shape (n,) or None
-            Weights of the rows.
-
-        Returns
-        -------
-        ndarray of shape (n, n_continuous) or None
-            NaN where a number is missing; ``None`` if there is no such column.
-
-        Raises
-        ------
-        ValueError
-            If a column does not occur, or does not hold at least two different finite numbers.
-        """
-        if self.scales is None:
-            found = _continuous_columns(frame, columns)
-            values = {i: _numbers(frame.iloc[:, i]) for i in found}
-            self.scales = {i: _scale(v, weights, frame.columns[i]) for i, v in values.items()}
-        else:
-            values = {i: _numbers(frame.iloc[:, i]) for i in self.scales}
-        if not values:
-            return None
-        return np.column_stack(
-            [(v - self.scales[i][0]) / self.scales[i][1] for i, v in values.items()]
-        )
-
-    def others(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Return the columns that are groups."""
-        if not self.scales:
-            return frame
-        return frame.iloc[:, [i for i in range(frame.shape[1]) if i not in self.scales]]
-
-
-def _continuous_columns(frame: pd.DataFrame, columns: Any) -> list[int]:
-    if columns is None:
-        return []
-    if isinstance(columns, str) and columns == "auto":
-        return [i for i in range(frame.shape[1]) if _is_continuous(frame.iloc[:, i])]
-    return sorted(column_positions(frame, columns, "continuous_features", "sensitive_features"))
-
-
-def _is_continuous(column: pd.Series) -> bool:
-    column = column.infer_objects()  # of a list
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        return False
-    values = pd.unique(column.dropna())
-    return len(values) > MAX_GROUPS or _has_no_repeats(column, values)
-
-
-def _numbers(column: pd.Series) -> np.ndarray:
-    """Return a quantity as float64, NaN where it is missing."""
-    name = _plain(column.name)
-    try:
-        values = pd.to_numeric(column).to_numpy(np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"sensitive_features: {name!r} must hold numbers ({error}).") from error
-    if missing := np.isnan(values).sum():
-        warn(
-            f"sensitive_features is missing in {missing} of {len(values)} rows ({name!r}): they "
-            "are left out of its term.",
-        )
-    return values
-
-
-def _scale(values: np.ndarray, weights: np.ndarray | None, name: Hashable) -> list[float]:
-    known = ~np.isnan(values)
-    values, weights = values[known], None if weights is None else weights[known]
-    mean = deviation = np.nan
-    if len(values):
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = np.average(values, weights=weights)
-            deviation = np.sqrt(np.average(np.square(values - mean), weights=weights))
-    if not 0 < deviation < np.inf:
-        raise ValueError(
-            f"sensitive_features: {_plain(name)!r} must hold at least two different finite numbers "
-            f"for a fairness term, got {brief(np.unique(values).tolist())}."
-        )
-    return [float(mean), float(deviation)]
 
 
 @dataclass
@@ -319,7 +215,7 @@ class GroupEncoder:
                     f"The columns of sensitive_features must differ, got {list(frame.columns)}."
                 )
             parts = [
-                (codes, [(_plain(name), value) for value in values])
+                (codes, [(plain(name), value) for value in values])
                 for (codes, values), name in zip(columns, frame.columns, strict=True)
             ]
         else:
@@ -365,18 +261,18 @@ def _factorize(column: pd.Series, name: Hashable) -> tuple[np.ndarray, list]:
         codes, values = pd.factorize(column)
     except TypeError as error:
         raise ValueError(
-            f"sensitive_features: {_plain(name)!r} must hold strings or numbers ({error})."
+            f"sensitive_features: {plain(name)!r} must hold strings or numbers ({error})."
         ) from error
     n_present = int((codes >= 0).sum())
-    if _has_no_repeats(column, values):
+    if has_no_repeats(column, values):
         raise ValueError(
-            f"The sensitive feature {_plain(name)!r} is continuous: a float column with no "
+            f"The sensitive feature {plain(name)!r} is continuous: a float column with no "
             f"repeated value in {n_present} rows. Bin it first, for example with pandas.cut."
         )
-    return codes, [_plain(value) for value in values]
+    return codes, [plain(value) for value in values]
 
 
-def _has_no_repeats(column: pd.Series, values: Any) -> bool:
+def has_no_repeats(column: pd.Series, values: Any) -> bool:
     """Whether a column, which has these different values, holds floats and none twice."""
     is_float = pd.api.types.is_float_dtype(column.dtype) or (
         column.dtype == object and all(isinstance(value, (float, np.floating)) for value in values)
@@ -399,7 +295,7 @@ def _intersect(columns: list[tuple[np.ndarray, list]]) -> tuple[np.ndarray, list
     return codes, labels
 
 
-def _plain(value: Any) -> Hashable:
+def plain(value: Any) -> Hashable:
     value = value.item() if isinstance(value, np.generic) else value
     return value if isinstance(value, (str, bytes, int, float, tuple)) else str(value)
 

@@ -18,7 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skfair import FairFeaturesClassifier
-from skfair.fair_features import fresh_scores, held_out_rows, row_hashes
+from skfair.fair_features import held_out_rows, row_hashes
+from skfair.metrics._fresh import fresh_scores
 
 QUICK = {"max_epochs": 4, "batch_size": 128, "random_state": 0, "hidden_layer_sizes": (16,)}
 

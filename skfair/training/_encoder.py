@@ -20,13 +20,13 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, validat
 from .._columns import column_positions
 from .._groups import (
     GroupEncoder,
-    QuantityEncoder,
     as_frame,
     select_sensitive,
     warn_of_few,
     warn_of_fractions,
     warn_of_order,
 )
+from .._quantities import QuantityEncoder
 from .._tables import brief, naming, some
 from .._warnings import ignored
 
