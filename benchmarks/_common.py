@@ -42,7 +42,9 @@ def parser(description: str, **choices: Sequence[str]) -> argparse.ArgumentParse
     """Return what reads ``--quick``, ``--seeds`` and one option for each of ``choices``."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer seeds and epochs")
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds (default 5)")
+    parser.add_argument(
+        "--seeds", type=int, default=5, help="number of seeds (default %(default)s)"
+    )
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
     return parser

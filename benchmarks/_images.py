@@ -24,6 +24,8 @@ from sklearn.pipeline import make_pipeline
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ._common import parser
+
 PARTS = ("train", "valid", "test")
 FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion")
 TEST_SHARE, VALID_SHARE = 0.25, 0.2  # of the people; of those that are left
@@ -218,21 +220,25 @@ class Standardize(nn.Module):
         return functional.layer_norm(X, X.shape[1:])
 
 
-def shift(X: Tensor, mirrored: Tensor | None = None) -> Tensor:
-    """All images moved by up to 1/24 of the width; ``mirrored`` says which are mirrored too."""
+def shift(X: Tensor, mirrored: Tensor | None = None, most: float = SHIFT) -> Tensor:
+    """All images moved by up to a share ``most`` of the width, and mirrored where ``mirrored``.
+
+    ``X`` is of shape (n, height, width) or (n, channels, height, width).
+    """
     n = len(X)
+    images = X if X.ndim == 4 else X[:, None]
     move = torch.zeros(n, 2, 3)
     move[:, 0, 0] = 1.0 if mirrored is None else 1.0 - 2.0 * mirrored
     move[:, 1, 1] = 1.0
-    move[:, :, 2] = 2 * SHIFT * (2 * torch.rand(n, 2) - 1)
-    grid = functional.affine_grid(move.to(X), [n, 1, *X.shape[1:]], align_corners=False)
-    moved = functional.grid_sample(X[:, None], grid, padding_mode="border", align_corners=False)
-    return moved[:, 0]
+    move[:, :, 2] = 2 * most * (2 * torch.rand(n, 2) - 1)
+    grid = functional.affine_grid(move.to(X), [n, *images.shape[1:]], align_corners=False)
+    moved = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return moved if X.ndim == 4 else moved[:, 0]
 
 
-def flip_and_shift(X: Tensor) -> Tensor:
+def flip_and_shift(X: Tensor, most: float = SHIFT) -> Tensor:
     """Half of the images mirrored, all moved."""
-    return shift(X, torch.rand(len(X)) < 0.5)
+    return shift(X, torch.rand(len(X)) < 0.5, most)
 
 
 def linear_decision(parts: dict[str, Images], components: int) -> np.ndarray:
@@ -254,15 +260,12 @@ def linear_decision(parts: dict[str, Images], components: int) -> np.ndarray:
 
 def arguments(description: str, **choices: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="fewer settings")
-    parser.add_argument("--seeds", type=int, default=3, help="number of seeds (default 3)")
-    parser.add_argument("--minutes", type=float, default=np.inf, help="start no job after these")
+    command = parser(description, **choices)
+    command.set_defaults(seeds=3)
+    command.add_argument("--minutes", type=float, default=np.inf, help="start no job after these")
     folder = Path(tempfile.gettempdir()) / "skfair_benchmarks"
-    parser.add_argument("--folder", type=Path, default=folder, help="where finished jobs are kept")
-    for name, values in choices.items():
-        parser.add_argument(f"--{name}", choices=values, default=values[0])
-    return parser.parse_args()
+    command.add_argument("--folder", type=Path, default=folder, help="where finished jobs are kept")
+    return command.parse_args()
 
 
 def run_jobs(

@@ -11,10 +11,8 @@ others instead. Seen people are those of the training data, by three other image
 from __future__ import annotations
 
 import math
-import os
 import time
-from functools import cache
-from pathlib import Path
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,13 +22,13 @@ from joblib import Parallel, delayed
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from skorch.callbacks import LRScheduler
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from skfair import LabelFlipClassifier, MarginClassifier
 from skfair.metrics import class_angles, rank1_accuracy
 
 from ._common import arguments, report
+from ._images import arrays, flip_and_shift
 
 NEW_SHARE = 0.25  # of the people
 HELD_OUT_IMAGES = 3  # of each person that is seen
@@ -80,7 +78,7 @@ class Faces(NamedTuple):
 
 @cache
 def faces() -> Faces:
-    data = np.load(Path(os.environ["SKFAIR_DATA"]) / "celeba_identities.npz")
+    data = arrays("celeba_identities.npz")
     who = data["identity"]
     return Faces(data["images"][:, np.newaxis], who, data["identity_gender"][who])
 
@@ -134,18 +132,6 @@ def face_network(input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
     return nn.Sequential(*layers).to(memory_format=torch.channels_last)  # a third faster
 
 
-def flip_and_shift(X: Tensor) -> Tensor:
-    """Half of the images mirrored, all moved by up to three pixels."""
-    X = X.contiguous(memory_format=torch.channels_last)
-    n = len(X)
-    move = torch.zeros(n, 2, 3)
-    move[:, 0, 0] = 1.0 - 2.0 * (torch.rand(n) < 0.5)
-    move[:, 1, 1] = 1.0
-    move[:, :, 2] = 2 * SHIFT * (2 * torch.rand(n, 2) - 1)
-    grid = functional.affine_grid(move.to(X), list(X.shape), align_corners=False)
-    return functional.grid_sample(X, grid, padding_mode="border", align_corners=False)
-
-
 def rate(epoch: int) -> float:
     """Share of the learning rate: two epochs up, then half a cosine down to zero."""
     if epoch < WARMUP_EPOCHS:
@@ -157,7 +143,7 @@ def network(seed: int) -> dict[str, Any]:
     return {
         "module": face_network,
         "embedding_size": EMBEDDING_SIZE,
-        "augment": flip_and_shift,
+        "augment": partial(flip_and_shift, most=SHIFT),
         "optimizer": "adamw",
         "lr": 3e-3,
         "weight_decay": 0.05,

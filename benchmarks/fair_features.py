@@ -11,9 +11,7 @@ other synthetic rows than those reported.
 
 from __future__ import annotations
 
-import os
 import warnings
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +26,7 @@ from skfair.metrics._fresh import fresh_scores
 from skfair.objectives.fair_features import standardized
 
 from ._common import Part, adult, arguments, encode, report
+from ._images import arrays
 
 GROUPS = ("Female", "Male")
 NO_GAME = 1e-12  # alpha of the plain network, whose sensitive head is still trained
@@ -95,7 +94,7 @@ def flipped(images: torch.Tensor) -> torch.Tensor:
 
 def face_task(seed: int, quick: bool) -> Task:
     """Embeddings of faces: 110 people train the embedding, 100 the features, 46 are new."""
-    data = np.load(Path(os.environ["SKFAIR_DATA"]) / "celeba_identities.npz")
+    data = arrays("celeba_identities.npz")
     images, identity = data["images"], data["identity"]
     of_person = np.where(data["identity_gender"] == "M", "Male", "Female")
     people = np.arange(len(of_person))
