@@ -26,6 +26,7 @@ MOVED: dict[str, tuple[str, ...]] = {
     "audit.summary": ("audit._summary",),
     "audit.tables": ("audit._tables", "audit._errors"),
     "audit.wording": ("audit._formats", "audit._describe"),
+    "displays.search": ("displays._heatmap", "displays._pareto"),
     "recourse.columns": ("recourse._columns",),
     "recourse.decisions": ("recourse._decisions",),
     "recourse.profiles": ("recourse._profiles",),
@@ -48,7 +49,7 @@ MOVED: dict[str, tuple[str, ...]] = {
 } | {
     f"{folder}.{name}": (f"{folder}._{name}",)
     for folder, names in {
-        "displays": ("history", "recourse", "search", "sensitivity", "subgroups"),
+        "displays": ("history", "recourse", "sensitivity", "subgroups"),
         "metrics": (
             *("generalization", "individual", "parity", "recourse", "scorers", "sensitivity"),
             "subgroups",
