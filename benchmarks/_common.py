@@ -38,14 +38,19 @@ class Part(NamedTuple):
     sensitive: Any
 
 
-def arguments(description: str, **choices: Sequence[str]) -> argparse.Namespace:
-    """Read the command line: ``--quick``, ``--seeds`` and one option for each of ``choices``."""
+def parser(description: str, **choices: Sequence[str]) -> argparse.ArgumentParser:
+    """Return what reads ``--quick``, ``--seeds`` and one option for each of ``choices``."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer seeds and epochs")
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds (default 5)")
     for name, values in choices.items():
         parser.add_argument(f"--{name}", choices=values, default=values[0])
-    return parser.parse_args()
+    return parser
+
+
+def arguments(description: str, **choices: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    return parser(description, **choices).parse_args()
 
 
 def table_encoder(X: pd.DataFrame):

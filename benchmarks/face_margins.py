@@ -35,7 +35,7 @@ from ._common import arguments, report
 NEW_SHARE = 0.25  # of the people
 HELD_OUT_IMAGES = 3  # of each person that is seen
 EMBEDDING_SIZE = 256
-EPOCHS = 20
+EPOCHS = 15
 WARMUP_EPOCHS = 2
 SHIFT = 3 / 64  # of the width, to all sides
 
@@ -122,7 +122,7 @@ def face_network(input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
         layers += [
             nn.Conv2d(channels, n_filters, 3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(n_filters),
-            nn.PReLU(n_filters),
+            nn.ReLU(inplace=True),
         ]
         channels = n_filters
     n_features = channels * (height // 16) * (width // 16)
@@ -131,11 +131,12 @@ def face_network(input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
         nn.Linear(n_features, n_outputs, bias=False),
         nn.BatchNorm1d(n_outputs),
     ]
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers).to(memory_format=torch.channels_last)  # a third faster
 
 
 def flip_and_shift(X: Tensor) -> Tensor:
     """Half of the images mirrored, all moved by up to three pixels."""
+    X = X.contiguous(memory_format=torch.channels_last)
     n = len(X)
     move = torch.zeros(n, 2, 3)
     move[:, 0, 0] = 1.0 - 2.0 * (torch.rand(n) < 0.5)
@@ -291,6 +292,7 @@ def accuracies(rows: pd.DataFrame) -> pd.DataFrame:
     percent = rows.assign(**{name: 100 * rows[name] for name in columns})
     grouped = percent.groupby("scheme", sort=False)
     table = grouped[columns].mean()
+    table.insert(0, "seeds", grouped.size())
     for name in ("seen gap", "new gap", "new among all"):
         table[f"{name} sd"] = grouped[name].std()
     for name in ("seen F", "new F", "new gap"):  # from margin .35 of the same seed
@@ -328,7 +330,7 @@ def publish(rows: pd.DataFrame, part: str, quick: bool) -> None:
     options = " --quick" * quick + f" --part {part}" * (part != "test")
     settings = {
         "command": f"python -m benchmarks.face_margins{options}",
-        "seeds": rows["seed"].nunique(),
+        "seeds": f"{rows['seed'].nunique()}, of each scheme in its row",
         "network": f"four convolutions, {EMBEDDING_SIZE} features, {EPOCHS} epochs, AdamW 3e-3, "
         "batches of 64, mirrored and moved by up to 3 pixels; scale 30, focal 2",
         "people": "256 of CelebA, labeled F 149 and M 107 by annotators of the images; new: "

@@ -68,7 +68,7 @@ def search_once(seed: int, X: np.ndarray, y: np.ndarray) -> list[dict]:
             found.append(
                 {
                     "candidate": choice,
-                    "score": name,
+                    "score": name.removeprefix("neg_"),
                     "truth": sign * truth[name],
                     "validation": sign * scores.loc[name, "validation"],
                     "holdout": sign * scores.loc[name, "holdout"],

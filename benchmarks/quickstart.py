@@ -13,13 +13,13 @@ import pandas as pd
 import sklearn
 from fairlearn.reductions import EqualizedOdds, ExponentiatedGradient
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
 from skfair import FaiRNClassifier, NetworkClassifier
 from skfair.datasets import make_biased_classification
 from skfair.metrics import neg_recourse_gap_scorer
-from skfair.model_selection import best_under_constraint
+from skfair.model_selection import StackedSearchCV, best_under_constraint
 
 from ._common import Part, adult, arguments, measures, report, table_encoder, timed
 
@@ -52,7 +52,7 @@ def main() -> None:
     def pipeline(kind=FaiRNClassifier):
         return Pipeline([("encode", table_encoder(train.X)), ("model", kind(**network))])
 
-    search = GridSearchCV(
+    search = StackedSearchCV(
         pipeline(),
         {"model__lambda_fairness": [0.1, 0.5, 1.0], "model__lambda_robustness": [0.0, 0.1]},
         scoring={"accuracy": "accuracy", "neg_recourse_gap": neg_recourse_gap_scorer},

@@ -52,6 +52,16 @@ def escape_plain_text(app, what, name, obj, options, lines):
         lines[i] = "".join(parts)
 
 
+def drop_links(app, what, name, obj, options, lines):
+    """Leave the words of links into the documentation of scikit-learn."""
+    into = r"metadata_routing|df_output_transform|sphx_glr_auto_examples_\w+(?:\.py)?"
+    for i, line in enumerate(lines):
+        line = re.sub(rf":ref:`([^`<]*?)\s*<(?:{into})>`", r"\1", line)
+        line = re.sub(rf":ref:`(?:{into})`", "its user guide", line)
+        lines[i] = re.sub(r":term:`([^`<]*)`", r"``\1``", line)
+
+
 def setup(app):
     """Register what this documentation adds to Sphinx."""
+    app.connect("autodoc-process-docstring", drop_links, priority=890)
     app.connect("autodoc-process-docstring", escape_plain_text, priority=900)  # after numpydoc

@@ -31,9 +31,10 @@ from .objectives.fair_features import (
     make_sensitive_head,
 )
 from .training import NeuralClassifier, inherit_parameters
+from .training._device import resolve_device
 from .training._encoder import Targets, TrainingData, select_rows
 from .training._parameters import UnsizedParameters
-from .training._recipe import Architecture
+from .training._recipe import Architecture, optimizer_options
 
 __all__ = ["FairFeaturesClassifier"]
 
@@ -64,7 +65,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ``attributes="sum"`` a list may name one for each attribute. ``None`` is the group with the
         most (weighted) training rows, which is what a sensitive head without information guesses.
         The accuracy of the *other* groups suffers most ([1]_, Table 3).
-    reversal : float >= 0, default=1.0
+    reversal : float >= 0, default=3.0
         Weight of the reversed loss of the sensitive head [3]_. The printed objective, 0, fools the
         sensitive head it meets and leaves the group in the features; see the notes.
     embedding_size : int, default=16
@@ -111,10 +112,10 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Where the sensitive head is as good as can be, its mean P(target) is the target group's share,
     whatever the features are. log(1.9 - P) is concave in P, so the printed penalty is then
     *smaller* for features from which the group can be told, some rows at .9 and the others far
-    below, than for features without information. All that the game does is to keep the sensitive
-    head on the run, which others need not be: on Adult a fresh classifier tells the sex in 79 % of
-    the rows, 67 % being men, at any ``alpha``. C is greatest, and the reversed loss least, exactly
-    where the features have no information, so that the two players disagree about one number.
+    below, than for features without information. The network does no more than keep away from the
+    sensitive head it meets: on Adult fresh classifiers tell the sex in 84 to 99 % of the rows after
+    it, and in 86 % without any game. C is greatest, and the reversed loss least, exactly where the
+    features have no information, so that the two players disagree about one number.
 
     In the penalty and in C every row counts alike with ``group_weights="share"``, every group with
     "equal".
@@ -138,7 +139,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     >>> from skfair import FairFeaturesClassifier
     >>> from skfair.datasets import make_biased_classification
     >>> X, y, group = make_biased_classification(random_state=0)
-    >>> model = FairFeaturesClassifier(max_epochs=20, random_state=0)
+    >>> model = FairFeaturesClassifier(random_state=0)
     >>> model.fit_transform(X, y, sensitive_features=group).shape
     (1000, 16)
     >>> 0.4 < model.sensitive_majority_ < 0.6
@@ -169,7 +170,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         *,
         alpha: float = 1.0,
         target_group: Hashable | Sequence[Hashable] | None = None,
-        reversal: float = 1.0,
+        reversal: float = 3.0,
         embedding_size: int = 16,
         sensitive_layer_sizes: Sequence[int] = (64, 64),
         adversary_steps: int = 3,
@@ -217,7 +218,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             ),
             weights={"sensitive_cross_entropy": 1.0},
             optimizer=torch.optim.Adam,
-            options={"lr": self.adversary_lr},
+            options=optimizer_options("adam", self.adversary_lr, 0.0, resolve_device(self.device)),
             steps=self.adversary_steps,
         )
         return Objective(
@@ -290,16 +291,16 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """Say what each sensitive head tells apart, if there are any."""
         if comparison is None or self.alpha == 0:
             return {}
-        found = {}
-        by_attribute = self._codes_by_attribute()
+        found, like = {}, comparison.contrasts
+        sizes = torch.from_numpy(self._encoder.group_counts.sum(axis=0))
         targets = self.target_group_ if self.attributes == "sum" else [self.target_group_]
-        for attribute, (codes, target) in enumerate(zip(by_attribute, targets, strict=True)):
-            weights = None
+        for attribute, codes in enumerate(self._codes_by_attribute()):
+            weights = torch.ones(len(codes))
             if self.group_weights == "equal":
-                counts = torch.from_numpy(self._encoder.group_counts.sum(axis=0)[codes])
-                weights = (counts.mean() / counts.clamp(min=1)).to(comparison.contrasts)
-            found[f"sensitive_{attribute}"] = SensitiveAttribute(
-                codes, codes.index(self.groups_.index(target)), weights
+                weights = sizes[codes].mean() / sizes[codes].clamp(min=1)
+            target = self.groups_.index(targets[attribute])
+            found[f"sensitive_{attribute}"] = SensitiveAttribute.of(
+                codes, target, weights.to(like), len(self.groups_)
             )
         return found
 

@@ -240,6 +240,20 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
         return self
 
     def _train(self, method: str, data: TrainingData, resume: bool, **extra: Any) -> None:
+        inner = self._make_inner(data, resume)
+        if isinstance(inner, NeuralClassifier):
+            given = self._flip_in(inner)
+            with ignored(*WARNINGS_OF_TABLE):
+                getattr(inner, method)(**self._arguments(data), **extra)
+            inner.set_params(net_params=given)
+        else:
+            self._train_other(inner, data)
+        self.estimator_ = inner
+
+    def _make_inner(
+        self, data: TrainingData, resume: bool = False, best_served: Callable | None = None
+    ) -> Any:
+        """Return the estimator to train, and set whose labels are flipped."""
         inner = self._make_estimator()
         if data.groups is None and (self.flip_fraction > 0 or self.sampling != "natural"):
             warn(
@@ -248,17 +262,14 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
             )
         if resume:  # a copy: fit may fail
             inner = copy.copy(self.estimator_).set_params(**inner.get_params(deep=False))
-        self._choose_group(data, inner, resume)
-        if isinstance(inner, NeuralClassifier):
-            self._train_network(inner, method, data, extra)
-        else:
-            self._train_other(inner, data)
-        self.estimator_ = inner
+        self._choose_group(data, inner, resume, best_served or self._best_served)
+        return inner
 
-    def _train_network(
-        self, inner: NeuralClassifier, method: str, data: TrainingData, extra: dict
-    ) -> None:
-        """Flip in the batches: rows that are held out keep their labels."""
+    def _flip_in(self, inner: NeuralClassifier) -> dict[str, Any] | None:
+        """Let a network flip labels as it trains: rows that are held out keep theirs.
+
+        Returns its ``net_params`` as they were.
+        """
         given = inner.net_params
         if self.flip_group_ is not None:
             flip = FlipLabels(
@@ -269,15 +280,16 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
             )
             callbacks = [("skfair_flip_labels", flip), *((given or {}).get("callbacks") or [])]
             inner.set_params(net_params=(given or {}) | {"callbacks": callbacks})
-        with ignored(*WARNINGS_OF_TABLE):
-            getattr(inner, method)(
-                data.raw,
-                self.classes_[data.y],
-                sensitive_features=data.sensitive_features,
-                sample_weight=data.weights,
-                **extra,
-            )
-        inner.set_params(net_params=given)
+        return given
+
+    def _arguments(self, data: TrainingData) -> dict[str, Any]:
+        """Arguments of a network's ``fit``."""
+        return {
+            "X": data.raw,
+            "y": self.classes_[data.y],
+            "sensitive_features": data.sensitive_features,
+            "sample_weight": data.weights,
+        }
 
     def _train_other(self, inner: Any, data: TrainingData) -> None:
         weights = {} if data.weights is None else {"sample_weight": data.weights}
@@ -298,7 +310,9 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
 
     # -- flipping -----------------------------------------------------------------------------
 
-    def _choose_group(self, data: TrainingData, inner: Any, resume: bool) -> None:
+    def _choose_group(
+        self, data: TrainingData, inner: Any, resume: bool, best_served: Callable
+    ) -> None:
         """Set ``flip_group_``."""
         known = getattr(self, "flip_group_", None)
         if data.groups is None or self.flip_fraction == 0:
@@ -311,7 +325,7 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
                 )
             self.flip_group_ = self.flip_group
         elif not (resume and known in self.groups_):
-            self.flip_group_ = self._best_served(data, data.groups, inner)
+            self.flip_group_ = best_served(data, data.groups, inner)
 
     def _best_served(self, data: TrainingData, groups: np.ndarray, inner: Any) -> Hashable:
         seed = int(own_generator(self.random_state).randint(2**31 - 1))

@@ -51,7 +51,7 @@ def test_a_fresh_classifier_is_no_better_than_the_majority_on_new_rows(shifted):
     X, y, group = shifted
     new = np.arange(len(y)) >= 1600
     settings = {"max_epochs": 40, "hidden_layer_sizes": (64, 64, 64), "batch_size": 64}
-    codes, scores = (group == "M").astype(int), {}
+    codes, scores, areas = (group == "M").astype(int), {}, {}
     for name, params in {
         "plain": {"alpha": 0.0},
         "printed": {"alpha": 10.0, "reversal": 0.0},
@@ -61,9 +61,11 @@ def test_a_fresh_classifier_is_no_better_than_the_majority_on_new_rows(shifted):
         features = model.transform(X)
         found = fresh_scores(features[~new], codes[~new], None, features[new], codes[new], None)
         scores[name] = max(each["accuracy"] - each["majority"] for each in found)
+        areas[name] = max(each["roc_auc"] for each in found)
         assert model.score(X[new], y[new]) > 0.85
-    assert scores["hidden"] < 0.03
-    assert min(scores["plain"], scores["printed"]) > 0.05
+    assert scores["hidden"] < 0.03 and scores["plain"] > 0.06
+    assert areas["hidden"] < 0.63
+    assert min(areas["plain"], areas["printed"]) > 0.68
 
 
 def test_the_sensitive_head_learns_and_the_network_is_rewarded_where_it_fails(shifted):
@@ -147,7 +149,8 @@ def test_three_groups_with_equal_weights_and_missing_ones(shifted):
     assert model.groups_ == ["F", "M", "N"]
     weights = model.net_.recipe.objective.terms.keywords["attributes"]["sensitive_0"].weights
     counts = some.value_counts().loc[model.groups_].to_numpy()
-    assert_allclose(weights.numpy() * counts, np.full(3, counts.mean()), rtol=1e-5)
+    assert weights[-1] == 0  # of rows without a group
+    assert_allclose(weights[:-1].numpy() * counts, np.full(3, counts.mean()), rtol=1e-5)
     assert np.isfinite(model.decision_function(X)).all()
 
 

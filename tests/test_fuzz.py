@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,
@@ -53,6 +54,7 @@ ESTIMATORS = {
     "penalty of labels": PenaltyClassifier(penalty="equal_loss", attributes="sum", **QUICK),
     "dralign": DRAlignClassifier(**QUICK | {"batch_size": -1}),
     "pivot": PivotClassifier(attributes="sum", adversary_steps=2, **QUICK),
+    "fair features": FairFeaturesClassifier(attributes="sum", group_weights="equal", **QUICK),
     "margin": MarginClassifier(penalty="equal_loss", **QUICK),
     "flip": LabelFlipClassifier(flip_group="a", **QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),

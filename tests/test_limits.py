@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,
@@ -27,6 +28,7 @@ NETWORKS = [
     PenaltyClassifier(augment="mixup", **QUICK),
     DRAlignClassifier(**QUICK),
     PivotClassifier(**QUICK),
+    FairFeaturesClassifier(**QUICK),
     MarginClassifier(group_margins={"a": 0.5}, **QUICK),
     LabelFlipClassifier(flip_group="a", **QUICK),
 ]
@@ -43,6 +45,9 @@ SMALL = [
     (DRAlignClassifier, {"align_layers": np.uint8(1), "hidden_layer_sizes": (4, 4)}),
     (PivotClassifier, {"adversary_steps": np.uint8(2), "lambda_fairness": np.int8(127)}),
     (PivotClassifier, {"n_components": np.uint8(100), "adversary_lr": np.float16(0.25)}),
+    (FairFeaturesClassifier, {"adversary_steps": np.uint8(2), "embedding_size": np.uint8(200)}),
+    (FairFeaturesClassifier, {"alpha": np.int8(100), "reversal": np.uint8(3)}),
+    (FairFeaturesClassifier, {"adversary_lr": np.float16(0.25), "score_fraction": np.float16(0.5)}),
     (FaiRNClassifier, {"max_epochs": np.uint8(30), "batch_size": np.uint8(200)}),
     (FaiRNClassifier, {"group_memory": np.uint8(200), "warmup": np.float16(0.25)}),
     (FaiRNClassifier, {"early_stopping": True, "n_iter_no_change": np.int8(100)}),

@@ -19,6 +19,7 @@ from skorch.callbacks import Checkpoint, LoadInitState, LRScheduler, TrainEndChe
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,
@@ -39,6 +40,7 @@ ESTIMATORS = {
     "penalty": PenaltyClassifier(**QUICK),
     "dralign": DRAlignClassifier(**QUICK),
     "pivot": PivotClassifier(adversary_steps=2, **QUICK),
+    "fair features": FairFeaturesClassifier(**QUICK),
     "margin": MarginClassifier(group_margins={"a": 0.5}, **QUICK),
     "flip": LabelFlipClassifier(flip_group="a", **QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
@@ -46,6 +48,15 @@ ESTIMATORS = {
     "smoothed any": SmoothedClassifier(DecisionTreeClassifier(max_depth=2), adaptive=True, **DRAWS),
     "smoothed linear": SmoothedClassifier(LogisticRegression(), random_state=0),
 }
+NEEDS_GROUPS = (  # and warns where there are none
+    "fairn",
+    "fairn, gradient",
+    "dralign",
+    "fair features",
+    "margin",
+    "pivot",
+    "flip",
+)
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +154,7 @@ def test_a_fit_that_fails_leaves_all_as_it_was(people, name, fitted, spoil):
     with warnings.catch_warnings():
         if spoil is warning_as_error:
             warnings.filterwarnings("error", category=UserWarning)
-            if name in ("fairn", "fairn, gradient", "dralign", "margin", "pivot", "flip"):
+            if name in NEEDS_GROUPS:
                 X, extra = X, {"sensitive_features": None}
         with pytest.raises((ValueError, UserWarning)):
             estimator.fit(X, y, **extra)

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,
@@ -26,6 +27,7 @@ ESTIMATORS = {
     "penalty": PenaltyClassifier(penalty_on="holdout", monitor="accuracy", **QUICK),
     "dralign": DRAlignClassifier(class_weight="balanced", **QUICK),
     "pivot": PivotClassifier(class_weight="balanced", **QUICK),
+    "fair features": FairFeaturesClassifier(class_weight="balanced", **QUICK),
     "margin": MarginClassifier(penalty="max_min", **QUICK),
     "dropped": FaiRNClassifier(sensitive_columns=[0], drop_sensitive_columns=True, **QUICK),
     "flip": LabelFlipClassifier(**QUICK),

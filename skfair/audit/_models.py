@@ -9,6 +9,7 @@ from sklearn.base import is_clusterer, is_regressor
 
 from .. import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,
@@ -37,6 +38,7 @@ JOBLIB_WARNING = (
 # never a prefix: a module has functions of other kinds, and what it imports.
 SAFE_OBJECTS = (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,

@@ -4,8 +4,10 @@ from ._holdout import holdout_scores
 from ._monitor import constrained_monitor
 from ._pareto import knee_point, pareto_front
 from ._refit import best_under_constraint
+from ._stacked import StackedSearchCV
 
 __all__ = [
+    "StackedSearchCV",
     "best_under_constraint",
     "constrained_monitor",
     "holdout_scores",

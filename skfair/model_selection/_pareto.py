@@ -44,7 +44,7 @@ def nondominated(scores: np.ndarray) -> np.ndarray:
 def pareto_front(
     cv_results: Mapping[str, Any], metrics: Sequence[str], *, keep_constant: bool = False
 ) -> pd.DataFrame:
-    """Candidates of a search that no other candidate beats.
+    """Find the candidates of a search that no other candidate beats.
 
     A candidate beats another one if its mean test scores are at least as great in all metrics and
     greater in one. Candidates with equal scores do not beat each other: all of them are on the
@@ -110,7 +110,7 @@ def pareto_front(
 
 
 def knee_point(cv_results: Mapping[str, Any], metrics: Sequence[str]) -> int:
-    """Candidate on the Pareto front where the front bulges most.
+    """Find the candidate at which the Pareto front bulges most.
 
     Each metric is scaled so that the worst score on the front is 0 and the best is 1; the
     candidate with the greatest sum is chosen. With two metrics it is the one furthest from the line

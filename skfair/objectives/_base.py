@@ -125,7 +125,7 @@ class Objective:
     n_summands: Mapping[str, float] = field(default_factory=dict)
     players: Mapping[str, Player] = field(default_factory=dict)
 
-    def total(self, terms: Terms, ramp: float = 1.0) -> Tensor:
+    def total(self, terms: Terms, ramp: float | Tensor = 1.0) -> Tensor:
         """Add up the loss, with the weights at a share ``ramp`` of their value.
 
         A term whose weight is the number 0 stays out of it, whatever its value.
@@ -134,8 +134,8 @@ class Objective:
         ----------
         terms : dict of str to Tensor
             What ``terms`` returned.
-        ramp : float, default=1.0
-            From 0 to 1 during the warm-up.
+        ramp : float or Tensor, default=1.0
+            From 0 to 1 during the warm-up; a tensor holds it for each network.
 
         Returns
         -------

@@ -28,19 +28,52 @@ VARIANCE_FLOOR = 1e-5
 class SensitiveAttribute:
     """The groups that one sensitive head tells apart.
 
+    Made by :meth:`of`. Tables are read at the code of a group; their last entry is that of -1.
+
     Parameters
     ----------
-    groups : sequence of int
-        Codes of the groups of this attribute.
+    n_groups : int
+        Number of groups of this attribute.
     target : int
         Position of the target group among them.
-    weights : Tensor of shape (n_groups,) or None
-        Weight of a row of each of them, ``None`` for 1.
+    positions : int64 Tensor of shape (n_codes + 1,)
+        Position of each group among them.
+    weights : Tensor of shape (n_codes + 1,)
+        Weight of a row of each group, 0 for those of no group.
     """
 
-    groups: Sequence[int]
+    n_groups: int
     target: int
-    weights: Tensor | None = None
+    positions: Tensor
+    weights: Tensor
+
+    @classmethod
+    def of(
+        cls, codes: Sequence[int], target: int, weights: Tensor, n_codes: int
+    ) -> SensitiveAttribute:
+        """Make the tables.
+
+        Parameters
+        ----------
+        codes : sequence of int
+            Of the attribute's groups.
+        target : int
+            Code of the target group.
+        weights : Tensor of shape (n_groups,)
+            Weight of a row of each of them.
+        n_codes : int
+            Number of groups of all attributes.
+
+        Returns
+        -------
+        SensitiveAttribute
+            On the device of ``weights``.
+        """
+        positions = torch.zeros(n_codes + 1, dtype=torch.int64, device=weights.device)
+        table = torch.zeros(n_codes + 1, dtype=weights.dtype, device=weights.device)
+        positions[codes] = torch.arange(len(codes), device=weights.device)
+        table[codes] = weights
+        return cls(len(codes), list(codes).index(target), positions, table)
 
 
 def make_sensitive_head(n_features: int, n_outputs: int, sizes: Sequence[int]) -> MLP:
@@ -128,16 +161,11 @@ def fair_features_terms(
         return terms, state
     penalties, losses = [], []
     for column, (name, attribute) in zip(groups.T, attributes.items(), strict=True):
-        guess = guesses[name][:, : len(attribute.groups)]
-        members = column.unsqueeze(-1) == torch.tensor(attribute.groups, device=column.device)
-        counts = members.to(guess.dtype)
-        if attribute.weights is not None:
-            counts = counts * attribute.weights
-        counts = counts.sum(-1)
+        guess = guesses[name][:, : attribute.n_groups]
+        counts = attribute.weights[column]
         counts = counts if weights is None else counts * weights
-        codes = members.int().argmax(-1)
         penalties.append(weighted_mean(target_penalty(guess, attribute.target), counts))
-        loss = functional.cross_entropy(guess, codes, reduction="none")
+        loss = functional.cross_entropy(guess, attribute.positions[column], reduction="none")
         losses.append(weighted_mean(loss, counts))
     terms["penalty"] = torch.stack(penalties).sum()
     terms["sensitive_cross_entropy"] = torch.stack(losses).sum()

@@ -1,5 +1,6 @@
 """From arrays to a trained network: what every neural estimator inherits."""
 
+from importlib import import_module
 from typing import Any
 
 from ..networks import MLP
@@ -21,7 +22,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "constrained_monitor":  # where it was at first
-        from ..model_selection import constrained_monitor
-
-        return constrained_monitor
+        return import_module("skfair.model_selection").constrained_monitor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -39,6 +40,61 @@ from ._recipe import (
 )
 from ._sampling import batch_rows, make_strata
 from ._transaction import all_or_nothing
+
+
+@dataclass
+class Plan:
+    """A training that has been prepared.
+
+    Attributes
+    ----------
+    data : TrainingData
+        The user's rows, in codes.
+    device : torch.device
+        Where it runs.
+    seed : int
+        Of the initial weights, the order of the rows and dropout.
+    train, valid, holdout : ndarray or None
+        Positions of the rows that are trained on (``None`` for all), held out for validation, and
+        held out for the fairness term.
+    epochs : int
+        Number of passes over the rows.
+    averaging : float
+        Share of the last steps whose weights are averaged.
+    previous : dict or None
+        The state from which training goes on.
+    rows : TensorRows or None
+        All rows on the device; trainings on the same data may share them.
+    """
+
+    data: TrainingData
+    device: torch.device
+    seed: int
+    train: np.ndarray | None
+    valid: np.ndarray | None
+    holdout: np.ndarray | None
+    epochs: int
+    averaging: float
+    previous: dict[str, Any] | None = None
+    rows: TensorRows | None = None
+
+    @property
+    def steps_before(self) -> int:
+        """Number of steps of the trainings before this one."""
+        return self.previous["steps"] if self.previous else 0
+
+    @property
+    def all_rows(self) -> TensorRows:
+        """Rows on the device."""
+        assert self.rows is not None, "training has not begun"
+        return self.rows
+
+    @property
+    def training_rows(self) -> TensorRows:
+        """Rows in batches, those for the fairness term alone last."""
+        if self.train is None or self.holdout is None:
+            return self.all_rows.subset(self.train)
+        return self.all_rows.subset(np.concatenate([self.train, self.holdout]))
 
 
 @inherit_parameters(NetworkParameterized)
@@ -191,6 +247,23 @@ default=None
         keep_state: bool,
         by_group: bool,
     ) -> None:
+        plan = self._prepare(data, epochs, resume, averaging, keep_state)
+        with reproducible(plan.device, plan.seed) as generator:
+            self._begin(plan, generator)
+            self.net_.partial_fit(plan.training_rows, None)
+            self._finish(plan, by_group)
+
+    # The three parts of a training: what many at once share with one by itself.
+
+    def _prepare(
+        self,
+        data: TrainingData,
+        epochs: int,
+        resume: bool = False,
+        averaging: float = 0.0,
+        keep_state: bool = True,
+    ) -> Plan:
+        """Say which rows are trained on, and from which seed."""
         told = data.groups is not None or data.sensitive is not None
         if not told and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
@@ -205,42 +278,62 @@ default=None
         train, valid = self._split_validation(data, rng)
         train, holdout = self._split_holdout(data, train, rng)
         previous = self.net_.export_state() if resume else None
-        steps_before = previous["steps"] if previous else 0
         if previous and not keep_state:  # it is about other groups, and so may players be
             previous["objective"] = None
             previous["parts"] = {"module": previous["parts"]["module"]}
-        with reproducible(device, seed + steps_before) as generator:
-            private = self.module is not None or callable(self.augment)
-            rows = TensorRows.from_arrays(data.arrays(self.dtype, holdout), device, private)
-            if resume:
-                self._check_shape(data.X)
-            else:
-                self._architecture = self._make_architecture(data.X.shape[1:])
-            batches = self._make_batches(data, train, holdout)
-            recipe = self._make_recipe(
-                batches, device, seed, epochs=epochs, averaging=averaging, steps_before=steps_before
+        steps_before = previous["steps"] if previous else 0
+        return Plan(
+            data=data,
+            device=device,
+            seed=seed + steps_before,
+            train=train,
+            valid=valid,
+            holdout=holdout,
+            epochs=epochs,
+            averaging=averaging,
+            previous=previous,
+        )
+
+    def _begin(self, plan: Plan, generator: torch.Generator) -> None:
+        """Make ``net_``, ready to be trained; ``generator`` orders the rows."""
+        data, device = plan.data, plan.device
+        if plan.rows is None:
+            plan.rows = TensorRows.from_arrays(
+                data.arrays(self.dtype, plan.holdout), device, self._needs_copies()
             )
-            part = None if valid is None else ValidationPart.of(data, valid, self.classes_)
-            user, callbacks = self._user_params()
-            self.net_ = ObjectiveNet.of(
-                recipe,
-                device,
-                generator,
-                user,
-                type(self).__name__,
-                callbacks=training_callbacks(self, part, epochs, callbacks),
-                verbose=int(self.verbose > 1),
-                train_split=None if valid is None else predefined_split(rows.subset(valid)),
-            )
-            if previous:
-                self.net_.import_state(previous)
-            else:
-                few = as_numbers(rows.inputs["X"][:2], self.net_.dtype)
-                self._runs_in_float64 = check_module(self.net_.module_, few, len(self.classes_))
-            chosen = train if holdout is None else np.concatenate([train, holdout])
-            self.net_.partial_fit(rows.subset(chosen), None)
-            self.net_.train_split = None  # it holds the data
-            self.n_iter_ = check_outcome(self, rows.inputs["X"], data, by_group)
+        if plan.previous is None:
+            self._architecture = self._make_architecture(data.X.shape[1:])
+        else:
+            self._check_shape(data.X)
+        batches = self._make_batches(data, plan.train, plan.holdout)
+        recipe = self._make_recipe(plan, batches)
+        valid = plan.valid
+        part = None if valid is None else ValidationPart.of(data, valid, self.classes_)
+        user, callbacks = self._user_params()
+        self.net_ = ObjectiveNet.of(
+            recipe,
+            device,
+            generator,
+            user,
+            type(self).__name__,
+            callbacks=training_callbacks(self, part, plan.epochs, callbacks),
+            verbose=int(self.verbose > 1),
+            train_split=None if valid is None else predefined_split(plan.rows.subset(valid)),
+        )
+        if plan.previous:
+            self.net_.import_state(plan.previous)
+        else:
+            few = as_numbers(plan.rows.inputs["X"][:2], self.net_.dtype)
+            self._runs_in_float64 = check_module(self.net_.module_, few, len(self.classes_))
+
+    def _needs_copies(self) -> bool:
+        """Whether something may work in place on the rows of a batch."""
+        return self.module is not None or callable(self.augment)
+
+    def _finish(self, plan: Plan, by_group: bool) -> None:
+        """Look at what has been trained."""
+        self.net_.train_split = None  # it holds the data
+        self.n_iter_ = check_outcome(self, plan.all_rows.inputs["X"], plan.data, by_group)
 
     def _split_validation(
         self, data: TrainingData, rng: np.random.RandomState
@@ -284,16 +377,7 @@ default=None
             extra_strata=extra,
         )
 
-    def _make_recipe(
-        self,
-        batches: Batches,
-        device: torch.device,
-        seed: int,
-        *,
-        epochs: int,
-        averaging: float,
-        steps_before: int,
-    ) -> Recipe:
+    def _make_recipe(self, plan: Plan, batches: Batches) -> Recipe:
         encoder, comparison = self._encoder, None
         if encoder.groups:
             by_share = self.group_weights == "share"
@@ -301,22 +385,24 @@ default=None
                 encoder.attribute_of,
                 torch.from_numpy(encoder.group_counts) if by_share else None,
                 DTYPES[self._architecture.dtype],
-                device,
+                plan.device,
             )
         n_batches, optimizer = batches.n_batches, self.optimizer
         return Recipe(
             architecture=self._architecture,
             objective=self._make_objective(comparison, batches.size if n_batches > 1 else None),
             optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
-            optimizer_options=optimizer_options(optimizer, self.lr, self.weight_decay, device),
+            optimizer_options=optimizer_options(optimizer, self.lr, self.weight_decay, plan.device),
             batches=batches,
-            epochs=epochs,
+            epochs=plan.epochs,
             warmup_steps=round(self.warmup * self.max_epochs * n_batches),
-            average_from=first_averaged_step(averaging, epochs * n_batches, steps_before),
+            average_from=first_averaged_step(
+                plan.averaging, plan.epochs * n_batches, plan.steps_before
+            ),
             group_names=tuple(
                 zip(encoder.attribute_of, map(group_name, encoder.groups), strict=True)
             ),
-            seed=seed + steps_before,
+            seed=plan.seed,
             augment=self.augment if callable(self.augment) else None,
         )
 

@@ -71,6 +71,11 @@ class Monitor(Callback):
         self.part: Any = part  # None after training
         self.has_warned = False
 
+    @property
+    def reads_history(self) -> bool:
+        """Whether it is a function of an epoch's row, not of predictions."""
+        return not isinstance(self.monitor, str) and _takes_row(self.monitor)
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the value of this epoch."""
         monitor = _find(self.monitor) if isinstance(self.monitor, str) else self.monitor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,14 +17,25 @@ from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from .._torch_state import check_interpreter
 from ..metrics._harm import MIN_MEMBERS
+from ..networks import MLP
+from ..networks._direct import DirectMLP
 from ..networks._precision import DoublePrecision
-from ..objectives._base import Player, weighted_sum
+from ..objectives._base import Player, plain_forward, weighted_sum
 from ..objectives.groups import batch_part
 from ._batches import Batch, BatchLoader, as_numbers, row_slices
 from ._recipe import DTYPES, Architecture, Recipe
 
 average_in_place = get_swa_multi_avg_fn()
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
+
+
+class QuietLog(PrintLog):
+    """skorch's log, which otherwise lays out a table for every epoch even if nobody reads it."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Print a row."""
+        if net.verbose or self.sink is not print:
+            super().on_epoch_end(net, **kwargs)
 
 
 class ObjectiveNet(NeuralNetClassifier):
@@ -47,6 +58,7 @@ class ObjectiveNet(NeuralNetClassifier):
     _steps: list[tuple[dict[str, Tensor], int]]
     _group_sums: Tensor | None
     _means: list[Tensor] | None
+    _direct: DirectMLP | None
 
     def __init__(
         self,
@@ -151,7 +163,7 @@ class ObjectiveNet(NeuralNetClassifier):
             ("epoch_timer", EpochTimer()),
             ("train_loss", PassthroughScoring("train_loss", on_train=True)),
             ("valid_loss", PassthroughScoring("valid_loss")),
-            ("print_log", PrintLog()),
+            ("print_log", QuietLog()),
         ]
 
     @property
@@ -186,7 +198,11 @@ class ObjectiveNet(NeuralNetClassifier):
         inputs, y = batch
         forward, players = self._recipe.objective.forward, dict(self.players_.items())
         if training:
-            logits, extra = forward(self.module_, inputs, y, **players)
+            extra: dict[str, Any] = {}
+            if self._direct is not None:
+                logits = self._direct.forward(inputs["X"])
+            else:
+                logits, extra = forward(self.module_, inputs, y, **players)
             if "penalty_only" in inputs:
                 extra["penalty_only"] = inputs["penalty_only"]
             return logits, extra
@@ -259,6 +275,8 @@ class ObjectiveNet(NeuralNetClassifier):
                 self._player_backward(name, player, terms)
         loss = recipe.objective.total(terms, recipe.ramp(self.steps_))
         loss.backward(inputs=_parameters(self.optimizer_) if players else None)
+        if self._direct is not None and logits.grad is not None:
+            self._direct.backward(logits.grad)
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
 
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
@@ -300,7 +318,7 @@ class ObjectiveNet(NeuralNetClassifier):
             super().fit_loop(X, y, epochs, **kwargs)
             self.interrupted_ = False
         except KeyboardInterrupt as interruption:
-            self.interrupted_ = not _is_early_stopping(interruption)
+            self.interrupted_ = not is_early_stopping(interruption)
             self.stopped_in_warmup_ = self.steps_ < self._recipe.warmup_steps
             raise
         return self
@@ -354,15 +372,31 @@ class ObjectiveNet(NeuralNetClassifier):
         self._steps, self._group_sums = [], None
         if iterator is None:
             return
+        self._direct = self._make_direct() if training else None
         if self._has_batch_callbacks():
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
-            self._record_terms(prefix)
+            self._record_means(prefix, self._take_means()[0])
             return
         for batch in iterator:
             self._collect(batch, step_fn(batch, **fit_params))
-        self.history.record(f"{prefix}_batch_count", len(self._steps))
-        loss, size = self._record_terms(prefix)  # stands for all batches of the epoch
-        self.history[-1]["batches"].append({f"{prefix}_loss": loss, f"{prefix}_batch_size": size})
+        n_batches = len(self._steps)
+        self.record_epoch(prefix, *self._take_means(), n_batches)
+
+    def record_epoch(
+        self, prefix: str, means: dict[str, float], n_rows: int, n_batches: int
+    ) -> None:
+        """Record means over the batches of an epoch, which stand for all of them."""
+        self.history.record(f"{prefix}_batch_count", n_batches)
+        loss = self._record_means(prefix, means)
+        batch = {f"{prefix}_loss": loss, f"{prefix}_batch_size": n_rows}
+        self.history[-1]["batches"].append(batch)
+
+    def _make_direct(self) -> DirectMLP | None:
+        """Return what takes the place of autograd in a perceptron, ``None`` if that has to stay."""
+        objective = self._recipe.objective
+        logits_alone = objective.forward is plain_forward and not objective.players
+        serves = logits_alone and DirectMLP.serves(self.module_)
+        return DirectMLP(cast(MLP, self.module_)) if serves else None
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, **step: Any
@@ -375,13 +409,18 @@ class ObjectiveNet(NeuralNetClassifier):
         values = {"loss": step["loss"], **step["terms"]}
         self._steps.append(({k: v.detach() for k, v in values.items()}, len(batch[1])))
 
-    def _record_terms(self, prefix: str) -> tuple[float, int]:
+    def _take_means(self) -> tuple[dict[str, float], int]:
+        """Means of loss and terms over the rows of the collected batches, and their number."""
         steps, self._steps = self._steps, []
         sizes = [size for _, size in steps]
         means = {}
         for name in steps[0][0]:
             values = torch.stack([values[name] for values, _ in steps]).double().cpu()
             means[name] = float(np.average(values, weights=sizes))
+        return means, sum(sizes)
+
+    def _record_means(self, prefix: str, means: dict[str, float]) -> float:
+        means = dict(means)
         loss = means.pop("loss")
         if prefix == "train" and not math.isfinite(loss):
             raise ValueError(
@@ -394,7 +433,7 @@ class ObjectiveNet(NeuralNetClassifier):
         if self._group_sums is not None:
             for name, value in widest_gap(self._group_sums, self._recipe.group_names).items():
                 self.history.record(name, value)
-        return loss, sum(sizes)
+        return loss
 
     def _has_batch_callbacks(self) -> bool:
         return any(
@@ -411,6 +450,7 @@ class ObjectiveNet(NeuralNetClassifier):
         self.steps_ = 0
         self.objective_state_ = self.unused_state_ = None
         self.interrupted_ = False
+        self._direct = None
         self.double_precision = DoublePrecision()
         return self
 
@@ -530,7 +570,7 @@ def _fits(module: torch.nn.Module, part: dict[str, Any]) -> bool:
     return shapes == {name: tensor.shape for name, tensor in part["weights"].items()}
 
 
-def _is_early_stopping(interruption: KeyboardInterrupt) -> bool:
+def is_early_stopping(interruption: KeyboardInterrupt) -> bool:
     """Whether skorch's callback raised it, which ends training in this way."""
     trace = interruption.__traceback__
     while trace is not None and trace.tb_next is not None:

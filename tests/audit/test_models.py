@@ -23,6 +23,7 @@ from sklearn.svm import SVC
 
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     MarginClassifier,
@@ -70,6 +71,7 @@ MODELS = {
     "penalty": lambda: PenaltyClassifier(**SHORT, sensitive_columns=[0]),
     "DRAlign": lambda: DRAlignClassifier(**SHORT, sensitive_columns=[0]),
     "pivot": lambda: PivotClassifier(**SHORT, sensitive_columns=[0]),
+    "fair features": lambda: FairFeaturesClassifier(**SHORT, sensitive_columns=[0]),
     "margin": lambda: MarginClassifier(**SHORT, sensitive_columns=[0]),
     "flip": lambda: LabelFlipClassifier(flip_group=1.0, random_state=0, sensitive_columns=[0]),
     "pipeline": lambda: make_pipeline(StandardScaler(), PenaltyClassifier(alpha=0, **SHORT)),

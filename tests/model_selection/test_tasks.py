@@ -44,29 +44,6 @@ def test_tasks_have_the_configuration_of_the_caller():
         assert run_tasks(routing, [(), ()], n_jobs=2) == [True, True]
 
 
-@pytest.fixture(scope="module")
-def client():
-    distributed = pytest.importorskip("distributed", reason="needs the extra distributed")
-    import dask
-
-    # A new process takes a slow machine longer than a cluster waits for one that was lost.
-    with (
-        dask.config.set({"distributed.deploy.lost-worker-timeout": "5 minutes"}),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
-@pytest.fixture
-def dask(client):
-    client.wait_for_workers(2, timeout=120)  # one may have been killed before
-    with joblib.parallel_config("dask"):
-        yield client
-
-
 class Counted:
     """A table that counts, in a folder, how often it is read from a pickle."""
 
@@ -112,6 +89,27 @@ def test_errors_of_tasks_arrive_as_they_are(dask):
         run_tasks(fail, [(0,)])
 
 
+def test_grid_search_on_a_cluster_finds_what_it_finds_here(dask, biased):
+    X, y, group = biased
+    model = PenaltyClassifier(penalty="demographic_parity", max_epochs=2, random_state=0)
+    grid = {"alpha": [0.0, 0.5, 1.0]}
+    scoring = {"accuracy": "accuracy", "neg_gap": GAP}
+    searches = []
+    with sklearn.config_context(enable_metadata_routing=True):
+        for backend in ("dask", "sequential"):
+            search = GridSearchCV(model, grid, scoring=scoring, refit="accuracy", cv=2)
+            with joblib.parallel_config(backend):
+                searches.append(search.fit(X, y, sensitive_features=group))
+    cluster, here = (search.cv_results_ for search in searches)
+    for name in scoring:
+        np.testing.assert_array_equal(cluster[f"mean_test_{name}"], here[f"mean_test_{name}"])
+    states = [
+        {name: value.numpy() for name, value in search.best_estimator_.module_.state_dict().items()}
+        for search in searches
+    ]
+    assert pickle.dumps(states[0]) == pickle.dumps(states[1])
+
+
 class KilledOnce(LogisticRegression):
     """Its first fit with the greatest C kills the process that it runs in."""
 
@@ -142,24 +140,3 @@ def test_a_killed_worker_changes_nothing(dask, biased, tmp_path):
         expected = LogisticRegression(C=model.C).fit(X, y).coef_
         np.testing.assert_allclose(coefficients, expected, rtol=1e-12)  # BLAS heeds alignment
     assert found[2][1] != killed
-
-
-def test_grid_search_on_a_cluster_finds_what_it_finds_here(dask, biased):
-    X, y, group = biased
-    model = PenaltyClassifier(penalty="demographic_parity", max_epochs=2, random_state=0)
-    grid = {"alpha": [0.0, 0.5, 1.0]}
-    scoring = {"accuracy": "accuracy", "neg_gap": GAP}
-    searches = []
-    with sklearn.config_context(enable_metadata_routing=True):
-        for backend in ("dask", "sequential"):
-            search = GridSearchCV(model, grid, scoring=scoring, refit="accuracy", cv=2)
-            with joblib.parallel_config(backend):
-                searches.append(search.fit(X, y, sensitive_features=group))
-    cluster, here = (search.cv_results_ for search in searches)
-    for name in scoring:
-        np.testing.assert_array_equal(cluster[f"mean_test_{name}"], here[f"mean_test_{name}"])
-    states = [
-        {name: value.numpy() for name, value in search.best_estimator_.module_.state_dict().items()}
-        for search in searches
-    ]
-    assert pickle.dumps(states[0]) == pickle.dumps(states[1])

@@ -18,7 +18,8 @@ from skfair.objectives.fair_features import (
     target_penalty,
 )
 
-ONE = {"head": SensitiveAttribute([0, 1], target=1)}
+EVEN = torch.ones(2, dtype=torch.float64)
+ONE = {"head": SensitiveAttribute.of([0, 1], 1, EVEN, 2)}
 
 
 def rows(n=12, n_outputs=4, n_groups=2, seed=0):
@@ -95,7 +96,8 @@ def test_several_attributes_add_up_wherever_their_groups_stand():
     logits, y, groups, weights, guess = rows(n_groups=2)
     other = 2 + (groups + torch.arange(len(y)).unsqueeze(1)) % 2
     both = torch.cat([groups, other], dim=1)
-    attributes = ONE | {"other": SensitiveAttribute([2, 3], target=0)}
+    first = SensitiveAttribute.of([0, 1], 1, EVEN, 4)
+    attributes = {"head": first, "other": SensitiveAttribute.of([2, 3], 2, EVEN, 4)}
     terms, _ = fair_features_terms(
         logits, y, both, weights, attributes=attributes, head=guess, other=-guess
     )
@@ -106,7 +108,7 @@ def test_several_attributes_add_up_wherever_their_groups_stand():
             y,
             other - 2,
             weights,
-            attributes={"other": SensitiveAttribute([0, 1], target=0)},
+            attributes={"other": SensitiveAttribute.of([0, 1], 0, EVEN, 2)},
             other=-guess,
         )[0],
     ]
@@ -117,7 +119,7 @@ def test_several_attributes_add_up_wherever_their_groups_stand():
 def test_weights_of_groups_multiply_those_of_their_rows():
     logits, y, groups, weights, guess = rows()
     of_groups = torch.tensor([3.0, 0.5], dtype=torch.float64)
-    equal = {"head": SensitiveAttribute([0, 1], target=1, weights=of_groups)}
+    equal = {"head": SensitiveAttribute.of([0, 1], 1, of_groups, 2)}
     terms, _ = fair_features_terms(logits, y, groups, weights, attributes=equal, head=guess)
     expected, _ = fair_features_terms(
         logits, y, groups, weights * of_groups[groups[:, 0]], attributes=ONE, head=guess

@@ -19,6 +19,7 @@ from torch import nn
 import skfair
 from skfair import (
     DRAlignClassifier,
+    FairFeaturesClassifier,
     FaiRNClassifier,
     LabelFlipClassifier,
     PenaltyClassifier,
@@ -318,6 +319,7 @@ ANYWHERE = {
     "penalty": PenaltyClassifier(penalty_on="holdout", early_stopping=True, **QUICK),
     "dralign": DRAlignClassifier(**QUICK),
     "pivot": PivotClassifier(adversary_steps=2, **QUICK),
+    "fair features": FairFeaturesClassifier(**QUICK),
     "flip": LabelFlipClassifier(flip_group="a", **QUICK),
     "flip any": LabelFlipClassifier(estimator=LogisticRegression(), random_state=0),
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), n_samples=20, random_state=0),

@@ -1,0 +1,114 @@
+"""The written-out backward pass gives autograd's gradients to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback, Freezer
+from torch import nn
+from torch.nn import functional
+
+from skfair import FaiRNClassifier, NetworkClassifier
+from skfair.networks import MLP
+from skfair.networks._direct import DirectMLP
+from skfair.networks.mlp import ACTIVATIONS
+from skfair.training._net import ObjectiveNet
+
+QUICK = {"hidden_layer_sizes": (9, 7), "batch_size": 64, "max_epochs": 3, "random_state": 0}
+
+
+@pytest.mark.parametrize("hidden", [(), (9,), (9, 7)])
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_are_those_of_autograd(activation, dropout, hidden):
+    torch.manual_seed(0)
+    module = MLP(11, 3, hidden, activation, dropout)
+    X, y = torch.randn(37, 11), torch.randint(0, 3, (37,))
+    torch.manual_seed(1)
+    logits = module(X)
+    functional.cross_entropy(logits, y).backward()
+    expected = [p.grad for p in module.parameters()]
+    module.zero_grad()
+    torch.manual_seed(1)
+    direct = DirectMLP(module)
+    found = direct.forward(X)
+    functional.cross_entropy(found, y).backward()
+    direct.backward(found.grad)
+    assert torch.equal(found, logits)
+    for parameter, gradient in zip(module.parameters(), expected, strict=True):
+        assert torch.equal(parameter.grad, gradient)
+
+
+def test_gradients_add_up():
+    module = MLP(4, 2, (3,))
+    X, gradient = torch.randn(5, 4), torch.randn(5, 2)
+    direct = DirectMLP(module)
+    for _ in range(2):
+        direct.forward(X)
+        direct.backward(gradient)
+    module(X).backward(-2 * gradient)
+    for parameter in module.parameters():
+        torch.testing.assert_close(parameter.grad, torch.zeros_like(parameter), atol=1e-5, rtol=0)
+
+
+def test_fit_gives_the_weights_of_autograd(biased, monkeypatch):
+    X, y, group = biased
+
+    def fitted():
+        model = FaiRNClassifier(dropout=0.1, **QUICK).fit(X, y, sensitive_features=group)
+        return list(model.module_.parameters())
+
+    direct = fitted()
+    monkeypatch.setattr(DirectMLP, "serves", staticmethod(lambda module: False))
+    assert all(map(torch.equal, direct, fitted()))
+
+
+class Other(MLP):
+    pass
+
+
+def test_it_serves_plain_perceptrons_alone():
+    assert DirectMLP.serves(MLP(4, 2))
+    assert not DirectMLP.serves(Other(4, 2))
+    assert not DirectMLP.serves(nn.Sequential(nn.Linear(4, 2)))
+    hooked = MLP(4, 2)
+    hooked.hidden[0].register_forward_hook(lambda *args: None)
+    assert not DirectMLP.serves(hooked)
+    watched = MLP(4, 2)
+    watched.output.weight.register_hook(lambda gradient: gradient)
+    assert not DirectMLP.serves(watched)
+    frozen = MLP(4, 2)
+    frozen.hidden[0].requires_grad_(False)
+    assert not DirectMLP.serves(frozen)
+    replaced = MLP(4, 2)
+    replaced.activations[0] = nn.ELU()
+    assert not DirectMLP.serves(replaced)
+    doubled = MLP(4, 2)
+    nn.utils.parametrizations.weight_norm(doubled.output)
+    assert not DirectMLP.serves(doubled)
+
+
+def test_weights_that_a_callback_freezes_stay_as_they_are(biased):
+    X, y, _ = biased
+    callbacks = [Freezer("hidden.0.*")]
+    model = NetworkClassifier(net_params={"callbacks": callbacks}, **QUICK).fit(X, y)
+    fresh = NetworkClassifier(**QUICK | {"max_epochs": 1, "lr": 1e-12}).fit(X, y)
+    first, initial = (m.module_.hidden[0].weight.detach().numpy() for m in (model, fresh))
+    np.testing.assert_allclose(first, initial, atol=1e-9)
+    assert not np.allclose(*(m.module_.output.weight.detach().numpy() for m in (model, fresh)))
+
+
+def test_callbacks_see_the_gradients(biased):
+    seen = []
+
+    class Watch(Callback):
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            seen.append([name for name, p in named_parameters if p.grad is not None])
+
+    X, y, _ = biased
+    model = NetworkClassifier(net_params={"callbacks": [Watch()]}, **QUICK).fit(X, y)
+    assert isinstance(model.net_, ObjectiveNet)
+    names = [name for name, _ in model.module_.named_parameters()]
+    assert all(found == names for found in seen)
+    assert seen
