@@ -60,7 +60,8 @@ def group_means(
     else:
         rows = torch.stack([values * weights, weights], dim=-2)
     sums_and_counts = rows @ members.to(values.dtype)
-    means = _ratio(sums_and_counts)
+    sums, counts = sums_and_counts.unbind(-2)
+    means = _ratio(sums, counts.detach() if weights is None else counts)
     new_state = sums_and_counts.detach()
     if decay == 0:
         return means, new_state.select(-2, 1) > 0, new_state
@@ -68,7 +69,7 @@ def group_means(
         if state.shape[-1] < n_groups:
             state = functional.pad(state, (0, n_groups - state.shape[-1]))
         new_state = decay * state + new_state
-    correction = _ratio(new_state) - means.detach()
+    correction = _ratio(*new_state.unbind(-2)) - means.detach()
     return means + correction, new_state.select(-2, 1) > 0, new_state
 
 
@@ -79,8 +80,7 @@ def batch_part(state: Tensor, before: Tensor | None, decay: float) -> Tensor:
     return state - decay * functional.pad(before, (0, state.shape[-1] - before.shape[-1]))
 
 
-def _ratio(sums_and_counts: Tensor) -> Tensor:
-    sums, counts = sums_and_counts.unbind(-2)
+def _ratio(sums: Tensor, counts: Tensor) -> Tensor:
     return sums / (counts + (counts == 0))  # 0 / 1 for a group without members
 
 
