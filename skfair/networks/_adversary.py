@@ -32,9 +32,6 @@ class Adversary(nn.Module):
         one guess about everybody.
     """
 
-    log_shares: Tensor
-    start: Tensor
-
     def __init__(
         self,
         body: nn.Module,
@@ -47,17 +44,22 @@ class Adversary(nn.Module):
         for part in body.modules():
             if isinstance(part, nn.modules.dropout._DropoutNd):
                 part.p = 0.0
-        last = weight_layers(body)[-1]
-        for parameter in last.parameters():
-            nn.init.zeros_(parameter)
         self.body = body
-        self.register_buffer("log_shares", log_shares.detach().clone())
+        self.n_groups = len(log_shares)
         self.mixtures = n_continuous, N_MIXTURE_PARAMETERS, n_components
-        # Gaussians that start at one place would stay together.
         start = torch.zeros(self.mixtures)
+        # Gaussians that start at one place would stay together.
         start[:, 1] = torch.special.ndtri(torch.arange(1, n_components + 1) / (n_components + 1))
-        self.register_buffer("start", start, persistent=False)
         self.marginal = nn.Parameter(start.expand(n_classes, *start.shape).clone())
+        last = weight_layers(body)[-1]
+        guess = torch.cat([log_shares.detach().to(start), start.flatten()])
+        if len(last.weight) != len(guess):
+            raise ValueError(
+                f"adversary must end in a layer of {len(guess)} outputs; the last layer of "
+                f"{type(body).__name__} has {len(last.weight)}."
+            )
+        nn.init.zeros_(last.weight)
+        last.bias = nn.Parameter(guess)
 
     def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Return the guesses.
@@ -74,11 +76,10 @@ class Adversary(nn.Module):
         mixtures : Tensor of shape (n, n_continuous, 3, n_components)
             See :func:`~skfair.objectives.pivot.mixture_log_density`.
         """
-        guesses, n_groups = self.body(seen), len(self.log_shares)
-        if not self.start.numel():
-            return guesses + self.log_shares, guesses.new_empty(len(seen), *self.mixtures)
-        mixtures = guesses[:, n_groups:].unflatten(1, self.mixtures)
-        return guesses[:, :n_groups] + self.log_shares, mixtures + self.start
+        guesses = self.body(seen)
+        if self.mixtures[0] == 0:
+            return guesses, guesses.new_empty(len(seen), *self.mixtures)
+        return guesses[:, : self.n_groups], guesses[:, self.n_groups :].unflatten(1, self.mixtures)
 
     def without_looking(self, y: Tensor) -> Tensor:
         """Return the mixtures that are guessed of rows whose prediction is not seen.

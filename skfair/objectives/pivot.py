@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from ..networks._adversary import Adversary
 from ._base import Outputs, Terms
-from .classification import binary_logit, cross_entropy
+from .classification import cross_entropy
 
 MIN_SPREAD = 0.01  # in standard deviations: the density of a number that repeats stays finite
 
@@ -71,9 +71,11 @@ class GroupShares:
         return cls(members.log(), shares.clamp(min=tiny).log(), weights)
 
     def of_rows(self, table: Tensor, y: Tensor, groups: Tensor) -> Tensor:
-        """Entries of ``log_shares`` or ``weights`` for each row, (n, n_attributes)."""
-        codes = groups.clamp(min=0)
-        return table[0][codes] if len(table) == 1 else table[y.unsqueeze(-1), codes]
+        """Entries of ``log_shares`` or ``weights`` for each row, (n, n_attributes).
+
+        Any where the group is missing, -1.
+        """
+        return table[0][groups] if len(table) == 1 else table[y.unsqueeze(-1), groups]
 
 
 def mixture_log_density(mixture: Tensor, values: Tensor) -> Tensor:
@@ -122,7 +124,7 @@ def visible_prediction(logits: Tensor, y: Tensor, tell_class: bool) -> Tensor:
     seen = logits
     if y.ndim == 1:
         two = logits.shape[-1] == 2
-        seen = binary_logit(logits).unsqueeze(-1) if two else logits - logits.mean(-1, keepdim=True)
+        seen = logits.diff(dim=-1) if two else logits - logits.mean(-1, keepdim=True)
     seen = seen.asinh()
     if not tell_class:
         return seen
@@ -208,34 +210,37 @@ def pivot_terms(
         Nothing is carried along.
     """
     terms = {"cross_entropy": cross_entropy(logits, y, weights)}
-    looking, not_looking = [], []
+    looking: list[Tensor] = []
+    not_looking: list[Tensor] = []
     if guessed_groups is not None and groups is not None and shares is not None:
-        losses = [
-            functional.cross_entropy(
-                guessed_groups if len(shares.outside) == 1 else guessed_groups + outside,
-                codes,
-                ignore_index=-1,
-                reduction="none",
-            )
-            for outside, codes in zip(shares.outside, groups.unbind(1), strict=True)
-        ]
-        members = groups >= 0
         factors = None if shares.weights is None else shares.of_rows(shares.weights, y, groups)
-        parts = _parts(members, weights, factors, logits.dtype)
-        looking.append((parts * torch.stack(losses, dim=1)).sum(0))
-        not_looking.append(-(parts * shares.of_rows(shares.log_shares, y, groups)).sum(0))
+        parts = _parts(groups >= 0, weights, factors, logits.dtype)
+        log_shares = shares.of_rows(shares.log_shares, y, groups)
+        for attribute, (codes, part) in enumerate(
+            zip(groups.unbind(1), parts.unbind(1), strict=True)
+        ):
+            guess = guessed_groups
+            if len(shares.outside) > 1:
+                guess = guess + shares.outside[attribute]
+            losses = functional.cross_entropy(guess, codes, ignore_index=-1, reduction="none")
+            looking.append(part @ losses)
+            not_looking.append(-(part @ log_shares[:, attribute]))
     if sensitive is not None and mixtures is not None and marginals is not None:
         parts = _parts(~sensitive.isnan(), weights, None, logits.dtype)
         values = sensitive.nan_to_num()
-        looking.append(-(parts * mixture_log_density(mixtures, values)).sum(0))
-        not_looking.append(-(parts * mixture_log_density(marginals, values)).sum(0))
+        looking += (parts * mixture_log_density(mixtures, values)).sum(0).neg().unbind()
+        not_looking += (parts * mixture_log_density(marginals, values)).sum(0).neg().unbind()
     if looking:
-        adversary, chance = torch.cat(looking), torch.cat(not_looking)
-        terms["adversary"], terms["chance"] = adversary.sum(), chance.sum()
+        terms["adversary"], terms["chance"] = _sum(looking), _sum(not_looking)
         # Louppe et al., Eq. 3, but for a constant: L_f - lambda L_r. An adversary that is misled,
         # and does worse than chance, is no gain: without the bound predictions run away from it.
-        terms["information"] = (chance - adversary).clamp(min=0).sum()
+        pairs = zip(looking, not_looking, strict=True)
+        terms["information"] = _sum([(chance - loss).clamp(min=0) for loss, chance in pairs])
     return terms, None
+
+
+def _sum(values: list[Tensor]) -> Tensor:
+    return sum(values[1:], values[0])
 
 
 def _parts(

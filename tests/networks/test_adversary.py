@@ -46,6 +46,16 @@ def test_a_guess_without_looking_may_depend_on_the_class():
     assert guesses[:, 0, 1, 0].tolist() == [0, 1, 1]
 
 
+def test_a_body_must_end_in_its_outputs():
+    with pytest.raises(ValueError, match="must end in a layer of 3 outputs; .* has 2"):
+        Adversary(nn.Linear(1, 2), torch.zeros(3))
+
+
+def test_a_layer_without_bias_gets_one():
+    adversary = Adversary(nn.Linear(2, 2, bias=False), torch.tensor([0.9, 0.1]).log())
+    assert_close(adversary(SEEN)[0].softmax(-1)[0], torch.tensor([0.9, 0.1]))
+
+
 def test_a_body_without_weights_is_refused():
     with pytest.raises(ValueError, match="no weight matrices"):
         Adversary(nn.ReLU(), torch.zeros(2))
