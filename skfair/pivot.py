@@ -195,7 +195,7 @@ class PivotClassifier(NeuralClassifier):
         elif self._sampling() == "group_label":
             counts = (counts > 0).to(counts.dtype)
         return GroupShares.of(
-            comparison.members,
+            comparison,
             counts,
             by_class=self._tells_class(),
             equal=self.group_weights == "equal",
