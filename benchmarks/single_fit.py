@@ -1,8 +1,8 @@
 """What one fit costs beside scikit-learn's perceptron: ``python -m benchmarks.single_fit``.
 
-``MLPClassifier`` of the same size, batches, epochs and optimizer, on the same encoded rows (Adult, or
-data of its shape); CPU time of one thread, every ratio the median over pairs that were run one
-after the other. A second table divides a step of each into its parts, measured in a run of its own.
+``MLPClassifier`` of the same size, batches, epochs and optimizer, on the same encoded rows (Adult,
+or data of its shape); CPU time of one thread, every ratio the median over pairs that were run one
+after the other. A second table divides a step into its parts, measured in a run of its own.
 """
 
 from __future__ import annotations
