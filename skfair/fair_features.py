@@ -27,9 +27,10 @@ from .objectives.fair_features import (
 )
 from .training import NeuralClassifier, inherit_parameters
 from .training._device import resolve_device
-from .training._encoder import Targets, TrainingData, select_rows
+from .training._encoder import TrainingData, select_rows
 from .training._parameters import UnsizedParameters
 from .training._recipe import Architecture, optimizer_options
+from .training._targets import Targets
 
 __all__ = ["FairFeaturesClassifier"]
 
@@ -231,7 +232,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _train(
         self,
         data: TrainingData,
-        epochs: int,
+        epochs: int | None,
         resume: bool,
         averaging: float,
         keep_state: bool,
