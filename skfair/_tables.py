@@ -59,6 +59,8 @@ def _column(series: Any) -> pd.Series:
         values: Any = pd.Categorical(series.to_list(), categories=categories)
     elif series.dtype == nw.Boolean and series.null_count():
         values = np.array(series.to_list(), dtype=object)
+    elif isinstance(series.dtype, nw.Struct):
+        values = series.to_list()
     else:
         values = series.to_numpy()
     return pd.Series(values, name=series.name or None)

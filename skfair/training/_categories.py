@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import (
     infer_dtype,
+    is_bool_dtype,
     is_complex_dtype,
     is_numeric_dtype,
     is_object_dtype,
@@ -29,7 +30,7 @@ KINDS_OF_OBJECTS = {
     "empty": NOTHING,
     **dict.fromkeys(("integer", "floating", "mixed-integer-float", "boolean", "decimal"), NUMBERS),
 }
-DATES = {"M", "m"}
+TIMES = ("date", "time", "period", "duration")  # in names of types
 
 
 def category_columns(X: Any, selection: Any, kept: list[int] | None = None) -> list[int]:
@@ -174,11 +175,13 @@ def kind_of(column: pd.Series, name: str) -> str:
         return _kind_of_objects(column, name)
     if is_complex_dtype(dtype):
         raise ValueError(f"Complex data not supported: {name} of X.")
-    if is_numeric_dtype(dtype):
+    if is_numeric_dtype(dtype) or is_bool_dtype(dtype):
         return NUMBERS
     if is_string_dtype(dtype):
         return TEXT
-    raise _not_supported(name, str(dtype), is_date=getattr(dtype, "kind", "") in DATES)
+    if column.isna().all():
+        return NOTHING
+    raise _not_supported(name, str(dtype))
 
 
 def _kind_of_objects(column: pd.Series, name: str) -> str:
@@ -194,16 +197,15 @@ def _kind_of_objects(column: pd.Series, name: str) -> str:
         kind.__name__ for kind in types if not issubclass(kind, (str, Number, np.bool_))
     )
     if others:
-        is_date = any(word in inferred for word in ("date", "time", "period"))
-        raise _not_supported(name, others[0], is_date)
+        raise _not_supported(name, others[0])
     raise ValueError(
         f"{name} of X holds text and numbers: make one of them, by astype(str) or "
         "pandas.to_numeric."
     )
 
 
-def _not_supported(name: str, kind: str, is_date: bool) -> Exception:
-    if is_date:
+def _not_supported(name: str, kind: str) -> Exception:
+    if any(word in kind.lower() for word in TIMES):
         return ValueError(
             f"{name} of X holds dates or times ({kind}): make numbers of it that say what matters, "
             "such as its year, the days since a fixed day or the hour."
@@ -244,14 +246,14 @@ def _codes(column: pd.Series, known: list, name: str) -> np.ndarray:
 def _factorize(column: pd.Series, name: str) -> tuple[np.ndarray, list]:
     """Return a column as positions, -1 where it is missing, in a list of its different values."""
     if "dictionary" in str(column.dtype):
-        column = column.astype("category")
+        column = column.astype(object)
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, values = column.cat.codes.to_numpy(), column.cat.categories
         return codes, _plain(values, name) if (codes >= 0).any() else []
     try:
         codes, values = pd.factorize(column)
     except TypeError as error:
-        raise _not_supported(name, f"what cannot be a category ({error})", False) from error
+        raise _not_supported(name, f"what cannot be a category ({error})") from error
     return codes, _plain(values, name)
 
 
