@@ -12,6 +12,7 @@ from typing import Any, Unpack
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval
 
@@ -26,6 +27,7 @@ from .objectives.fair_features import (
     make_sensitive_head,
 )
 from .training import NeuralClassifier, inherit_parameters
+from .training._batches import iterate_rows
 from .training._device import resolve_device
 from .training._encoder import TrainingData, select_rows
 from .training._parameters import UnsizedParameters
@@ -356,9 +358,13 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self.sensitive_majority_ = best["majority"]
 
 
-def row_hashes(X: np.ndarray) -> np.ndarray:
+def row_hashes(X: Any) -> np.ndarray:
     """Return a number from 0 to 1 for each row (n,), the same for the same row."""
-    digests = (blake2b(row, digest_size=8).digest() for row in np.ascontiguousarray(X))
+    digests = (
+        blake2b(row, digest_size=8).digest()
+        for chunk in iterate_rows(X)
+        for row in np.ascontiguousarray(chunk.toarray() if issparse(chunk) else chunk)
+    )
     return np.frombuffer(b"".join(digests), dtype="<u8") / 2.0**64
 
 

@@ -174,10 +174,12 @@ class NeuralClassifier(NetworkPredictions, TableLearner, NetworkParameterized, m
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or array (n_samples, ...)
+        X : table, array-like or sparse matrix of shape (n_samples, n_features), or array \
+(n_samples, ...)
             Numbers; an array of more than two dimensions needs a ``module``. Images of type uint8
-            are scaled to [0, 1], batch by batch. Sparse input is made dense. Text is allowed only
-            in sensitive columns that are dropped.
+            are scaled to [0, 1], batch by batch, and sparse rows are made dense in the same way.
+            The tabular network takes tables of text, categories and missing values, too
+            (``categorical_features``).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels; or 0 and 1 for several labels a row, where the objective allows it.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes), \
@@ -365,7 +367,7 @@ default=None
     def _with_layout(
         self, architecture: Architecture, data: TrainingData, train: np.ndarray | None
     ) -> Architecture:
-        """Make it the tabular network, if X calls for it, with what training rows say of columns."""
+        """Make it the tabular network if X calls for it, with what training rows say of columns."""
         if self._encoder.categories is None:
             if self.n_members > 1:
                 raise ValueError(

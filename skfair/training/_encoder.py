@@ -118,7 +118,7 @@ class TrainingData:
     ----------
     raw : array-like of shape (n, n_features_in_)
         X as the user passed it.
-    X : ndarray of shape (n, ...)
+    X : ndarray or sparse matrix of shape (n, ...)
         What the network sees, images of bytes as they are; as passed, less dropped columns, if
         there is none.
     y : int64 ndarray of shape (n,) or (n, n_labels)
@@ -327,7 +327,7 @@ class Encoder:
     def features(self, raw: Any, dtypes: Sequence[Any] = (np.float64, np.float32)) -> Any:
         """Return the numbers that the network sees, in one of ``dtypes``, or bytes of images.
 
-        They are an ndarray, or a sparse matrix as it was passed.
+        They are an ndarray, or rows of a sparse matrix, which stay as they are.
         """
         raw = self.select_features(raw)
         if self.categories is not None:
@@ -347,7 +347,7 @@ class Encoder:
                 estimator=self.name,
                 input_name="X",
             )
-        return X.toarray() if issparse(X) else X
+        return X
 
     def _as_table(self, raw: Any) -> Any:
         """Return rows as a DataFrame or an array of two dimensions."""

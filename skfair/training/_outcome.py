@@ -59,8 +59,9 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     module = net.module_.eval()
     if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
         raise ValueError(
-            f"Training ended with weights that are not finite. A lower lr (now "
-            f"{estimator.settings_.lr}), standardized features or smaller fairness weights usually help."
+            "Training ended with weights that are not finite. A lower lr (now "
+            f"{estimator.settings_.lr}), standardized features or smaller fairness weights usually "
+            "help."
         )
     by_group = by_group and data.groups is not None and data.y.ndim == 1
     decisions: list[torch.Tensor] = []
