@@ -20,6 +20,7 @@ from .._random import own_generator
 from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
+from ..networks.tabular import learn_layout
 from ..objectives import Comparison, Objective
 from ._batches import TensorRows, as_numbers, batch_starts
 from ._device import available_devices, reproducible, resolve_device
@@ -376,10 +377,8 @@ default=None
                     "in any case."
                 )
             return architecture
-        from ..networks.tabular import learn_layout
-
         rows = slice(None) if train is None else train
-        layout = learn_layout(data.X[rows], self._encoder.n_codes, data.y[rows])
+        layout = learn_layout(data.X[rows], self._encoder.n_codes)
         return replace(architecture, module="tabular", layout=layout, n_members=self.n_members)
 
     def _make_batches(
