@@ -95,7 +95,7 @@ def test_layout_says_what_is_missing_and_what_is_constant():
 
 
 @pytest.mark.parametrize(
-    "value, expected",
+    ("value", "expected"),
     [
         (-5.0, [0, 0, 0]),
         (0.0, [0, 0, 0]),
