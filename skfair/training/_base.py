@@ -17,6 +17,7 @@ from skorch.helper import predefined_split
 from .._groups import group_name
 from .._labels import favorable_codes
 from .._random import own_generator
+from .._stored import current_state
 from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
@@ -461,7 +462,7 @@ default=None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = current_state(self, state)
         net_state, architecture = (state.pop(name, None) for name in ("net_", "_architecture"))
         super().__setstate__(state)
         if net_state is None:

@@ -27,8 +27,10 @@ from .._groups import (
     warn_of_order,
 )
 from .._quantities import QuantityEncoder
+from .._stored import StoredState, current_state
 from .._tables import brief, naming, some
 from .._warnings import ignored
+from ._old_states import from_format_0
 
 ENCODING_ADVICE = (
     "Encode it with a OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in "
@@ -386,7 +388,7 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
     return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
 
 
-class TableLearner(BaseEstimator):
+class TableLearner(StoredState, BaseEstimator):
     """Base of the estimators that learn an :class:`Encoder` before they train."""
 
     classes_: np.ndarray
@@ -432,11 +434,15 @@ class TableLearner(BaseEstimator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = current_state(self, state)
         if "_encoder" in state:
             with whole_state(self):
                 state["_encoder"] = Encoder(**state["_encoder"])
         super().__setstate__(state)
+
+    def _upgrade_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        with whole_state(self):
+            return from_format_0(self, state)
 
 
 @contextmanager
