@@ -17,6 +17,7 @@ from skorch.helper import predefined_split
 from .._groups import group_name
 from .._labels import favorable_codes
 from .._random import own_generator
+from .._stored import current_state
 from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
@@ -500,7 +501,7 @@ default=None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = current_state(self, state)
         names = "net_", "_architecture", "settings_"
         net_state, architecture, settings = (state.pop(name, None) for name in names)
         super().__setstate__(state)
@@ -510,7 +511,8 @@ default=None
         device = resolve_device(self.device if known else "auto")
         with whole_state(self), reproducible(device, seed=0):
             self._architecture = Architecture(**architecture)
-            self.settings_ = Settings(**settings)
+            # without any it was stored before there was a choice
+            self.settings_ = Settings(**settings) if settings else Settings.of(self, tabular=False)
             self.net_ = ObjectiveNet.load(self._architecture, net_state, device)
 
 
