@@ -1,0 +1,58 @@
+"""Cells: the combinations of groups that have thresholds of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .._groups import group_name
+
+
+class Cells(NamedTuple):
+    """Combinations of group codes, one code for each attribute.
+
+    Attributes
+    ----------
+    combinations : list of tuple of int
+        Those that occur.
+    labels : list
+        Label of each: that of its group, or the values of each attribute.
+    """
+
+    combinations: list[tuple[int, ...]]
+    labels: list
+
+    @classmethod
+    def learn(cls, codes: np.ndarray, labels: Sequence, attribute_of: Sequence[int]) -> Cells:
+        """Find the combinations that occur.
+
+        Parameters
+        ----------
+        codes : int64 ndarray of shape (n, n_attributes)
+            Of the groups of each row; -1 where one is missing.
+        labels, attribute_of : sequence
+            Of the groups, as of a :class:`~skfair._groups.GroupEncoder`.
+        """
+        complete = codes[(codes >= 0).all(axis=1)]
+        found = [tuple(row) for row in np.unique(complete, axis=0).tolist()]
+        if any(attribute_of):
+            return cls(found, [tuple(labels[code][1] for code in row) for row in found])
+        return cls(found, [labels[code] for (code,) in found])
+
+    @property
+    def names(self) -> np.ndarray:
+        """Labels as text."""
+        return np.array([group_name(label) for label in self.labels], dtype=str)
+
+    def members(self, n_groups: int) -> np.ndarray:
+        """Which groups (n_cells, n_groups) the rows of each cell belong to."""
+        return np.array([np.isin(range(n_groups), row) for row in self.combinations])
+
+    def of_rows(self, codes: np.ndarray) -> np.ndarray:
+        """Cell (n,) of rows with these codes (n, n_attributes), -1 where it is not known."""
+        position = {row: cell for cell, row in enumerate(self.combinations)}
+        found, rows = np.unique(codes, axis=0, return_inverse=True)
+        table = np.array([position.get(tuple(row), -1) for row in found.tolist()], dtype=np.int64)
+        return table[rows.ravel()]
