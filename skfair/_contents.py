@@ -81,8 +81,6 @@ def folds_by_content(X: Any, y: np.ndarray, cells: np.ndarray, n_folds: int) -> 
     ValueError
         If a class has no two different rows.
     """
-    if n_folds < 2:
-        raise ValueError(f"cv must be at least 2, got {n_folds}.")
     table = pd.DataFrame({"y": y, "cell": cells, "hash": row_hashes(X)})
     table["first"] = table.groupby(["y", "cell"])["hash"].transform("min")  # names the cell
     distinct = table.groupby(["y", "first", "hash"]).ngroup()

@@ -32,7 +32,14 @@ from ._tables import as_pandas
 from ._tensors import takes_tensors
 from ._thresholds._cells import Cells
 from ._thresholds._choice import acceptance, best_pooled, best_rules, problems
-from ._thresholds._limits import CONSTRAINTS, RATES, InfeasibleError, Limits, Rows
+from ._thresholds._limits import (
+    CONSTRAINTS,
+    RATES,
+    InfeasibleError,
+    Limits,
+    Rows,
+    acceptance_costs,
+)
 from ._thresholds._roc import Rules
 from ._thresholds._scores import (
     check_same_classes,
@@ -247,6 +254,7 @@ default="accuracy"
 
     def _validate_params(self) -> None:
         super()._validate_params()
+        acceptance_costs(self.objective, np.ones(2))  # raises where it is none
         for name, least in (self.minimum or {}).items():
             if name not in MINIMA or not isinstance(least, Real) or not 0 <= least <= 1:
                 raise ValueError(

@@ -63,11 +63,12 @@ def problems(rates: pd.DataFrame, limits: Limits, classes: np.ndarray) -> Iterat
                 f"No row of the groups {without} has the label {label!r}: they have no "
                 f"{name.replace('_', ' ')}, and no constraint on it."
             )
+    labels = rates.index.tolist()
     accepted, expected = (rates[name].to_numpy() for name in ("selection_rate", "base_rate"))
     out = left_out(accepted, expected, rates["n"].to_numpy())
     if out.any():
         named = "; ".join(
-            f"{rates.index[g]!r}: {accepted[g]:.1%} accepted, {expected[g]:.1%} favorable labels"
+            f"{labels[g]!r}: {accepted[g]:.1%} accepted, {expected[g]:.1%} favorable labels"
             for g in np.flatnonzero(out)
         )
         yield (

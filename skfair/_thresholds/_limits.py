@@ -98,8 +98,8 @@ def acceptance_costs(objective: Any, counts: np.ndarray) -> np.ndarray:
         per_row = np.ones(2) if objective == "accuracy" else 1 / counts
     else:
         costs = numbers(objective, "objective")
-        per_row = np.array([costs[0, 1] - costs[0, 0], costs[1, 0] - costs[1, 1]])[: costs.size]
-        if costs.shape != (2, 2) or (per_row < 0).any() or not per_row.any():
+        per_row = np.diff(costs, axis=1).ravel() * [1, -1] if costs.shape == (2, 2) else np.zeros(2)
+        if (per_row < 0).any() or not per_row.any():
             raise ValueError(
                 "objective must be a matrix of shape (2, 2) whose right decisions, on the "
                 f"diagonal, cost less than wrong ones; got {costs.tolist()}."

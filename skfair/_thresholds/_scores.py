@@ -91,7 +91,21 @@ def cross_fitted_posterior(
     params: dict[str, Any],
     n_jobs: int | None,
 ) -> np.ndarray:
-    """As :func:`posterior_of`, each row's by a clone that was trained without it."""
+    """As :func:`posterior_of`, each row's by a clone that was trained without it.
+
+    Raises
+    ------
+    ValueError
+        If a group is in one fold only.
+    """
+    for train, _ in folds:
+        lacking = np.setdiff1d(names, labels[train])
+        if len(lacking):
+            raise ValueError(
+                f"sensitive_features: the groups {lacking.tolist()} have too few different rows to "
+                "be inferred in folds. Merge them, or fit group_estimator to other rows and use "
+                "prefit=True."
+            )
     posterior = cross_val_predict(
         clone(estimator),
         X,
