@@ -35,8 +35,7 @@ class Cells(NamedTuple):
         labels, attribute_of : sequence
             Of the groups, as of a :class:`~skfair._groups.GroupEncoder`.
         """
-        complete = codes[(codes >= 0).all(axis=1)]
-        found = [tuple(row) for row in np.unique(complete, axis=0).tolist()]
+        found = [row for row in _different(codes)[0] if min(row) >= 0]
         if any(attribute_of):
             return cls(found, [tuple(labels[code][1] for code in row) for row in found])
         return cls(found, [labels[code] for (code,) in found])
@@ -53,6 +52,12 @@ class Cells(NamedTuple):
     def of_rows(self, codes: np.ndarray) -> np.ndarray:
         """Cell (n,) of rows with these codes (n, n_attributes), -1 where it is not known."""
         position = {row: cell for cell, row in enumerate(self.combinations)}
-        found, rows = np.unique(codes, axis=0, return_inverse=True)
-        table = np.array([position.get(tuple(row), -1) for row in found.tolist()], dtype=np.int64)
-        return table[rows.ravel()]
+        found, rows = _different(codes)
+        return np.array([position.get(row, -1) for row in found], dtype=np.int64)[rows]
+
+
+def _different(codes: np.ndarray) -> tuple[list[tuple[int, ...]], np.ndarray]:
+    """Different rows of codes, sorted, and which of them each row is."""
+    keys = np.ravel_multi_index(tuple(codes.T + 1), tuple(codes.max(axis=0, initial=-1) + 2))
+    _, first, rows = np.unique(keys, return_index=True, return_inverse=True)
+    return [tuple(row) for row in codes[first].tolist()], rows
