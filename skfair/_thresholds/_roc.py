@@ -135,7 +135,7 @@ class Rules(NamedTuple):
         return acceptance
 
     def by_posterior(self, scores: np.ndarray, posterior: np.ndarray) -> np.ndarray:
-        """Probability of acceptance (n,), given those (n, n_cells) of each cell."""
+        """Probability of acceptance (n,), given those (n, n_cells) of each cell, if any is."""
         rest = np.clip(1 - posterior.sum(axis=1), 0, 1)
         mixed = rest * self.pooled(scores)
         for rule, probability in zip(self.of_cells, posterior.T, strict=True):

@@ -65,7 +65,7 @@ def _finite(values: Any) -> np.ndarray:
 
 
 def posterior_of(estimator: Any, X: Any, names: np.ndarray) -> np.ndarray:
-    """Probability (n, n_names) of each group.
+    """Probability (n, n_names) of each of these groups, others that it knows aside.
 
     Raises
     ------
@@ -79,7 +79,9 @@ def posterior_of(estimator: Any, X: Any, names: np.ndarray) -> np.ndarray:
             f"classes are {known}."
         )
     columns = [known.index(name) for name in names]
-    return np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, columns]
+    posterior = np.asarray(estimator.predict_proba(X), dtype=np.float64)[:, columns]
+    total = posterior.sum(axis=1, keepdims=True)
+    return np.divide(posterior, total, out=np.zeros_like(posterior), where=total > 0)
 
 
 def cross_fitted_posterior(
