@@ -487,7 +487,7 @@ default=None
         state = super().__getstate__()
         if "net_" in state:
             state["net_"] = state["net_"].export_state()
-            state["_architecture"] = vars(state["_architecture"]).copy()
+            state["_architecture"] = state["_architecture"].export_state()
             state["settings_"] = vars(state["settings_"]).copy()
         return state
 
@@ -501,7 +501,7 @@ default=None
         known = isinstance(self.device, str) and self.device in available_devices()
         device = resolve_device(self.device if known else "auto")
         with whole_state(self), reproducible(device, seed=0):
-            self._architecture = Architecture(**architecture)
+            self._architecture = Architecture.load(architecture)
             self.settings_ = Settings(**settings)
             self.net_ = ObjectiveNet.load(self._architecture, net_state, device)
 
