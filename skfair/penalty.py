@@ -19,10 +19,13 @@ from .objectives.classification import classification_terms, make_row_loss
 from .objectives.groups import memory_decay
 from .objectives.mixup import forward_with_paths
 from .objectives.penalties import (
+    COMPARISONS,
     NORMALIZATIONS,
     PENALTIES,
+    STATISTICS,
     CustomPenalty,
     Penalty,
+    RowPenalty,
     error_rates,
     names_of,
     penalty_of,
@@ -56,7 +59,7 @@ class PenalizedClassifier(NeuralClassifier):
         return self.penalty is not None and self.alpha > 0
 
     @property
-    def _penalty(self) -> Penalty | CustomPenalty:
+    def _penalty(self) -> Penalty | CustomPenalty | RowPenalty:
         return penalty_of(self.penalty)
 
     def _split_holdout(
@@ -110,6 +113,12 @@ CONSTRAINED = {
     "equal_opportunity": Compared(("tpr",), true_positive_rate, (1,)),
     "equalized_odds": Compared(("fpr", "tpr"), error_rates, (0, 1)),
     "predictive_parity": Compared(("precision",), precision, ()),
+} | {
+    name: Compared(
+        (name,), statistic.rates, (None,) if statistic.labels is None else statistic.labels
+    )
+    for name, statistic in STATISTICS.items()
+    if statistic.binary
 }
 
 
@@ -243,7 +252,8 @@ default="demographic_parity"
     """
 
     _parameter_constraints = {
-        "penalty": [StrOptions(set(PENALTIES)), callable],
+        "penalty": [StrOptions(set(PENALTIES) | set(STATISTICS)), callable],
+        "comparison": [StrOptions(set(COMPARISONS)), None],
         "unfavorable": "no_validation",
         "alpha": [Interval(Real, 0, None, closed="left")],
         "penalty_on": [StrOptions({"train", "holdout"})],
@@ -272,6 +282,7 @@ default="demographic_parity"
         tolerance: float | None = None,
         confidence: float | None = None,
         minimum: Mapping[str, float] | None = None,
+        comparison: str | None = None,
         **network: Unpack[BatchParameters],
     ) -> None:
         super().__init__(**network)
@@ -288,9 +299,14 @@ default="demographic_parity"
         self.tolerance = tolerance
         self.confidence = confidence
         self.minimum = minimum
+        self.comparison = comparison
+
+    @property
+    def _penalty(self) -> Penalty | CustomPenalty | RowPenalty:
+        return penalty_of(self.penalty, self.comparison)
 
     def _targets(self) -> Targets:
-        unknown = isinstance(self.penalty, str) and self.penalty not in PENALTIES
+        unknown = isinstance(self.penalty, str) and self.penalty not in {*PENALTIES, *STATISTICS}
         several = unknown or not (self._penalty.binary or self._is_constrained)
         return Targets(
             multi_class=several,
@@ -303,6 +319,11 @@ default="demographic_parity"
         super()._validate_params()
         if self._is_constrained:
             self._check_constrained()
+        if isinstance(self._penalty, RowPenalty) and self.normalize != "conditional":
+            raise ValueError(
+                f"comparison={self.comparison!r} looks at the cases of a rate and needs "
+                f"normalize='conditional', got {self.normalize!r}."
+            )
         if self.augment != "mixup":
             return
         if not self._penalty.augmentable:
@@ -323,7 +344,11 @@ default="demographic_parity"
                 f"tolerance={self.tolerance} is for penalty in {sorted(CONSTRAINED)}, which "
                 f"compare decisions; got penalty={self.penalty!r}."
             )
-        others: dict[str, str | None] = {"penalty_on": "train", "normalize": "conditional"}
+        others: dict[str, str | None] = {
+            "penalty_on": "train",
+            "normalize": "conditional",
+            "comparison": None,
+        }
         if self.augment == "mixup":
             others["augment"] = None
         for name, needed in others.items():
@@ -371,6 +396,8 @@ default="demographic_parity"
         else:
             objective = super()._make_objective(comparison, batch_size)
             terms = partial(objective.terms, normalize=self.normalize)
+            if self.comparison is not None:
+                terms = partial(terms, compared_by=self.comparison)
         if self._first_is_positive():
             terms = with_first_positive(terms)
         if self.augment != "mixup" or self.alpha == 0 or self._is_constrained:
