@@ -379,7 +379,7 @@ class RowPenalty:
         for position, of in enumerate(groups.unbind(-1)):
             before = state[position] if known and state is not None else None
             rates, n_groups = self.statistic.rates, comparison.n_groups
-            loss, shift = projection(logits, y, of, weights, rates, n_groups, before)
+            loss, shift = projection(logits, y, of, weights, rates, n_groups, before, decay)
             value = value + loss
             shifts.append(shift)
         return value, torch.stack(shifts)

@@ -102,6 +102,45 @@ def shifts(
     return theta.clamp(-MAX_SHIFT, MAX_SHIFT)
 
 
+def followed(
+    logit: Tensor,
+    slopes: Tensor,
+    wanted: Tensor,
+    members: Tensor,
+    weights: Tensor,
+    before: Tensor,
+    decay: float,
+) -> Tensor:
+    """Follow the :func:`shifts` of recent batches by one Newton step, of this batch.
+
+    Its curvature is a running sum: a group with a few rows in a batch moves by little, as if all
+    rows that are remembered were projected at once.
+
+    Parameters
+    ----------
+    logit, slopes, wanted, members, weights : Tensor
+        As in :func:`shifts`.
+    before : Tensor of shape (n_rates, 2, n_groups)
+        What an earlier call returned, or zeros.
+    decay : float
+        How much of the curvature is kept.
+
+    Returns
+    -------
+    Tensor of shape (n_rates, 2, n_groups)
+        Shifts, and curvature.
+    """
+    theta, curvature = before.unbind(1)
+    q = torch.addcmul(logit, theta @ members.T, slopes).sigmoid_()
+    weighted = slopes * weights
+    sums = torch.cat([weighted * q, weighted * slopes * (q - q * q)]) @ members
+    missed, slope = sums[: len(wanted)] - wanted, sums[len(wanted) :]
+    curvature = decay * curvature + slope
+    step = missed / curvature.clamp(min=torch.finfo(wanted.dtype).tiny)
+    theta = (theta - step.clamp(-MAX_STEP, MAX_STEP)).clamp(-MAX_SHIFT, MAX_SHIFT)
+    return torch.stack([theta, curvature], 1)
+
+
 def projection(
     logits: Tensor,
     y: Tensor,
@@ -110,6 +149,7 @@ def projection(
     rates: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
     n_groups: int,
     before: Tensor | None = None,
+    decay: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Mean Kullback-Leibler divergence KL(q || p) of the projection q of the predictions p.
 
@@ -124,21 +164,25 @@ def projection(
         affine in p. Of several rates no row is a case of two.
     n_groups : int
         Number of groups.
-    before : Tensor of shape (n_rates, n_groups) or None
-        Shifts of an earlier batch, to start from.
+    before : Tensor of shape (n_rates, 2, n_groups) or None
+        State after an earlier batch.
+    decay : float, default=0.0
+        With 0 this batch is projected. Otherwise the shifts are those of recent batches, which
+        :func:`followed` keeps: alone, the one member of a group would have to have everybody's
+        rate.
 
     Returns
     -------
     loss : Tensor
         A scalar. Its gradient takes q as it is (the envelope theorem), and the rate that all
         groups are to have, that of everybody in the batch, too.
-    shifts : Tensor of shape (n_rates, n_groups)
-        To start the next batch from.
+    state : Tensor of shape (n_rates, 2, n_groups)
+        Shifts, and the curvature they are followed by.
     """
     logit = binary_logit(logits)
     with torch.no_grad():
-        known = (groups >= 0).to(logit)
-        row_weights = known if weights is None else known * weights
+        row_weights = (groups >= 0).to(logit)
+        row_weights = row_weights if weights is None else row_weights * weights
         n0, n1, d0, d1 = affine_rates(rates, y, logit.dtype)
         p = logit.sigmoid()
         hits, cases = ((n0 + n1 * p) @ row_weights, (d0 + d1 * p) @ row_weights)
@@ -146,11 +190,19 @@ def projection(
         slopes = n1 - common[:, None] * d1
         members = (groups[:, None] == torch.arange(n_groups, device=groups.device)).to(logit)
         constant = (n0 - common[:, None] * d0) * row_weights
-        theta = shifts(logit, slopes, -(constant @ members), members, row_weights, before)
+        wanted = -(constant @ members)
+        if decay:
+            start = wanted.new_zeros(len(wanted), 2, n_groups) if before is None else before
+            state = followed(logit, slopes, wanted, members, row_weights, start, decay)
+        else:
+            known = None if before is None else before[:, 0]
+            theta = shifts(logit, slopes, wanted, members, row_weights, known)
+            state = torch.stack([theta, torch.zeros_like(theta)], 1)
+        theta = state[:, 0]
         moved = logit + theta @ members.T * slopes
         q = moved.sigmoid()
         entropy = q * moved - functional.softplus(moved)  # q log q + (1 - q) log(1 - q)
     divergence = entropy + functional.softplus(logit) - q * logit
     total = row_weights.sum()
     loss = (divergence * row_weights).sum() / (total + (total == 0))
-    return loss, theta
+    return loss, state

@@ -86,7 +86,8 @@ def test_it_is_what_a_solver_finds(name, seed):
 def test_all_groups_have_the_rate_of_everybody(name):
     logits, y, groups, weights = draw(200, 5)
     rates = STATISTICS[name].rates
-    _, theta = projection(logits, y, groups, weights, rates, 5)
+    _, state = projection(logits, y, groups, weights, rates, 5)
+    theta = state[:, 0]
     log_odds = logits[:, 1] - logits[:, 0]
     n0, n1, d0, d1 = affine_rates(rates, y, F64)
     p = log_odds.sigmoid()
@@ -124,6 +125,25 @@ def test_three_steps_are_enough_from_a_batch_of_the_same_network():
     assert warm.item() == pytest.approx(exact.item(), rel=1e-6)
 
 
+def test_small_batches_come_to_the_shifts_of_all_rows():
+    logits, y, groups, _ = draw(8000, 4)
+    logits[groups == 3] += torch.tensor([-1.0, 1.0])
+    groups = groups.masked_fill((groups == 3) & (torch.arange(8000) % 16 != 3), 0)  # a small one
+    rates = STATISTICS["selection_rate"].rates
+    _, exact = projection(logits, y, groups, None, rates, 4)
+    state, last = None, []
+    for repetition in range(4):
+        for start in range(0, 8000, 80):
+            rows = slice(start, start + 80)
+            _, state = projection(
+                logits[rows], y[rows], groups[rows], None, rates, 4, state, 1 - 80 / 4000
+            )
+            if repetition == 3:
+                last.append(state[0, 0])
+    followed = torch.stack(last).mean(0)
+    assert (followed - exact[0, 0]).abs().max() < 0.1 < exact[0, 0].abs().max()
+
+
 @pytest.mark.parametrize("name", AFFINE)
 def test_its_gradient_takes_the_projection_as_it_is(name):
     """Finite differences of the least divergence to a set of rates that stays where it is."""
@@ -157,16 +177,16 @@ def test_predictions_that_are_fair_are_left_alone():
     logits, y = logits[:20].repeat(2, 1), y[:20].repeat(2)
     groups = torch.arange(40) // 20
     for name in AFFINE:
-        loss, theta = projection(logits, y, groups, None, STATISTICS[name].rates, 2)
-        assert abs(loss.item()) < 1e-12 and theta.abs().max() < 1e-9
+        loss, state = projection(logits, y, groups, None, STATISTICS[name].rates, 2)
+        assert abs(loss.item()) < 1e-12 and state[:, 0].abs().max() < 1e-9
 
 
 def test_a_group_without_cases_and_missing_groups_take_no_part():
     logits, y, groups, weights = draw(30, 3)
     y[groups == 2] = 0  # no positives
     logits.requires_grad_()
-    loss, theta = projection(logits, y, groups, weights, STATISTICS["tpr"].rates, 3)
-    assert theta[0, 2] == 0 and loss > 0
+    loss, state = projection(logits, y, groups, weights, STATISTICS["tpr"].rates, 3)
+    assert state[0, 0, 2] == 0 and loss > 0
     some = groups.masked_fill(groups == 1, -1)
     loss, _ = projection(logits, y, some, weights, STATISTICS["selection_rate"].rates, 3)
     (gradient,) = torch.autograd.grad(loss, logits)
