@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from skfair import FairFeaturesClassifier
 from skfair.fair_features import held_out_rows, row_hashes
 from skfair.metrics._fresh import fresh_scores
+from skfair.model_selection import StackedSearchCV
 
 QUICK = {"max_epochs": 4, "batch_size": 128, "random_state": 0, "hidden_layer_sizes": (16,)}
 
@@ -160,7 +161,7 @@ def test_three_groups_with_equal_weights_and_missing_ones(shifted):
 
 def test_groups_of_held_out_rows_have_no_part_in_training(shifted):
     X, y, group = shifted
-    tested = held_out_rows(X, np.ones(len(y), bool), 0.1)
+    tested = held_out_rows(row_hashes(X), np.ones(len(y), bool), 0.1)
     assert 0.08 < tested.mean() < 0.12
     swapped = np.where(tested, np.where(group == "F", "M", "F"), group)
     one, other = fit(X, y, group), fit(X, y, swapped)
@@ -173,7 +174,10 @@ def test_groups_of_held_out_rows_have_no_part_in_training(shifted):
 def test_score_is_that_of_the_better_fresh_classifier(shifted):
     X, y, group = shifted
     model = fit(X, y, group, alpha=0.0)
-    tested, codes = held_out_rows(X, np.ones(len(y), bool), 0.1), (group == "M").astype(int)
+    tested, codes = (
+        held_out_rows(row_hashes(X), np.ones(len(y), bool), 0.1),
+        (group == "M").astype(int),
+    )
     features = model.transform(X)
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     linear.fit(features[~tested], codes[~tested])
@@ -192,8 +196,8 @@ def test_copies_of_a_row_are_on_the_same_side():
     assert len(np.unique(hashes)) == 500
     assert hashes.min() >= 0 and hashes.max() <= 1
     known = np.arange(500) % 2 == 0
-    assert not held_out_rows(X, known, 0.5)[~known].any()
-    assert not held_out_rows(X[:20], known[:20], 0.2).any()  # too few
+    assert not held_out_rows(row_hashes(X), known, 0.5)[~known].any()
+    assert not held_out_rows(row_hashes(X[:20]), known[:20], 0.2).any()  # too few
 
 
 def test_there_is_no_score_where_nothing_can_be_tested(shifted):
@@ -267,6 +271,22 @@ def test_it_sits_before_any_classifier_in_a_pipeline(shifted, routing):
             assert search.fit(X, y, sensitive_features=group).best_estimator_[1].groups_
     expected = fit(StandardScaler().fit_transform(X), y, group)
     assert_array_equal(pipeline[:2].transform(X), expected.transform(pipeline[0].transform(X)))
+
+
+def test_a_search_that_trains_networks_together_leaves_it_alone(shifted):
+    X, y, group = (part[:400] for part in shifted)
+    model = FairFeaturesClassifier(**QUICK | {"max_epochs": 1})
+    searches = [
+        kind(model, {"alpha": [0.0, 1.0]}, cv=2, error_score="raise", refit=False)
+        for kind in (GridSearchCV, StackedSearchCV)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        scores = [
+            search.fit(X, y, sensitive_features=group).cv_results_["mean_test_score"]
+            for search in searches
+        ]
+    assert_array_equal(*scores)
 
 
 def test_images_tensors_and_several_labels(shifted):

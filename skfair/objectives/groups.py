@@ -189,7 +189,7 @@ class Comparison:
             complete = present.to(means) @ contrasts.abs().T > 1
             return ((means @ contrasts.T).abs() * complete).sum()
         counts = self._group_counts if denominators is None else denominators
-        shares = self._shares(means, present, counts)
+        shares = self.shares(counts.to(means) * present)
         center = (shares * means) @ self._same_attribute.to(means)
         return (2 * shares * (means - center).abs()).sum()
 
@@ -218,16 +218,26 @@ class Comparison:
         counts = self._group_counts if denominators is None else denominators
         contrasts = self.contrasts.to(differences)
         present = seen.to(differences) @ contrasts.abs() > 0
-        shares = self._shares(differences, present, counts)
+        shares = self.shares(counts.to(differences) * present)
         of_both = shares @ contrasts.clamp(min=0).T * (shares @ contrasts.clamp(max=0).T).abs()
         # pi_g (m_g - m) = sum_h pi_g pi_h (m_g - m_h)
         return 2 * ((differences * of_both) @ contrasts).abs().sum()
 
-    def _shares(self, like: Tensor, present: Tensor, counts: Tensor) -> Tensor:
-        """Return pi_g among the groups that are present, (..., n_groups)."""
-        counts = counts.to(like) * present
-        totals = counts @ self._same_attribute.to(like)
-        return counts / totals.clamp(min=torch.finfo(like.dtype).tiny)
+    def shares(self, counts: Tensor) -> Tensor:
+        """Share pi_g of each group among the cases of its attribute.
+
+        Parameters
+        ----------
+        counts : Tensor of shape (..., n_groups)
+            (Weighted) number of cases in each group.
+
+        Returns
+        -------
+        Tensor of shape (..., n_groups)
+            0 for a group without cases.
+        """
+        totals = counts @ self._same_attribute.to(counts)
+        return counts / totals.clamp(min=torch.finfo(counts.dtype).tiny)
 
     @cached_property
     def _group_counts(self) -> Tensor | None:

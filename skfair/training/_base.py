@@ -61,6 +61,8 @@ class Plan:
         Number of passes over the rows.
     averaging : float
         Share of the last steps whose weights are averaged.
+    by_group : bool
+        Whether to look at the groups when it has ended.
     previous : dict or None
         The state from which training goes on.
     rows : TensorRows or None
@@ -75,6 +77,7 @@ class Plan:
     holdout: np.ndarray | None
     epochs: int
     averaging: float
+    by_group: bool
     previous: dict[str, Any] | None = None
     rows: TensorRows | None = None
 
@@ -247,11 +250,11 @@ default=None
         keep_state: bool,
         by_group: bool,
     ) -> None:
-        plan = self._prepare(data, epochs, resume, averaging, keep_state)
+        plan = self._prepare(data, epochs, resume, averaging, keep_state, by_group)
         with reproducible(plan.device, plan.seed) as generator:
             self._begin(plan, generator)
             self.net_.partial_fit(plan.training_rows, None)
-            self._finish(plan, by_group)
+            self._finish(plan)
 
     # The three parts of a training: what many at once share with one by itself.
 
@@ -262,6 +265,7 @@ default=None
         resume: bool = False,
         averaging: float = 0.0,
         keep_state: bool = True,
+        by_group: bool = True,
     ) -> Plan:
         """Say which rows are trained on, and from which seed."""
         told = data.groups is not None or data.sensitive is not None
@@ -291,6 +295,7 @@ default=None
             holdout=holdout,
             epochs=epochs,
             averaging=averaging,
+            by_group=by_group,
             previous=previous,
         )
 
@@ -330,10 +335,10 @@ default=None
         """Whether something may work in place on the rows of a batch."""
         return self.module is not None or callable(self.augment)
 
-    def _finish(self, plan: Plan, by_group: bool) -> None:
+    def _finish(self, plan: Plan) -> None:
         """Look at what has been trained."""
         self.net_.train_split = None  # it holds the data
-        self.n_iter_ = check_outcome(self, plan.all_rows.inputs["X"], plan.data, by_group)
+        self.n_iter_ = check_outcome(self, plan.all_rows.inputs["X"], plan.data, plan.by_group)
 
     def _split_validation(
         self, data: TrainingData, rng: np.random.RandomState
