@@ -80,7 +80,9 @@ for (name, rows), color, shift in zip(
 ):
     at = np.arange(len(rows)) + shift
     ax.errorbar(rows["AUC"], at, xerr=1.96 * rows["sd"], fmt="o", color=color, label=name)
-ax.set(yticks=range(len(rows)), yticklabels=rows["sex"], xlabel="area under the ROC curve, test people")
+ax.set(
+    yticks=range(len(rows)), yticklabels=rows["sex"], xlabel="area under the ROC curve, test people"
+)
 ax.set_ylim(-0.5, len(rows) - 0.5)
 figure.legend(frameon=False, loc="outside upper center", ncols=2)
 plt.show()

@@ -40,7 +40,8 @@ def fit(classifier, **fit_params):
 settings = {"max_epochs": 30, "random_state": 0}
 plain = fit(NetworkClassifier(**settings))
 pivot = fit(
-    PivotClassifier(lambda_fairness=2, unfavorable=1, **settings), pivotclassifier__sensitive_features=race
+    PivotClassifier(lambda_fairness=2, unfavorable=1, **settings),
+    pivotclassifier__sensitive_features=race,
 )
 
 # %%
@@ -62,7 +63,9 @@ for ax, (name, model) in zip(axes, {"plain": plain, "pivot": pivot}.items(), str
         ax.plot(thresholds, below[group], style, color=color, label=group)
     ax.set(title=name, xlabel="threshold on the score", ylabel="share accepted", ylim=(0, 1))
     gap = np.abs(below["African-American"] - below["others"])
-    axes[2].plot(thresholds, gap, color="#000000", linestyle="-" if name == "pivot" else ":", label=name)
+    axes[2].plot(
+        thresholds, gap, color="#000000", linestyle="-" if name == "pivot" else ":", label=name
+    )
     accuracy = model.score(X_test, y_test)
     print(f"{name}: accuracy {accuracy:.3f}, largest gap at any threshold {gap.max():.3f}")
 axes[0].legend(frameon=False)

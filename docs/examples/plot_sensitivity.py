@@ -37,7 +37,9 @@ blind = NetworkClassifier(
     sensitive_columns="race", drop_sensitive_columns=True, max_epochs=20, random_state=0
 ).fit(X, y)
 same = np.mean(model.predict(X_test) == blind.predict(X_test))
-print(f"accuracy {model.score(X_test, y_test):.3f}, without the attribute {blind.score(X_test, y_test):.3f}")
+print(
+    f"accuracy {model.score(X_test, y_test):.3f}, without the attribute {blind.score(X_test, y_test):.3f}"
+)
 print(f"decisions that are the same: {same:.3f}")
 
 # %%
