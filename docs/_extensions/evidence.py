@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 
 
 class Result(SphinxDirective):
-    """``.. result:: name`` with the options ``columns`` (separated by ;), ``where`` and ``rows``."""
+    """A file of results; its options are ``columns`` (separated by ;), ``where`` and ``rows``."""
 
     required_arguments = 1
     option_spec = {

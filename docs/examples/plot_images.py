@@ -3,16 +3,16 @@ A network on x-rays, group by group
 ===================================
 
 Bytes in, decisions out: images of type uint8 go into ``fit`` as they are, and become numbers on the
-device, batch by batch. The data are small x-rays of the chest with the sex of the patient. No picture
-is shown, by the terms of the data; what counts here are figures by group.
+device, batch by batch. The data are small x-rays of the chest with the sex of the patient. No
+picture is shown, by the terms of the data; what counts here are figures by group.
 """
 
 # %%
 # Two networks
 # ------------
 #
-# 1,000 images, half with a finding, of about as many women as men; three tenths for the test, no patient
-# in both parts. The penalty asks for equal losses of both.
+# 1,000 images, half with a finding, of about as many women as men; three tenths for the test, no
+# patient in both parts. The penalty asks for equal losses of both.
 
 import os
 from pathlib import Path

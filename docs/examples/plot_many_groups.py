@@ -2,9 +2,9 @@
 Many groups, of very different size
 ===================================
 
-Sex and race on Adult make ten groups, from 29,000 white men down to 150 women of other races. A term
-that counts every group alike moves a small group's members with a force that is many times that of
-their own labels: it tramples them. By default groups count by their share (``group_weights="share"``).
+Sex and race on Adult make ten groups, from 29,000 white men down to 150 women of other races. A
+term that counts every group alike moves a small group's members with a force many times that of
+their own labels. By default groups count by their share (``group_weights="share"``).
 """
 
 # %%

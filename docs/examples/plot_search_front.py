@@ -2,9 +2,9 @@
 A whole front in one run
 ========================
 
-How much accuracy does how much of a gap cost? Thirty networks answer, in five folds each;
-:class:`~skfair.model_selection.StackedSearchCV` trains them together. The data are MEPS panel 21: who
-needs much care (label 1), with the recorded race as the group.
+How much accuracy does how much of a gap cost? Thirty networks answer, in three folds each;
+:class:`~skfair.model_selection.StackedSearchCV` trains them together. The data are MEPS panel 21:
+who needs much care (label 1), with the recorded race as the group.
 """
 
 # %%
@@ -66,8 +66,8 @@ with sklearn.config_context(enable_metadata_routing=True):
 # The front, and the choice
 # -------------------------
 #
-# Each dot is a pair of weights. The staircase is the best accuracy to be had for a gap of at most so
-# much; the shaded part is beyond the limit.
+# Each dot is a pair of weights. The staircase is the best accuracy to be had for a gap of at most
+# so much; the shaded part is beyond the limit.
 
 figure, ax = plt.subplots(figsize=(7, 4), layout="constrained")
 ParetoDisplay.from_estimator(search, ax=ax)
@@ -78,8 +78,8 @@ columns = [name for name in front if name.startswith(("param_", "mean_test_"))]
 print(front[columns].round(3).to_string(index=False))
 
 # %%
-# What the choice keeps on the rows that took no part in it: report these. Mind the share accepted: so few
-# are, because few people need much care, that a small gap is easily had.
+# What the choice keeps on the rows that took no part in it: report these. Mind the share accepted:
+# so few are, because few people need much care, that a small gap is easily had.
 
 print(search.best_params_)
 print(promised.round(3).to_string())

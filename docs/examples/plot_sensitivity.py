@@ -3,8 +3,8 @@ Which decisions lean on the attribute
 =====================================
 
 The derivative of the score after a sensitive column says how much a decision leans on it, person by
-person (:func:`~skfair.metrics.prediction_sensitivity`). It is largest for people close to the boundary,
-whoever they are; the second plot shows that. The data are COMPAS.
+person (:func:`~skfair.metrics.prediction_sensitivity`). It is largest for people close to the
+boundary, whoever they are; the second plot shows that. The data are COMPAS.
 """
 
 # %%
@@ -37,17 +37,17 @@ blind = NetworkClassifier(
     sensitive_columns="race", drop_sensitive_columns=True, max_epochs=20, random_state=0
 ).fit(X, y)
 same = np.mean(model.predict(X_test) == blind.predict(X_test))
-print(
-    f"accuracy {model.score(X_test, y_test):.3f}, without the attribute {blind.score(X_test, y_test):.3f}"
-)
+for name, network in {"sees race": model, "blind": blind}.items():
+    print(f"{name}: accuracy {network.score(X_test, y_test):.3f}")
 print(f"decisions that are the same: {same:.3f}")
 
 # %%
 # Sensitivities
 # -------------
 #
-# Left: of decisions that the blind network makes as well, and of the others. Right: the same numbers
-# over the score. What looks like a sign of unfairness on the left is mostly closeness to the boundary.
+# Left: of decisions that the blind network makes as well, and of the others. Right: the same
+# numbers over the score. What looks like a sign of unfairness on the left is mostly closeness to
+# the boundary.
 
 sensitivity = prediction_sensitivity(model, X_test, sensitive_columns="race")
 score = model.predict_proba(X_test)[:, 1]

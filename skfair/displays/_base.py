@@ -42,8 +42,8 @@ def _inches(ax: Any) -> tuple[float, float]:
 
 
 def fit_label(ax: Any, name: object) -> str:
-    """Make a name a label of these axes: on one line where they are wide, wrapped where not."""
-    return shorten_label(name) if _inches(ax)[0] > NARROW else wrap_label(name, 18)
+    """Shorten a name so that it leaves these axes room."""
+    return shorten_label(name, MAX_LABEL_CHARACTERS if _inches(ax)[0] > NARROW else 18)
 
 
 def add_legend(ax: Any) -> None:
@@ -51,9 +51,15 @@ def add_legend(ax: Any) -> None:
     width, height = _inches(ax)
     if width > NARROW:
         ax.legend()
-    else:
-        below = (0.5, -0.6 / height)
-        ax.legend(loc="upper center", bbox_to_anchor=below, fontsize="small", frameon=False)
+        return
+    n_columns = 1 + (len(ax.get_legend_handles_labels()[0]) > 4)
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.7 / height),
+        fontsize="x-small",
+        frameon=False,
+        ncols=n_columns,
+    )
 
 
 class Display:

@@ -154,8 +154,7 @@ class HistoryDisplay(Display):
             if self.warmup_epochs:
                 panel.axvspan(0, self.warmup_epochs, color="0.5", alpha=0.15, label="warm-up")
             panel.set(xlabel="epoch")
-            if ax is not None or len(panel.get_lines()) > 1:
-                add_legend(panel)
+        add_legend(self.axes_[0])
         self.ax_ = self.axes_[0]
         return self
 

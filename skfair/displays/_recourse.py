@@ -19,7 +19,6 @@ from ._base import (
     add_legend,
     fit_label,
     shorten_label,
-    wrap_label,
 )
 
 __all__ = ["RecourseGapDisplay"]
@@ -180,7 +179,7 @@ class RecourseGapDisplay(Display):
             high, low = widest_pair(list(self.means.values()))
             line = " / " if len(names[high]) + len(names[low]) < MAX_LABEL_CHARACTERS else " /\n"
             title += f"\n({names[high]}{line}{names[low]})"
-        ax.set(xlabel=wrap_label("distance of the refused to acceptance", 26), title=title)
+        ax.set(xlabel="distance of the refused", title=title)
         if many:
             self._plot_intervals(ax, kwargs)
         else:
