@@ -30,7 +30,6 @@ from .training._base import inner_tags
 from .training._docs import documented_as
 from .training._encoder import (
     TableLearner,
-    Targets,
     TrainingData,
     check_table,
     select_rows,
@@ -38,6 +37,7 @@ from .training._encoder import (
 from .training._flipping import FlipLabels, flip_labels
 from .training._outcome import warn_of_groups_left_out
 from .training._parameters import NetworkParameterized
+from .training._targets import Targets
 from .training._transaction import all_or_nothing
 
 __all__ = ["LabelFlipClassifier"]

@@ -190,10 +190,14 @@ class ObjectiveNet(NeuralNetClassifier):
         """Return a training batch as the network sees it."""
         inputs, y = batch
         X, augment = inputs["X"], self._recipe.augment
-        if augment is None and X.dtype != torch.uint8:  # a table, in every step
-            return batch
-        X = as_numbers(X, self.dtype)
-        return {**inputs, "X": X if augment is None else augmented(augment, X)}, y
+        if augment is not None or X.dtype == torch.uint8:
+            X = as_numbers(X, self.dtype)
+            inputs = {**inputs, "X": X if augment is None else augmented(augment, X)}
+        n_members = self._recipe.architecture.n_members
+        if n_members > 1:  # each of which sees every row
+            inputs = {name: v.repeat_interleave(n_members, 0) for name, v in inputs.items()}
+            y = y.repeat_interleave(n_members, 0)
+        return inputs, y
 
     def _forward(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Any]]:
         inputs, y = batch

@@ -56,7 +56,7 @@ def why_alone(member: Member) -> str | None:
     if recipe.objective.players:
         return f"{kind.__name__} trains a further network"
     if recipe.optimizer.__name__ not in ELEMENTWISE or not _is_torchs(recipe.optimizer):
-        return f"optimizer={estimator.optimizer!r} does not treat every weight by itself"
+        return f"optimizer={estimator.settings_.optimizer!r} does not treat every weight by itself"
     for _, callback in net.callbacks_:
         if isinstance(callback, Monitor) and not callback.reads_history:
             return f"monitor={estimator.monitor!r} asks for predictions after every epoch"
