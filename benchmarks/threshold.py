@@ -180,7 +180,10 @@ def on_adult(seeds: int) -> pd.DataFrame:
     rows = []
     for seed in range(seeds):
         parts = split(whole.X, whole.y, whole.sensitive, 0.25, seed)
-        train, valid, encoded = encode(*parts, test)
+        train, valid, encoded = (
+            part._replace(X=part.X.astype(np.float64))  # fairlearn 0.15 fails with float32
+            for part in encode(*parts, test)
+        )
         for base_name, base in BASES.items():
             base.fit(train.X, train.y)
             for constraint in ("demographic_parity", "equal_opportunity", "equalized_odds"):
