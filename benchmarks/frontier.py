@@ -25,7 +25,7 @@ RATES = {
     "equalized_odds": ("TPR", "FPR"),
     "demographic_parity": ("accepted",),
 }
-MIN_CASES = 30  # positives, and negatives, of a group that is compared on validation and test rows
+MIN_CASES = 10  # positives, and negatives, of a group that is compared on validation and test rows
 RESAMPLES = 2000
 
 
