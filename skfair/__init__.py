@@ -55,6 +55,7 @@ _FOLDERS = (
     "model_selection",
     "networks",
     "objectives",
+    "persistence",
     "recourse",
     "smoothing",
     "testing",

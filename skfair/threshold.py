@@ -50,7 +50,8 @@ from ._thresholds._scores import (
 )
 from ._warnings import warn
 from .training._base import inner_tags
-from .training._encoder import TableLearner, Targets, TrainingData, check_table, select_rows
+from .training._encoder import TableLearner, TrainingData, check_table, select_rows
+from .training._targets import Targets
 from .training._transaction import all_or_nothing
 
 __all__ = ["FairThresholdClassifier"]

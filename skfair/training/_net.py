@@ -190,10 +190,14 @@ class ObjectiveNet(NeuralNetClassifier):
         """Return a training batch as the network sees it."""
         inputs, y = batch
         X, augment = inputs["X"], self._recipe.augment
-        if augment is None and X.dtype != torch.uint8:  # a table, in every step
-            return batch
-        X = as_numbers(X, self.dtype)
-        return {**inputs, "X": X if augment is None else augmented(augment, X)}, y
+        if augment is not None or X.dtype == torch.uint8:
+            X = as_numbers(X, self.dtype)
+            inputs = {**inputs, "X": X if augment is None else augmented(augment, X)}
+        n_members = self._recipe.architecture.n_members
+        if n_members > 1:  # each of which sees every row
+            inputs = {name: v.repeat_interleave(n_members, 0) for name, v in inputs.items()}
+            y = y.repeat_interleave(n_members, 0)
+        return inputs, y
 
     def _forward(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Any]]:
         inputs, y = batch
@@ -266,6 +270,9 @@ class ObjectiveNet(NeuralNetClassifier):
         """Forward and backward pass of one batch."""
         if not self.module_.training:
             self._set_training(True)
+        gradient_of = self._recipe.objective.gradient_for(batch[0])
+        if self._direct is not None and gradient_of is not None:
+            return self._direct_step(batch, self._direct, gradient_of)
         logits, terms, state = self._evaluate(batch, training=True)
         self._follow_groups(state)
         self.objective_state_ = state
@@ -279,6 +286,24 @@ class ObjectiveNet(NeuralNetClassifier):
         if self._direct is not None and logits.grad is not None:
             self._direct.backward(logits.grad)
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
+
+    def _direct_step(
+        self, batch: Batch, direct: DirectMLP, gradient_of: Callable
+    ) -> dict[str, Any]:
+        """As :meth:`train_step_single`, with nothing left to automatic differentiation."""
+        (inputs, y), recipe = batch, self._recipe
+        ramp, state = recipe.ramp(self.steps_), self.objective_state_
+        loss_weights = recipe.objective.loss_weights(ramp)
+        with torch.no_grad():
+            logits = direct.forward(inputs["X"])
+            terms, state, gradient = gradient_of(
+                logits, y, inputs.get("groups"), state, loss_weights
+            )
+            loss = recipe.objective.total(terms, ramp)
+            direct.backward(gradient)
+        self._follow_groups(state)
+        self.objective_state_ = state
+        return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
         """Let go of the gradients; skorch's hook, without what the optimizer does around it."""
