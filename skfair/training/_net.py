@@ -291,15 +291,15 @@ class ObjectiveNet(NeuralNetClassifier):
         self, batch: Batch, direct: DirectMLP, gradient_of: Callable
     ) -> dict[str, Any]:
         """As :meth:`train_step_single`, with nothing left to automatic differentiation."""
-        (inputs, y), recipe = batch, self._recipe
-        ramp, state = recipe.ramp(self.steps_), self.objective_state_
-        loss_weights = recipe.objective.loss_weights(ramp)
+        (inputs, y), objective = batch, self._recipe.objective
+        loss_weights = objective.loss_weights(self._recipe.ramp(self.steps_))
+        state = self.objective_state_
         with torch.no_grad():
             logits = direct.forward(inputs["X"])
             terms, state, gradient = gradient_of(
                 logits, y, inputs.get("groups"), state, loss_weights
             )
-            loss = recipe.objective.total(terms, ramp)
+            loss = weighted_sum(terms, loss_weights)
             direct.backward(gradient)
         self._follow_groups(state)
         self.objective_state_ = state
