@@ -279,13 +279,16 @@ class MemberMLP(MLP):
     Notes
     -----
     A member scales what enters a layer and what leaves it (BatchEnsemble); at first members differ
-    in the signs of what enters the first layer (TabM).
+    in the signs of what enters the first layer (TabM). Parameters are the scales' differences from
+    1, so that weight decay draws members together.
 
     References
     ----------
     Gorishniy, Y., Kotelnikov, A., and Babenko, A. TabM: advancing tabular deep learning with
     parameter-efficient ensembling. ICLR 2025.
     """
+
+    signs: Tensor
 
     def __init__(
         self,
@@ -299,16 +302,14 @@ class MemberMLP(MLP):
         super().__init__(n_features, n_outputs, hidden_layer_sizes, activation, dropout)
         self.n_members = n_members
         layers = [*self.hidden, self.output]
+        widths_in = [of.in_features for of in layers]
+        widths_out = [of.out_features for of in layers]
+        signs = torch.randint(2, (n_members, widths_in[0])).mul(2).sub(1)
+        self.register_buffer("signs", signs.to(layers[0].weight.dtype))
         self.scales_in, self.scales_out, self.biases = (
-            nn.ParameterList(make(n_members, width) for width in widths)
-            for make, widths in (
-                (torch.ones, [layer.in_features for layer in layers]),
-                (torch.ones, [layer.out_features for layer in layers]),
-                (torch.zeros, [layer.out_features for layer in layers]),
-            )
+            nn.ParameterList(torch.zeros(n_members, width) for width in widths)
+            for widths in (widths_in, widths_out, widths_out)
         )
-        with torch.no_grad():
-            self.scales_in[0].bernoulli_(0.5).mul_(2).sub_(1)
 
     def forward(self, X: Tensor) -> Tensor:
         """Return the logits of one member for each row, of the first one for the first.
@@ -323,21 +324,16 @@ class MemberMLP(MLP):
         Tensor of shape (n, n_outputs)
             Logits; row ``i`` is the member's number ``i % n_members``.
         """
-        layers = zip(
-            [*self.hidden, self.output],
-            self.scales_in,
-            self.scales_out,
-            self.biases,
-            [*self.activations, None],
-            strict=True,
-        )
+        last = len(self.hidden)
         h = X
-        for layer, scale_in, scale_out, bias, activate in layers:
-            z = self._each(torch.mul, layer(self._each(torch.mul, h, scale_in)), scale_out)
-            z = self._each(torch.add, z, bias)
-            if activate is None:
-                break
-            h = functional.dropout(activate(z), self.dropout, self.training)
+        for i, layer in enumerate((*self.hidden, self.output)):
+            scale_in, scale_out = 1 + self.scales_in[i], 1 + self.scales_out[i]
+            if i == 0:
+                scale_in = scale_in * self.signs
+            z = layer(self._each(torch.mul, h, scale_in))
+            z = self._each(torch.add, self._each(torch.mul, z, scale_out), self.biases[i])
+            if i < last:
+                h = functional.dropout(self.activations[i](z), self.dropout, self.training)
         return z
 
     def _each(self, function: Callable[..., Tensor], rows: Tensor, of_members: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ def test_layout_says_what_is_missing_and_what_is_constant():
 
 
 @pytest.mark.parametrize(
-    "value, expected",
+    ("value", "expected"),
     [
         (-5.0, [0, 0, 0]),
         (0.0, [0, 0, 0]),
@@ -233,7 +233,8 @@ def test_build_by_name(layout):
 def member_by_hand(mlp, member, h):
     layers = [*mlp.hidden, mlp.output]
     for i, layer in enumerate(layers):
-        h = layer(h * mlp.scales_in[i][member]) * mlp.scales_out[i][member] + mlp.biases[i][member]
+        h = h * (1 + mlp.scales_in[i][member]) * (mlp.signs[member] if i == 0 else 1)
+        h = layer(h) * (1 + mlp.scales_out[i][member]) + mlp.biases[i][member]
         h = h.relu() if i + 1 < len(layers) else h
     return h
 
