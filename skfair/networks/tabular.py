@@ -150,7 +150,7 @@ class NumberEmbedding(nn.Module):
 
     positions: Tensor
     left: Tensor
-    width: Tensor
+    slope: Tensor
     substitute: Tensor
     may_miss: Tensor
 
@@ -158,19 +158,19 @@ class NumberEmbedding(nn.Module):
         super().__init__()
         edges = [np.asarray(of, np.float64) for of in layout.edges.values()]
         n_columns, n_bins = len(edges), max(1, *(len(of) - 1 for of in edges))
-        # A bin that a column lacks is infinitely wide, so that its component is 0.
         left = torch.zeros(n_columns, 1, n_bins, dtype=torch.float64)
-        width = torch.full_like(left, torch.inf)
+        slope = torch.zeros_like(left)  # which makes 0 of a bin that a column lacks
         for i, of in enumerate(edges):
             if len(of) > 1:
-                widths = np.diff(of).clip(max=torch.finfo(dtype).max)
-                left[i, 0, : len(widths)] = torch.from_numpy(of[:-1])
-                width[i, 0, : len(widths)] = torch.from_numpy(widths)
+                left[i, 0, : len(of) - 1] = torch.from_numpy(of[:-1])
+                with np.errstate(over="ignore"):
+                    slopes = (1 / np.diff(of)).clip(min=torch.finfo(dtype).tiny)
+                slope[i, 0, : len(of) - 1] = torch.from_numpy(slopes)
         substitute = [of[len(of) // 2] if len(of) else 0.0 for of in edges]
         may_miss = [position in layout.missing for position in layout.edges]
         self.register_buffer("positions", torch.tensor(list(layout.edges)))
         self.register_buffer("left", left.to(dtype))
-        self.register_buffer("width", width.to(dtype))
+        self.register_buffer("slope", slope.to(dtype))
         self.register_buffer("substitute", torch.tensor(substitute, dtype=dtype).unsqueeze(1))
         self.register_buffer("may_miss", torch.tensor(may_miss).unsqueeze(1))
         self.weight = nn.Parameter(torch.empty(n_columns, n_bins + 1, NUMBER_SIZE, dtype=dtype))
@@ -193,7 +193,7 @@ class NumberEmbedding(nn.Module):
         values = X.index_select(1, self.positions).t()
         missing = values.isnan()
         values = torch.where(missing, self.substitute, values).unsqueeze(2)
-        within = ((values - self.left) / self.width).clamp(0, 1)
+        within = ((values - self.left) * self.slope).clamp(0, 1)
         missing = (missing & self.may_miss).unsqueeze(2)
         return torch.cat([within.masked_fill(missing, 0), missing.to(within.dtype)], 2)
 
