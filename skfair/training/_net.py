@@ -270,6 +270,9 @@ class ObjectiveNet(NeuralNetClassifier):
         """Forward and backward pass of one batch."""
         if not self.module_.training:
             self._set_training(True)
+        gradient_of = self._recipe.objective.gradient_for(batch[0])
+        if self._direct is not None and gradient_of is not None:
+            return self._direct_step(batch, self._direct, gradient_of)
         logits, terms, state = self._evaluate(batch, training=True)
         self._follow_groups(state)
         self.objective_state_ = state
@@ -283,6 +286,24 @@ class ObjectiveNet(NeuralNetClassifier):
         if self._direct is not None and logits.grad is not None:
             self._direct.backward(logits.grad)
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
+
+    def _direct_step(
+        self, batch: Batch, direct: DirectMLP, gradient_of: Callable
+    ) -> dict[str, Any]:
+        """As :meth:`train_step_single`, with nothing left to automatic differentiation."""
+        (inputs, y), objective = batch, self._recipe.objective
+        loss_weights = objective.loss_weights(self._recipe.ramp(self.steps_))
+        state = self.objective_state_
+        with torch.no_grad():
+            logits = direct.forward(inputs["X"])
+            terms, state, gradient = gradient_of(
+                logits, y, inputs.get("groups"), state, loss_weights
+            )
+            loss = weighted_sum(terms, loss_weights)
+            direct.backward(gradient)
+        self._follow_groups(state)
+        self.objective_state_ = state
+        return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
         """Let go of the gradients; skorch's hook, without what the optimizer does around it."""

@@ -74,6 +74,17 @@ class Architecture:
     layout: TableLayout | None = None
     n_members: int = 1
 
+    def export_state(self) -> dict[str, Any]:
+        """Return what it is made of, as built-in types."""
+        layout = self.layout and vars(self.layout).copy()
+        return vars(self) | {"layout": layout}
+
+    @classmethod
+    def load(cls, state: Mapping[str, Any]) -> Architecture:
+        """Return what :meth:`export_state` was of."""
+        layout = state.get("layout")
+        return cls(**{**state, "layout": layout and TableLayout(**layout)})
+
     def build(self) -> nn.Module:
         """Return a network with initial weights from torch's generator."""
         module = build_module(
