@@ -196,17 +196,17 @@ class PivotClassifier(NeuralClassifier):
         elif self._sampling() == "group_label":
             counts = (counts > 0).to(counts.dtype)
         return GroupShares.of(
-            comparison.members,
+            comparison,
             counts,
             by_class=self._tells_class(),
             equal=self.group_weights == "equal",
         )
 
-    def _finish(self, plan: Plan, by_group: bool) -> None:
-        super()._finish(plan, by_group)
+    def _finish(self, plan: Plan) -> None:
+        super()._finish(plan)
         data = plan.data
         one_label = data.y.ndim == 1 and not self._tells_class()
-        if by_group and one_label and data.groups is not None and self.lambda_fairness > 0:
+        if plan.by_group and one_label and data.groups is not None and self.lambda_fairness > 0:
             self._warn_of_blindness(data)
 
     def _warn_of_blindness(self, data: TrainingData) -> None:

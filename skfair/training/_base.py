@@ -17,6 +17,7 @@ from skorch.helper import predefined_split
 from .._groups import group_name
 from .._labels import favorable_codes
 from .._random import own_generator
+from .._stored import current_state
 from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
@@ -63,6 +64,8 @@ class Plan:
         Number of passes over the rows.
     averaging : float
         Share of the last steps whose weights are averaged.
+    by_group : bool
+        Whether to look at the groups when it has ended.
     previous : dict or None
         The state from which training goes on.
     rows : TensorRows or None
@@ -77,6 +80,7 @@ class Plan:
     holdout: np.ndarray | None
     epochs: int
     averaging: float
+    by_group: bool
     previous: dict[str, Any] | None = None
     rows: TensorRows | None = None
 
@@ -252,11 +256,11 @@ default=None
         keep_state: bool,
         by_group: bool,
     ) -> None:
-        plan = self._prepare(data, epochs, resume, averaging, keep_state)
+        plan = self._prepare(data, epochs, resume, averaging, keep_state, by_group)
         with reproducible(plan.device, plan.seed) as generator:
             self._begin(plan, generator)
             self.net_.partial_fit(plan.training_rows, None)
-            self._finish(plan, by_group)
+            self._finish(plan)
 
     # The three parts of a training: what many at once share with one by itself.
 
@@ -267,6 +271,7 @@ default=None
         resume: bool = False,
         averaging: float = 0.0,
         keep_state: bool = True,
+        by_group: bool = True,
     ) -> Plan:
         """Say what is trained with, on which rows, for how long and from which seed."""
         self.settings_ = Settings.of(self, tabular=self._encoder.categories is not None)
@@ -297,6 +302,7 @@ default=None
             holdout=holdout,
             epochs=self.settings_.max_epochs if epochs is None else epochs,
             averaging=averaging,
+            by_group=by_group,
             previous=previous,
         )
 
@@ -338,10 +344,10 @@ default=None
         """Whether something may work in place on the rows of a batch."""
         return self.module not in (None, "tabular") or callable(self.augment)
 
-    def _finish(self, plan: Plan, by_group: bool) -> None:
+    def _finish(self, plan: Plan) -> None:
         """Look at what has been trained."""
         self.net_.train_split = None  # it holds the data
-        self.n_iter_ = check_outcome(self, plan.all_rows.inputs["X"], plan.data, by_group)
+        self.n_iter_ = check_outcome(self, plan.all_rows.inputs["X"], plan.data, plan.by_group)
 
     def _split_validation(
         self, data: TrainingData, rng: np.random.RandomState
@@ -492,7 +498,7 @@ default=None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = current_state(self, state)
         names = "net_", "_architecture", "settings_"
         net_state, architecture, settings = (state.pop(name, None) for name in names)
         super().__setstate__(state)
@@ -502,7 +508,8 @@ default=None
         device = resolve_device(self.device if known else "auto")
         with whole_state(self), reproducible(device, seed=0):
             self._architecture = Architecture.load(architecture)
-            self.settings_ = Settings(**settings)
+            # without any it was stored before there was a choice
+            self.settings_ = Settings(**settings) if settings else Settings.of(self, tabular=False)
             self.net_ = ObjectiveNet.load(self._architecture, net_state, device)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, assert_all_finite, check_array
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
@@ -26,6 +25,8 @@ from .._groups import (
     warn_of_order,
 )
 from .._quantities import QuantityEncoder
+from .._splits import stratified_split
+from .._stored import StoredState, current_state
 from .._tables import as_pandas, brief, column_names, naming, some
 from .._warnings import ignored
 from ._categories import (
@@ -40,6 +41,7 @@ from ._categories import (
     name_of,
     new_categories,
 )
+from ._old_states import from_format_0
 from ._targets import (
     Targets,
     check_several,
@@ -482,7 +484,7 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
         ) from None
 
 
-class TableLearner(BaseEstimator):
+class TableLearner(StoredState, BaseEstimator):
     """Base of the estimators that learn an :class:`Encoder` before they train."""
 
     classes_: np.ndarray
@@ -528,11 +530,15 @@ class TableLearner(BaseEstimator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = current_state(self, state)
         if "_encoder" in state:
             with whole_state(self):
                 state["_encoder"] = Encoder(**state["_encoder"])
         super().__setstate__(state)
+
+    def _upgrade_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        with whole_state(self):
+            return from_format_0(self, state)
 
 
 @contextmanager
@@ -627,10 +633,5 @@ def split_off(
     and at random if a class is too small even for that.
     """
     rows = np.arange(len(data.y)) if rows is None else rows
-    stratify = None
-    candidates = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
-    for cells in candidates:
-        _, codes, counts = np.unique(cells[rows], axis=0, return_inverse=True, return_counts=True)
-        if counts.min() * min(share, 1 - share) >= 1:
-            stratify = codes.ravel()
-    return train_test_split(rows, test_size=share, stratify=stratify, random_state=rng)
+    strata = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
+    return stratified_split(rows, share, strata, rng)

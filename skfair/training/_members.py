@@ -204,7 +204,7 @@ class Member:
         """Look at what has been trained; warnings say of which member they are."""
         with self.failing(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            self.estimator._finish(self.plan, by_group=True)
+            self.estimator._finish(self.plan)
             self._leave(None)
         for warning in caught:
             warn(f"{warning.message} This was {self.name}.", warning.category)

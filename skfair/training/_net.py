@@ -270,6 +270,9 @@ class ObjectiveNet(NeuralNetClassifier):
         """Forward and backward pass of one batch."""
         if not self.module_.training:
             self._set_training(True)
+        gradient_of = self._recipe.objective.gradient_for(batch[0])
+        if self._direct is not None and gradient_of is not None:
+            return self._direct_step(batch, self._direct, gradient_of)
         logits, terms, state = self._evaluate(batch, training=True)
         self._follow_groups(state)
         self.objective_state_ = state
@@ -284,6 +287,24 @@ class ObjectiveNet(NeuralNetClassifier):
             self._direct.backward(logits.grad)
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
 
+    def _direct_step(
+        self, batch: Batch, direct: DirectMLP, gradient_of: Callable
+    ) -> dict[str, Any]:
+        """As :meth:`train_step_single`, with nothing left to automatic differentiation."""
+        (inputs, y), objective = batch, self._recipe.objective
+        loss_weights = objective.loss_weights(self._recipe.ramp(self.steps_))
+        state = self.objective_state_
+        with torch.no_grad():
+            logits = direct.forward(inputs["X"])
+            terms, state, gradient = gradient_of(
+                logits, y, inputs.get("groups"), state, loss_weights
+            )
+            loss = weighted_sum(terms, loss_weights)
+            direct.backward(gradient)
+        self._follow_groups(state)
+        self.objective_state_ = state
+        return {"loss": loss, "y_pred": logits, "terms": terms}
+
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
         """Let go of the gradients; skorch's hook, without what the optimizer does around it."""
         _forget_gradients(self.optimizer_)
@@ -292,6 +313,7 @@ class ObjectiveNet(NeuralNetClassifier):
         """Take the steps of the further players, and one of the network's optimizer."""
         check_interpreter()
         recipe, batch = self._recipe, self._prepare(batch)
+        self._anneal()
         self.steps_ += 1
         for name, player in recipe.objective.players.items():
             if not self.module_.training:
@@ -305,6 +327,13 @@ class ObjectiveNet(NeuralNetClassifier):
         if recipe.average_from is not None and self.steps_ > recipe.average_from:
             self._average()
         return step
+
+    def _anneal(self) -> None:
+        """Set the learning rate of the next step."""
+        if self._recipe.annealed is not None:
+            share = self._recipe.learning_rate_share(self.steps_)
+            for group in self.optimizer_.param_groups:
+                group["lr"] = share * group.setdefault("initial_lr", group["lr"])
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward pass of one validation batch, with the fairness weights at full value."""
@@ -358,6 +387,8 @@ class ObjectiveNet(NeuralNetClassifier):
             "train_loss" in row for row in self.history[self._epochs_before :]
         ):
             raise KeyboardInterrupt
+        for group in self.optimizer_.param_groups:  # for those who go on training
+            group["lr"] = group.pop("initial_lr", group["lr"])
         if self._means is not None:
             state = self.module_.state_dict()
             names = [name for name, tensor in state.items() if tensor.is_floating_point()]
