@@ -20,6 +20,7 @@ from skfair import (
     DRAlignClassifier,
     FairFeaturesClassifier,
     FaiRNClassifier,
+    FairThresholdClassifier,
     LabelFlipClassifier,
     MarginClassifier,
     NetworkClassifier,
@@ -89,6 +90,13 @@ def test_every_estimator_takes_a_raw_frame(estimator, table):
     assert all(name.endswith("Classifier") for name in names)  # no types but those of estimators
     assert np.array_equal(skops.io.loads(state, trusted=names).predict_proba(X), expected)
     again.partial_fit(X, y, sensitive_features=X["sex"])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_thresholds_stand_on_a_raw_frame(table):
+    X, y = table
+    model = FairThresholdClassifier(NetworkClassifier(**QUICK))
+    assert model.fit(X, y, sensitive_features=X["sex"]).predict(X).shape == y.shape
 
 
 # -- scikit-learn ---------------------------------------------------------------------------------
