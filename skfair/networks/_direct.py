@@ -34,7 +34,7 @@ class DirectMLP:
     """
 
     def __init__(self, module: MLP) -> None:
-        self.layers = [*module.hidden, module.output]
+        self.layers = [(layer.weight, layer.bias) for layer in (*module.hidden, module.output)]
         self.activation, self.dropout = module.activation, module.dropout
 
     @staticmethod
@@ -58,16 +58,16 @@ class DirectMLP:
         self._masks: list[Tensor] = []
         self._entered = [X]
         with torch.no_grad():
-            first, *others = self.layers
-            z = torch.addmm(first.bias, X, first.weight.t())
-            for layer in others:
+            (weight, bias), *others = self.layers
+            z = torch.addmm(bias, X, weight.t())
+            for weight, bias in others:
                 h = activate(z)
                 self._outputs.append(h)
                 if self.dropout:
                     self._masks.append(functional.dropout(torch.ones_like(h), self.dropout))
                     h = h * self._masks[-1]
                 self._entered.append(h)
-                z = torch.addmm(layer.bias, h, layer.weight.t())
+                z = torch.addmm(bias, h, weight.t())
         return z.requires_grad_()
 
     def backward(self, gradient: Tensor) -> None:
@@ -75,11 +75,11 @@ class DirectMLP:
         _, derive = IN_PLACE[self.activation]
         with torch.no_grad():
             for i in range(len(self.layers) - 1, -1, -1):
-                layer, entered = self.layers[i], self._entered[i]
-                _add(layer.weight, gradient.t().mm(entered))
-                _add(layer.bias, gradient.sum(0))
+                (weight, bias), entered = self.layers[i], self._entered[i]
+                _add(weight, gradient.t().mm(entered))
+                _add(bias, gradient.sum(0))
                 if i:
-                    gradient = gradient.mm(layer.weight)
+                    gradient = gradient.mm(weight)
                     if self.dropout:
                         gradient = gradient * self._masks[i - 1]
                     gradient = derive(gradient, self._outputs[i - 1])

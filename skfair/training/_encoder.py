@@ -26,6 +26,7 @@ from .._groups import (
 )
 from .._quantities import QuantityEncoder
 from .._splits import stratified_split
+from .._stored import StoredState, current_state
 from .._tables import as_pandas, brief, column_names, naming, some
 from .._warnings import ignored
 from ._categories import (
@@ -40,6 +41,7 @@ from ._categories import (
     name_of,
     new_categories,
 )
+from ._old_states import from_format_0
 from ._targets import (
     Targets,
     check_several,
@@ -482,7 +484,7 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
         ) from None
 
 
-class TableLearner(BaseEstimator):
+class TableLearner(StoredState, BaseEstimator):
     """Base of the estimators that learn an :class:`Encoder` before they train."""
 
     classes_: np.ndarray
@@ -528,11 +530,15 @@ class TableLearner(BaseEstimator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = current_state(self, state)
         if "_encoder" in state:
             with whole_state(self):
                 state["_encoder"] = Encoder(**state["_encoder"])
         super().__setstate__(state)
+
+    def _upgrade_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        with whole_state(self):
+            return from_format_0(self, state)
 
 
 @contextmanager
