@@ -22,6 +22,7 @@ from skfair import (
     DRAlignClassifier,
     FairFeaturesClassifier,
     FaiRNClassifier,
+    FairThresholdClassifier,
     LabelFlipClassifier,
     MarginClassifier,
     PenaltyClassifier,
@@ -48,6 +49,9 @@ ESTIMATORS = {
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), **DRAWS),
     "smoothed any": SmoothedClassifier(DecisionTreeClassifier(max_depth=2), adaptive=True, **DRAWS),
     "smoothed linear": SmoothedClassifier(LogisticRegression(), random_state=0),
+    "thresholds": FairThresholdClassifier(
+        LogisticRegression(), group_estimator=LogisticRegression(), random_state=0
+    ),
 }
 NEEDS_GROUPS = (  # and warns where there are none
     "fairn",
