@@ -35,6 +35,12 @@ from skfair.metrics import make_fairness_scorer
 from skfair.model_selection import StackedSearchCV, best_under_constraint
 from skfair.model_selection._together import Call, tasks_of
 
+# few rows and epochs are enough to compare
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:sensitive_features. 0 holds"),
+    pytest.mark.filterwarnings("ignore:The fitted"),
+]
+
 SMALL = {"hidden_layer_sizes": (5,), "max_epochs": 4, "batch_size": 32, "dtype": "float64"}
 SMALL |= {"random_state": 0, "lr": 0.01}
 GRID = {"lambda_fairness": [0, 0.5, 2.0], "lambda_robustness": [0, 0.1]}
