@@ -119,6 +119,7 @@ def speed(quick: bool) -> pd.DataFrame:
                     model, seconds = timed(partial(fit, **params))
                     row[f"error-parity, seconds{label}"] = seconds
                     row[f"error-parity, error{label}"] = model.cost()
+                row["difference"] = row["error"] - row["error-parity, error, all points"]
             found.append(row)
     return pd.DataFrame(found)
 
