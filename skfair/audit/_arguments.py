@@ -1,8 +1,9 @@
-"""What can be typed behind ``python -m skfair``."""
+"""What can be typed behind ``skfair`` and ``python -m skfair``."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from ._validation import CONSTRAINTS
 
 
 def make_parser() -> argparse.ArgumentParser:
+    is_script = Path(sys.argv[0]).stem == "skfair"
     parser = argparse.ArgumentParser(
-        prog="python -m skfair", description="Fairness of classifiers, from a table to a report."
+        prog="skfair" if is_script else "python -m skfair",
+        description="Fairness of classifiers, from a table to a report.",
     )
     parser.add_argument("--version", action="version", version=f"skfair {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
