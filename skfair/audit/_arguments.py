@@ -34,7 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
         "data",
         type=Path,
         nargs="?",
-        help="CSV file with a header; it may be compressed (.gz, .zip, ...)",
+        help="CSV file with a header, which may be compressed (.gz, .zip, ...), or Parquet",
     )
     add("--target", required=True, metavar="COLUMN", help="the outcome")
     add("--positive", "--favorable", required=True, metavar="VALUE", help="the favorable outcome")
