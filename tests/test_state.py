@@ -136,7 +136,7 @@ def one_class(X, y, group):
 
 
 def with_infinity(X, y, group):
-    return np.where(X > 1, np.nan, X), y, group
+    return np.where(X > 1, np.inf, X), y, group
 
 
 def warning_as_error(X, y, group):
