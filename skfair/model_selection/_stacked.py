@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,15 @@ from joblib.parallel import get_active_backend
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import indexable
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params
 
 from .._random import own_generator
 from .._warnings import warn
 from ..training._device import resolve_device
+from ._holdout import holdout_scores, requested_by_scorers, split_holdout
 from ._tasks import run_tasks
 from ._together import MAX_MEMBERS, Call, CollectingBackend, run_task, shared_by, tasks_of
 
@@ -62,10 +66,17 @@ class StackedSearchCV(GridSearchCV):
     return_train_score : bool, default=False
         As there.
     random_state : int, RandomState or None, default=None
-        Source of the repeats' seeds; ``None`` takes the estimator's ``random_state`` as source, or
-        as the only seed without repeats.
+        Source of the repeats' seeds and of the rows held out; ``None`` takes the estimator's
+        ``random_state`` as source, or as the only seed without repeats.
     verbose : int, default=0
         As there.
+    holdout : float in (0, 1), splitter or array-like, default=None
+        Rows that take no part in the search, neither in ``cv`` nor in the choice nor in the refit,
+        and on which the chosen candidate is scored at the end (:func:`holdout_scores`): a share,
+        drawn by ``random_state`` and stratified by label and ``sensitive_features`` where there are
+        enough rows; an object with ``split``, such as
+        :class:`~sklearn.model_selection.GroupShuffleSplit`, whose first split is taken; positions
+        of rows, or a mask. If ``cv`` lists positions, these are among the rows that remain.
     device : str, default=None
         Where networks are trained and scored, "auto" or one of torch's names; ``None`` is the
         estimator's own ``device``. The refit is on that one either way.
@@ -89,6 +100,10 @@ class StackedSearchCV(GridSearchCV):
         Number of folds times ``n_repeats``.
     refit_time_ : float
         Seconds of the last fit.
+    holdout_rows_ : ndarray of shape (n_holdout,)
+        Positions of the rows that took no part, if there are any.
+    holdout_scores_ : DataFrame
+        What :func:`holdout_scores` found on them.
     multimetric_ : bool
         Whether there are several scores.
     classes_ : ndarray of shape (n_classes,)
@@ -124,6 +139,12 @@ class StackedSearchCV(GridSearchCV):
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "max_stack": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
+        "holdout": [
+            Interval(Real, 0, 1, closed="neither"),
+            HasMethods(["split"]),
+            "array-like",
+            None,
+        ],
         "device": [str, None],
     }
     _parameter_constraints.pop("pre_dispatch")
@@ -143,6 +164,7 @@ class StackedSearchCV(GridSearchCV):
         return_train_score: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
+        holdout: Any = None,
         device: str | None = None,
     ) -> None:
         super().__init__(
@@ -160,10 +182,13 @@ class StackedSearchCV(GridSearchCV):
         self.n_repeats = n_repeats
         self.max_stack = max_stack
         self.random_state = random_state
+        self.holdout = holdout
         self.device = device
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> StackedSearchCV:
         """Train all candidates on all folds, choose, and fit the chosen one on all rows.
+
+        With ``holdout``, "all rows" are those that are not held out.
 
         Parameters
         ----------
@@ -181,6 +206,27 @@ class StackedSearchCV(GridSearchCV):
         self : object
             The fitted search.
         """
+        for name in {"holdout_rows_", "holdout_scores_"} & set(vars(self)):
+            delattr(self, name)  # of an earlier search
+        if self.holdout is None:
+            return self._search(X, y, params)
+        self._validate_params()
+        if not self.refit:
+            raise ValueError("holdout scores what refit has chosen, but refit is False.")
+        X, y = indexable(X, y)
+        parts = split_holdout(self.holdout, X, y, params, own_generator(self._source()))
+        searched, held_out = (
+            (*_safe_split(self.estimator, X, y, rows), _check_method_params(X, params, rows))
+            for rows in parts
+        )
+        self._search(*searched)
+        self.holdout_rows_ = parts[1]
+        X, y, params = held_out
+        metadata = requested_by_scorers(self, params)
+        self.holdout_scores_ = holdout_scores(self, X, y, **metadata)
+        return self
+
+    def _search(self, X: Any, y: Any, params: dict[str, Any]) -> StackedSearchCV:
         with CollectingBackend(self._run_calls).active():
             return super().fit(X, y, **params)
 
@@ -232,10 +278,13 @@ class StackedSearchCV(GridSearchCV):
 
     # -- what is set in every candidate -------------------------------------------------------
 
-    def _name(self, parameter: str) -> str:
-        """Full name of a parameter of the network."""
+    def _full_name(self, parameter: str) -> str:
         steps = self.estimator.steps if isinstance(self.estimator, Pipeline) else []
-        name = f"{steps[-1][0]}__{parameter}" if steps else parameter
+        return f"{steps[-1][0]}__{parameter}" if steps else parameter
+
+    def _name(self, parameter: str) -> str:
+        """Full name of a parameter that the network has and no candidate sets."""
+        name = self._full_name(parameter)
         if name not in self.estimator.get_params():
             raise ValueError(
                 f"{type(self.estimator).__name__} has no parameter {name!r}: n_repeats, "
@@ -258,11 +307,15 @@ class StackedSearchCV(GridSearchCV):
         """Seeds of the repeats, ``None`` for the estimator's own."""
         if self.n_repeats == 1 and self.random_state is None:
             return [None]
-        source = self.random_state
-        if source is None:
-            source = self.estimator.get_params()[self._name("random_state")]
-        draws = own_generator(source).randint(2**31 - 1, size=self.n_repeats)
+        self._name("random_state")
+        draws = own_generator(self._source()).randint(2**31 - 1, size=self.n_repeats)
         return [int(seed) for seed in draws]
+
+    def _source(self) -> Any:
+        """Return what random numbers come from."""
+        if self.random_state is not None:
+            return self.random_state
+        return self.estimator.get_params().get(self._full_name("random_state"))
 
 
 class _RepeatedSplits:

@@ -23,7 +23,8 @@ def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
 
 def binary_logit(logits: Tensor, positive: int = 1) -> Tensor:
     """Log-odds of one of two classes, shape (n,)."""
-    return logits.select(-1, positive) - logits.select(-1, 1 - positive)
+    of_class = logits.unbind(-1)  # one node of the graph for both
+    return of_class[positive] - of_class[1 - positive]
 
 
 def focal_losses(losses: Tensor, focal: float) -> Tensor:

@@ -174,7 +174,7 @@ def fairn_terms(
             recourse, groups, members, comparison, state, decay, denominators
         )
     if robustness == "mean_inverse":
-        terms["robustness"] = weighted_mean(1 / (1 + distance), weights)
+        terms["robustness"] = weighted_mean((1 + distance).reciprocal(), weights)
     else:
         tiny = torch.finfo(distance.dtype).tiny
         terms["robustness"] = 1 / weighted_mean(distance, weights).clamp(min=tiny)  # FaiR-N, Eq. 3

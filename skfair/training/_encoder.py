@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, assert_all_finite, check_array, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -27,6 +26,7 @@ from .._groups import (
     warn_of_order,
 )
 from .._quantities import QuantityEncoder
+from .._splits import stratified_split
 from .._tables import brief, naming, some
 from .._warnings import ignored
 
@@ -627,10 +627,5 @@ def split_off(
     and at random if a class is too small even for that.
     """
     rows = np.arange(len(data.y)) if rows is None else rows
-    stratify = None
-    candidates = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
-    for cells in candidates:
-        _, codes, counts = np.unique(cells[rows], axis=0, return_inverse=True, return_counts=True)
-        if counts.min() * min(share, 1 - share) >= 1:
-            stratify = codes.ravel()
-    return train_test_split(rows, test_size=share, stratify=stratify, random_state=rng)
+    strata = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
+    return stratified_split(rows, share, strata, rng)
