@@ -52,6 +52,7 @@ _FOLDERS = (
     "model_selection",
     "networks",
     "objectives",
+    "persistence",
     "recourse",
     "smoothing",
     "testing",

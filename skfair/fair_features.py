@@ -12,6 +12,7 @@ from typing import Any, Unpack, cast
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval
 
@@ -27,10 +28,12 @@ from .objectives.fair_features import (
 )
 from .training import NeuralClassifier, inherit_parameters
 from .training._base import Plan
+from .training._batches import iterate_rows
 from .training._device import resolve_device
-from .training._encoder import Targets, TrainingData, select_rows
+from .training._encoder import TrainingData, select_rows
 from .training._parameters import UnsizedParameters
 from .training._recipe import Architecture, optimizer_options
+from .training._targets import Targets
 
 __all__ = ["FairFeaturesClassifier"]
 
@@ -232,7 +235,7 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def _prepare(
         self,
         data: TrainingData,
-        epochs: int,
+        epochs: int | None = None,
         resume: bool = False,
         averaging: float = 0.0,
         keep_state: bool = True,
@@ -379,9 +382,13 @@ class ScoredPlan(Plan):
     tested: np.ndarray | None
 
 
-def row_hashes(X: np.ndarray) -> np.ndarray:
+def row_hashes(X: Any) -> np.ndarray:
     """Return a number from 0 to 1 for each row (n,), the same for the same row."""
-    digests = (blake2b(row, digest_size=8).digest() for row in np.ascontiguousarray(X))
+    digests = (
+        blake2b(row, digest_size=8).digest()
+        for chunk in iterate_rows(X)
+        for row in np.ascontiguousarray(chunk.toarray() if issparse(chunk) else chunk)
+    )
     return np.frombuffer(b"".join(digests), dtype="<u8") / 2.0**64
 
 

@@ -29,8 +29,9 @@ from .objectives.penalties import (
     with_first_positive,
 )
 from .training import NeuralClassifier, inherit_parameters
-from .training._encoder import Targets, TrainingData, split_off
+from .training._encoder import TrainingData, split_off
 from .training._parameters import BatchParameters
+from .training._targets import Targets
 
 __all__ = ["PenaltyClassifier"]
 

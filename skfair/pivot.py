@@ -21,9 +21,10 @@ from .objectives.pivot import GroupShares, forward_with_adversary, pivot_terms
 from .training import NeuralClassifier, inherit_parameters
 from .training._base import Plan
 from .training._device import resolve_device
-from .training._encoder import Targets, TrainingData
+from .training._encoder import TrainingData
 from .training._parameters import SamplingParameters
 from .training._recipe import optimizer_options
+from .training._targets import Targets
 
 __all__ = ["PivotClassifier"]
 
@@ -171,14 +172,14 @@ class PivotClassifier(NeuralClassifier):
             make_adversary,
             self.adversary,
             n_seen + n_classes * self._tells_class(),
-            self.hidden_layer_sizes,
+            self.settings_.hidden_layer_sizes,
             self.activation,
             log_shares=torch.zeros(0) if shares is None else shares.log_shares.mean(0).cpu(),
             n_continuous=n_continuous,
             n_components=self.n_components,
             n_classes=n_classes if self._tells_class() else 1,
         )
-        lr = self.lr if self.adversary_lr is None else self.adversary_lr
+        lr = self.settings_.lr if self.adversary_lr is None else self.adversary_lr
         return Player(
             build,
             weights={"adversary": 1.0, "chance": 1.0} if n_continuous else {"adversary": 1.0},

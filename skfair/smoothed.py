@@ -28,6 +28,7 @@ from sklearn.utils.validation import (
 )
 
 from ._random import own_generator
+from ._stored import StoredState
 from ._tables import as_pandas, naming
 from ._tensors import takes_tensors
 from ._warnings import warn
@@ -65,7 +66,7 @@ MAX_DRAWS = 10**9  # of a person: days
 MAX_FLOAT32_WIDTHS = 1e4  # of the noise from zero, beyond which float32 cannot resolve it
 
 
-class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Classifier made individually fair by randomized smoothing.
 
     The answer for a person is the share of each class among the decisions of ``estimator`` on many
@@ -577,6 +578,13 @@ class SmoothedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if inner is not None and inner.classifier_tags is not None:
             tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
         return tags
+
+    def _upgrade_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        if "n_samples_" in state:  # what was taken from the parameters at first
+            state.setdefault("_adaptive", state.get("adaptive", False))
+            state.setdefault("_delta", state["delta"])
+            state.setdefault("_batch_size", state["batch_size"])
+        return state
 
 
 def _check_classes(raw: Any, y: np.ndarray, sample_weight: Any) -> None:

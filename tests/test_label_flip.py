@@ -497,7 +497,7 @@ def test_a_new_fit_forgets_what_the_classifier_before_was(biased):
     model.set_params(estimator=None, **QUICK).fit(X, y, sensitive_features=group)
     assert hasattr(model, "predict_proba")
     assert isinstance(model.estimator_, NetworkClassifier)
-    model.set_params(estimator=LinearSVC(), max_epochs=50, batch_size=256)
+    model.set_params(estimator=LinearSVC(), max_epochs="auto", batch_size="auto")
     model.fit(X, y, sensitive_features=group)
     assert not hasattr(model, "predict_proba")
     assert not hasattr(model, "net_")

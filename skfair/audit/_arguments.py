@@ -39,6 +39,15 @@ def make_parser() -> argparse.ArgumentParser:
     add("--out", type=Path, default=Path("audit.html"), help="report (default audit.html)")
     add("--model", type=Path, help="fitted model (.skops, or .joblib from people you trust)")
     add(
+        "--trust",
+        nargs="+",
+        metavar="NAME",
+        action="extend",
+        default=[],
+        help="names that a .skops model may hold beside those known to be safe: only such as you "
+        "know, as each may be called with whatever the file says",
+    )
+    add(
         "--method",
         choices=list(METHODS),
         help="how fair networks are trained: FaiR-N (default), a penalty on differences between "
@@ -90,7 +99,10 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
     if others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     if args.data is None:
-        options = (args.sensitive, args.ignore, args.keep, args.immutable, args.actionable)
+        options = (
+            *(args.sensitive, args.ignore, args.keep, args.immutable, args.actionable),
+            args.trust,
+        )
         swallowed = [values for values in options if values and Path(values[-1]).is_file()]
         if len(swallowed) != 1 or len(swallowed[0]) == 1:
             parser.error("the following arguments are required: data (an existing CSV file)")

@@ -111,6 +111,11 @@ class Objective:
         Whether ``forward`` does nothing with the networks but call each once, the further ones
         with what it makes of the logits, which it returns. The backward passes of perceptrons, and
         of :class:`~skfair.PivotClassifier`'s adversary, are then written out, which is faster.
+    gradient : callable or None
+        ``gradient(logits, y, groups, state, loss_weights) -> (terms, state, gradient)``: what
+        ``terms`` returns of rows without weights, and the gradient of the loss on the logits,
+        written out for speed. Rounding is that of automatic differentiation, which does it if there
+        is none. Tensors may have leading axes of networks.
 
     Examples
     --------
@@ -134,6 +139,7 @@ class Objective:
     n_summands: Mapping[str, float] = field(default_factory=dict)
     players: Mapping[str, Player] = field(default_factory=dict)
     calls_once: bool = False
+    gradient: Callable[..., tuple[Terms, Any, Tensor]] | None = None
 
     def total(self, terms: Terms, ramp: float | Tensor = 1.0) -> Tensor:
         """Add up the loss, with the weights at a share ``ramp`` of their value.
@@ -157,28 +163,20 @@ class Objective:
         ValueError
             If a term is not declared.
         """
-        loss_weights: dict[str, float | Tensor] = dict.fromkeys(self.always, 1.0)
-        for name in self.weights:
-            loss_weights[name] = self.weight(name, ramp)
+        loss_weights = self.loss_weights(ramp)
         self._check_declared(terms, loss_weights)
         return weighted_sum(terms, loss_weights)
 
-    def weight(self, name: str, ramp: float | Tensor = 1.0) -> float | Tensor:
-        """Weight in the loss of a term of ``weights``.
+    def gradient_for(self, inputs: Mapping[str, Tensor]) -> Callable | None:
+        """Return ``gradient``, if it takes into account all there is in a batch's ``inputs``."""
+        return None if inputs.keys() & {"weights", "penalty_only"} else self.gradient
 
-        Parameters
-        ----------
-        name : str
-            The term.
-        ramp : float or Tensor, default=1.0
-            As in :meth:`total`.
-
-        Returns
-        -------
-        float or Tensor
-            What the term is multiplied by.
-        """
-        return ramp * (self.weights[name] / self.n_summands.get(name, 1.0))
+    def loss_weights(self, ramp: float | Tensor = 1.0) -> dict[str, float | Tensor]:
+        """Weight in the loss of every term, see :meth:`total`."""
+        loss_weights: dict[str, float | Tensor] = dict.fromkeys(self.always, 1.0)
+        for name, weight in self.weights.items():
+            loss_weights[name] = ramp * (weight / self.n_summands.get(name, 1.0))
+        return loss_weights
 
     def _check_declared(self, terms: Terms, declared: Mapping[str, Any]) -> None:
         if unknown := [name for name in terms if name not in declared]:

@@ -172,9 +172,7 @@ class Member:
     def _begin(self, shared: SharedRows) -> None:
         estimator = self.estimator
         data = shared.encode(estimator)
-        self.plan = plan = estimator._prepare(
-            data, estimator.max_epochs, averaging=estimator.averaging
-        )
+        self.plan = plan = estimator._prepare(data, averaging=estimator.averaging)
         with reproducible(plan.device, plan.seed) as generator:
             plan.rows = shared.rows(plan, estimator.dtype, estimator._needs_copies())
             estimator._begin(plan, generator)

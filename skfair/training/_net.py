@@ -17,6 +17,7 @@ from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from .._torch_state import check_interpreter
 from ..metrics._harm import MIN_MEMBERS
+from ..networks._direct import DirectMLP
 from ..networks._precision import DoublePrecision
 from ..objectives._base import Player, weighted_sum
 from ..objectives.groups import batch_part
@@ -189,19 +190,23 @@ class ObjectiveNet(NeuralNetClassifier):
         """Return a training batch as the network sees it."""
         inputs, y = batch
         X, augment = inputs["X"], self._recipe.augment
-        if augment is None and X.dtype != torch.uint8:  # a table, in every step
-            return batch
-        X = as_numbers(X, self.dtype)
-        return {**inputs, "X": X if augment is None else augmented(augment, X)}, y
+        if augment is not None or X.dtype == torch.uint8:
+            X = as_numbers(X, self.dtype)
+            inputs = {**inputs, "X": X if augment is None else augmented(augment, X)}
+        n_members = self._recipe.architecture.n_members
+        if n_members > 1:  # each of which sees every row
+            inputs = {name: v.repeat_interleave(n_members, 0) for name, v in inputs.items()}
+            y = y.repeat_interleave(n_members, 0)
+        return inputs, y
 
     def _forward(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Any]]:
         inputs, y = batch
         objective = self._recipe.objective
-        if training and self._direct is not None:
-            logits, extra = self._direct.forward(objective, inputs, y)
-        elif training:
-            logits, extra = objective.forward(self.module_, inputs, y, **self.players_)
         if training:
+            if self._direct is not None:
+                logits, extra = self._direct.forward(objective, inputs, y)
+            else:
+                logits, extra = objective.forward(self.module_, inputs, y, **self.players_)
             if "penalty_only" in inputs:
                 extra["penalty_only"] = inputs["penalty_only"]
             return logits, extra
@@ -267,6 +272,9 @@ class ObjectiveNet(NeuralNetClassifier):
         """Forward and backward pass of one batch."""
         if not self.module_.training:
             self._set_training(True)
+        gradient_of = self._recipe.objective.gradient_for(batch[0])
+        if self._direct is not None and gradient_of is not None:
+            return self._direct_step(batch, self._direct.network, gradient_of)
         logits, terms, state = self._evaluate(batch, training=True)
         self._follow_groups(state)
         self.objective_state_ = state
@@ -281,6 +289,25 @@ class ObjectiveNet(NeuralNetClassifier):
             loss = objective.total(terms, ramp)
             loss.backward(inputs=_parameters(self.optimizer_) if objective.players else None)
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
+
+    def _direct_step(
+        self, batch: Batch, network: DirectMLP, gradient_of: Callable
+    ) -> dict[str, Any]:
+        """As :meth:`train_step_single`, with nothing left to automatic differentiation."""
+        (inputs, y), recipe = batch, self._recipe
+        ramp, state = recipe.ramp(self.steps_), self.objective_state_
+        loss_weights = recipe.objective.loss_weights(ramp)
+        with torch.no_grad():
+            logits = network.forward(inputs["X"])
+            terms, state, gradient = gradient_of(
+                logits, y, inputs.get("groups"), state, loss_weights
+            )
+            loss = recipe.objective.total(terms, ramp)
+            network.backward(gradient)
+        network.release()
+        self._follow_groups(state)
+        self.objective_state_ = state
+        return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
         """Let go of the gradients; skorch's hook, without what the optimizer does around it."""

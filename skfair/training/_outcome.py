@@ -51,7 +51,7 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     elif net.stopped_in_warmup_:
         warn(
             f"A callback ended training in the warm-up, after {len(rows)} of "
-            f"{estimator.max_epochs} epochs, when the fairness weights had come to "
+            f"{estimator.settings_.max_epochs} epochs, when the fairness weights had come to "
             f"{100 * net.recipe.ramp(net.steps_):.0f} % of their value. early_stopping=True "
             "begins to count when the warm-up has ended; or set warmup=0 (now "
             f"{estimator.warmup}).",
@@ -59,8 +59,9 @@ def check_outcome(estimator: Any, X: torch.Tensor, data: TrainingData, by_group:
     module = net.module_.eval()
     if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
         raise ValueError(
-            f"Training ended with weights that are not finite. A lower lr (now {estimator.lr}), "
-            "standardized features or smaller fairness weights usually help."
+            "Training ended with weights that are not finite. A lower lr (now "
+            f"{estimator.settings_.lr}), standardized features or smaller fairness weights usually "
+            "help."
         )
     by_group = by_group and data.groups is not None and data.y.ndim == 1
     decisions: list[torch.Tensor] = []

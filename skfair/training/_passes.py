@@ -78,7 +78,7 @@ class DirectPasses:
             if player.reverses is None:
                 adversary.backward(own, retain_graph=True)
                 continue
-            term, weight = terms[player.reverses], objective.weight(player.reverses, ramp)
+            term, weight = terms[player.reverses], objective.loss_weights(ramp)[player.reverses]
             of_network[player.reverses] = term.detach()
             adversary.reversal = (term > 0) * -weight
             shared.append(own)

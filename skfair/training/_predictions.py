@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
@@ -33,6 +34,7 @@ class NetworkPredictions(ClassifierMixin):
             module = self._predicting_module()
             dtype = next(module.parameters()).dtype
             for chunk in iterate_rows(X):
+                chunk = chunk.toarray() if issparse(chunk) else chunk
                 kept = None if chunk.dtype == np.uint8 else dtype  # bytes travel as bytes
                 rows = as_numbers(torch.tensor(chunk, dtype=kept, device=device), dtype)
                 parts.append(forward(module, rows).double().cpu().numpy())

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from ..networks._build import build_module
 from ..networks._heads import HEADS, HeadedNetwork
+from ..networks.tabular import TableLayout
 from ..objectives import Objective
 from ._sampling import Stratum
 
@@ -43,7 +44,7 @@ class Architecture:
     n_outputs : int
         Number of logits.
     hidden_layer_sizes, activation, dropout
-        Of the perceptron.
+        Of the perceptron, also that of the tabular network.
     dtype : {"float32", "float64"}
         Precision of its weights.
     head : str or None, default=None
@@ -53,6 +54,10 @@ class Architecture:
         Number of these features.
     head_options : mapping
         Arguments of the head.
+    layout : TableLayout or None, default=None
+        What the tabular network's columns are.
+    n_members : int, default=1
+        Number of the tabular network's members, each of which sees every row of a batch.
     """
 
     module: Callable[..., nn.Module] | str | None
@@ -65,6 +70,8 @@ class Architecture:
     head: str | None = None
     n_head_features: int = 0
     head_options: Mapping[str, Any] = field(default_factory=dict)
+    layout: TableLayout | None = None
+    n_members: int = 1
 
     def build(self) -> nn.Module:
         """Return a network with initial weights from torch's generator."""
@@ -75,6 +82,9 @@ class Architecture:
             self.hidden_layer_sizes,
             self.activation,
             self.dropout,
+            DTYPES[self.dtype],
+            self.layout,
+            self.n_members,
         )
         if self.head is not None:
             head = HEADS[self.head](self.n_head_features, self.n_outputs, **self.head_options)

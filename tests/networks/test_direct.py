@@ -15,6 +15,7 @@ from skfair.networks import MLP
 from skfair.networks._adversary import Adversary
 from skfair.networks._direct import DirectAdversary, DirectMLP
 from skfair.networks.mlp import ACTIVATIONS
+from skfair.objectives import Objective
 from skfair.training._net import ObjectiveNet
 
 QUICK = {"hidden_layer_sizes": (9, 7), "batch_size": 64, "max_epochs": 3, "random_state": 0}
@@ -147,6 +148,32 @@ def test_two_players_learn_as_by_autograd(biased, monkeypatch, steps, columns, q
     monkeypatch.setattr(DirectMLP, "serves", staticmethod(lambda module: False))
     for one, other in zip(direct, fitted(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"lambda_fairness": 0}, {"lambda_robustness": 0}, {"warmup": 0.9}], ids=str
+)
+def test_an_objective_may_write_out_its_gradient(biased, monkeypatch, params):
+    X, y, group = biased
+
+    def fitted():
+        model = FaiRNClassifier(**QUICK, **params)
+        model.fit(X, y, sensitive_features=group)
+        return list(model.module_.parameters()), model.history_.drop(columns="dur")
+
+    weights, history = fitted()
+    monkeypatch.setattr(Objective, "gradient_for", lambda objective, inputs: None)
+    expected, expected_history = fitted()
+    assert all(map(torch.equal, weights, expected))
+    pd.testing.assert_frame_equal(history, expected_history, check_exact=True)
+
+
+def test_rows_with_weights_are_left_to_autograd(biased):
+    X, y, group = biased
+    model = FaiRNClassifier(**QUICK).fit(X, y, sensitive_features=group)
+    objective = model.net_.recipe.objective
+    assert objective.gradient_for({"X": X}) is not None
+    assert objective.gradient_for({"X": X, "weights": y}) is None
 
 
 class Other(MLP):

@@ -201,6 +201,21 @@ def test_seeds_make_lanes(rows):
     assert assert_same(estimators[::2], rows) == [(3, 1)]
 
 
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+@pytest.mark.parametrize("params", [{}, {"group_memory": 0}, {"early_stopping": True}], ids=str)
+def test_a_gradient_that_is_written_out_is_that_of_each_alone(params, seeds, rows):
+    rows = {name: values for name, values in rows.items() if name != "sample_weight"}
+    estimators = [
+        FaiRNClassifier(lambda_fairness=w, warmup=warmup, **BATCHES | params | {"random_state": s})
+        for s in seeds
+        for w, warmup in ((0.0, 0.2), (0.5, 0.2), (2.0, 0.6))
+    ]
+    assert estimators[0].fit(**rows).net_.recipe.objective.gradient is not None
+    assert assert_same(estimators, rows) == [(len(seeds), 3)]
+    groups = np.c_[rows["sensitive_features"], np.where(rows["X"][:, 0] > 0, "d", "e")]
+    assert assert_same(estimators, rows | {"sensitive_features": groups}) == [(len(seeds), 3)]
+
+
 def test_learning_rates_may_differ_within_lanes(rows):
     estimators = [
         NetworkClassifier(**BATCHES | {"random_state": seed, "lr": lr})
