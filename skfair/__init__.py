@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from .penalty import PenaltyClassifier
     from .pivot import PivotClassifier
     from .smoothed import SmoothedClassifier
+    from .threshold import FairThresholdClassifier
 
 __all__ = [
     "DRAlignClassifier",
     "FaiRNClassifier",
     "FairFeaturesClassifier",
+    "FairThresholdClassifier",
     "LabelFlipClassifier",
     "MarginClassifier",
     "NetworkClassifier",
@@ -37,6 +39,7 @@ _ESTIMATORS = {
     "DRAlignClassifier": "dralign",
     "FaiRNClassifier": "fairn",
     "FairFeaturesClassifier": "fair_features",
+    "FairThresholdClassifier": "threshold",
     "LabelFlipClassifier": "label_flip",
     "MarginClassifier": "margin",
     "NetworkClassifier": "network",

@@ -54,6 +54,7 @@ from .smoothing.metric import METRICS
 from .smoothing.noise import NOISES, AddNoise, Noise
 from .training import NeuralClassifier
 from .training._base import inner_tags
+from .training._categories import name_of
 from .training._device import resolve_device
 from .training._encoder import check_table, columns_kept
 from .training._parameters import NetworkParameterized
@@ -287,6 +288,7 @@ class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseE
                     f"estimator must be a classifier; {self.estimator!r} is fitted, but has no "
                     "classes_."
                 )
+            self._check_no_categories(raw)
             self.classes_ = np.asarray(self.estimator_.classes_)
             # what is answered and proved, whatever the parameters become
             self._shared, self._adaptive = bool(self.shared_noise), bool(self.adaptive)
@@ -346,6 +348,18 @@ class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseE
         if kept is None:
             return self._columns
         return [kept.index(i) if i in kept else -1 for i in self._columns]
+
+    def _check_no_categories(self, raw: Any) -> None:
+        """Refuse to add noise to what the network takes as categories."""
+        if not self._is_network():
+            return
+        codes = self._network._encoder.categories or {}
+        for column, seen in zip(self._columns, self._seen(self._network, raw), strict=True):
+            if seen in codes:
+                raise ValueError(
+                    f"{name_of(raw, column)} of X receives noise, but the network takes it as a "
+                    "category: name the columns of numbers in numeric_columns."
+                )
 
     def _check_device(self) -> None:
         if self.device is None:

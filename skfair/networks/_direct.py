@@ -37,7 +37,7 @@ class DirectMLP:
     """
 
     def __init__(self, module: MLP) -> None:
-        self.layers = [*module.hidden, module.output]
+        self.layers = [(layer.weight, layer.bias) for layer in (*module.hidden, module.output)]
         self.activation, self.dropout = module.activation, module.dropout
         self.release()
 
@@ -64,16 +64,16 @@ class DirectMLP:
         activate, _ = IN_PLACE[self.activation]
         self.release()
         self._entered.append(X)
-        first, *others = self.layers
-        z = torch.addmm(first.bias, X, first.weight.t())
-        for layer in others:
+        (weight, bias), *others = self.layers
+        z = torch.addmm(bias, X, weight.t())
+        for weight, bias in others:
             h = activate(z)
             self._outputs.append(h)
             if self.dropout:
                 self._masks.append(functional.dropout(torch.ones_like(h), self.dropout))
                 h = h * self._masks[-1]
             self._entered.append(h)
-            z = torch.addmm(layer.bias, h, layer.weight.t())
+            z = torch.addmm(bias, h, weight.t())
         return z
 
     def backward(
@@ -98,12 +98,12 @@ class DirectMLP:
         _, derive = IN_PLACE[self.activation]
         with torch.no_grad():
             for i in range(len(self.layers) - 1, -1, -1):
-                layer = self.layers[i]
+                weight, bias = self.layers[i]
                 if to_weights:
-                    _add(layer.weight, gradient.t().mm(self._entered[i]))
-                    _add(layer.bias, gradient.sum(0))
+                    _add(weight, gradient.t().mm(self._entered[i]))
+                    _add(bias, gradient.sum(0))
                 if i or to_rows:
-                    gradient = gradient.mm(layer.weight)
+                    gradient = gradient.mm(weight)
                 if i:
                     if self.dropout:
                         gradient = gradient * self._masks[i - 1]

@@ -484,10 +484,7 @@ default=None
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self.module != "tabular"
-        tags.input_tags.allow_nan = tags.input_tags.categorical = takes_tables(self.module) in (
-            None,
-            True,
-        )
+        tags.input_tags.allow_nan = takes_tables(self.module) is not False
         tags.classifier_tags.multi_class = self._targets().multi_class
         tags.classifier_tags.multi_label = self._targets().multi_label
         return tags
@@ -496,7 +493,7 @@ default=None
         state = super().__getstate__()
         if "net_" in state:
             state["net_"] = state["net_"].export_state()
-            state["_architecture"] = vars(state["_architecture"]).copy()
+            state["_architecture"] = state["_architecture"].export_state()
             state["settings_"] = vars(state["settings_"]).copy()
         return state
 
@@ -510,7 +507,7 @@ default=None
         known = isinstance(self.device, str) and self.device in available_devices()
         device = resolve_device(self.device if known else "auto")
         with whole_state(self), reproducible(device, seed=0):
-            self._architecture = Architecture(**architecture)
+            self._architecture = Architecture.load(architecture)
             # without any it was stored before there was a choice
             self.settings_ = Settings(**settings) if settings else Settings.of(self, tabular=False)
             self.net_ = ObjectiveNet.load(self._architecture, net_state, device)

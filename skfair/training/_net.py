@@ -294,15 +294,15 @@ class ObjectiveNet(NeuralNetClassifier):
         self, batch: Batch, network: DirectMLP, gradient_of: Callable
     ) -> dict[str, Any]:
         """As :meth:`train_step_single`, with nothing left to automatic differentiation."""
-        (inputs, y), recipe = batch, self._recipe
-        ramp, state = recipe.ramp(self.steps_), self.objective_state_
-        loss_weights = recipe.objective.loss_weights(ramp)
+        (inputs, y), objective = batch, self._recipe.objective
+        loss_weights = objective.loss_weights(self._recipe.ramp(self.steps_))
+        state = self.objective_state_
         with torch.no_grad():
             logits = network.forward(inputs["X"])
             terms, state, gradient = gradient_of(
                 logits, y, inputs.get("groups"), state, loss_weights
             )
-            loss = recipe.objective.total(terms, ramp)
+            loss = weighted_sum(terms, loss_weights)
             network.backward(gradient)
         network.release()
         self._follow_groups(state)
@@ -318,6 +318,7 @@ class ObjectiveNet(NeuralNetClassifier):
         """Take the steps of the further players, and one of the network's optimizer."""
         check_interpreter()
         recipe, batch = self._recipe, self._prepare(batch)
+        self._anneal()
         self.steps_ += 1
         for name, player in recipe.objective.players.items():
             if not self.module_.training:
@@ -331,6 +332,13 @@ class ObjectiveNet(NeuralNetClassifier):
         if recipe.average_from is not None and self.steps_ > recipe.average_from:
             self._average()
         return step
+
+    def _anneal(self) -> None:
+        """Set the learning rate of the next step."""
+        if self._recipe.annealed is not None:
+            share = self._recipe.learning_rate_share(self.steps_)
+            for group in self.optimizer_.param_groups:
+                group["lr"] = share * group.setdefault("initial_lr", group["lr"])
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward pass of one validation batch, with the fairness weights at full value."""
@@ -384,6 +392,8 @@ class ObjectiveNet(NeuralNetClassifier):
             "train_loss" in row for row in self.history[self._epochs_before :]
         ):
             raise KeyboardInterrupt
+        for group in self.optimizer_.param_groups:  # for those who go on training
+            group["lr"] = group.pop("initial_lr", group["lr"])
         if self._means is not None:
             state = self.module_.state_dict()
             names = [name for name, tensor in state.items() if tensor.is_floating_point()]

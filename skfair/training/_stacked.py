@@ -53,6 +53,8 @@ def why_alone(member: Member) -> str | None:
         return f"{kind.__name__} has a fit of its own"
     if recipe.augment is not None:
         return "augment changes rows as it likes"
+    if recipe.annealed is not None:
+        return "the learning rate falls step by step"
     if recipe.objective.players:
         return f"{kind.__name__} trains a further network"
     if recipe.optimizer.__name__ not in ELEMENTWISE or not _is_torchs(recipe.optimizer):

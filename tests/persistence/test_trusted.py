@@ -57,7 +57,13 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC
 
 import skfair
-from skfair import FaiRNClassifier, NetworkClassifier, PenaltyClassifier, SmoothedClassifier
+from skfair import (
+    FaiRNClassifier,
+    FairThresholdClassifier,
+    NetworkClassifier,
+    PenaltyClassifier,
+    SmoothedClassifier,
+)
 from skfair.audit._log import discard
 from skfair.audit._models import load_model
 from skfair.datasets import make_biased_classification
@@ -129,7 +135,8 @@ class OnNumbers:
 ESTIMATORS = {
     name: OnNumbers(getattr(skfair, name)(**GROUPED))
     for name in skfair.__all__
-    if name[0].isupper() and name not in ("SmoothedClassifier", "NetworkClassifier")
+    if "max_epochs" in inspect.signature(getattr(skfair, name)).parameters
+    and name != "NetworkClassifier"
 }
 MODELS = ESTIMATORS | {
     "plain": network(),
@@ -150,6 +157,9 @@ MODELS = ESTIMATORS | {
     ),
     "smoothed": on_numbers(
         SmoothedClassifier(NetworkClassifier(**SHORT), n_samples=20, random_state=0)
+    ),
+    "thresholds": OnNumbers(
+        FairThresholdClassifier(LogisticRegression(), sensitive_columns="sex", random_state=0)
     ),
     "smoothed linear": on_numbers(SmoothedClassifier(LogisticRegression(), random_state=0)),
     "scaler": network(StandardScaler()),
