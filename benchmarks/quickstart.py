@@ -57,7 +57,7 @@ def main() -> None:
         {"model__lambda_fairness": [0.1, 0.5, 1.0], "model__lambda_robustness": [0.0, 0.1]},
         scoring={"accuracy": "accuracy", "neg_recourse_gap": neg_recourse_gap_scorer},
         refit=best_under_constraint("accuracy", "neg_recourse_gap", threshold=-THRESHOLD),
-        cv=3,
+        cv=2,
     )
     models = {
         "plain network": pipeline(NetworkClassifier),

@@ -22,6 +22,7 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 
 from skfair import FaiRNClassifier, NetworkClassifier
 from skfair.networks._direct import DirectMLP
+from skfair.objectives import fairn
 from skfair.training._batches import BatchLoader
 from skfair.training._net import ObjectiveNet
 
@@ -33,7 +34,7 @@ LIMITS = {128: 1.5, 256: 1.25, 1024: 0.95}  # asked of FaiR-N
 EPOCHS = {128: 6, 256: 8, 1024: 16}
 
 
-def fairn(X: np.ndarray, y: np.ndarray, group: np.ndarray, batch: int, epochs: int) -> None:
+def fair_network(X: np.ndarray, y: np.ndarray, group: np.ndarray, batch: int, epochs: int) -> None:
     """FaiR-N with its defaults: warm-up, running means, averaging, history, checks."""
     model = FaiRNClassifier(
         hidden_layer_sizes=HIDDEN, batch_size=batch, max_epochs=epochs, random_state=0
@@ -57,7 +58,7 @@ def sklearn(X: np.ndarray, y: np.ndarray, group: np.ndarray, batch: int, epochs:
     model.fit(X, y)
 
 
-FITS: dict[str, Callable] = {"MLPClassifier": sklearn, "FaiR-N": fairn, "network": network}
+FITS: dict[str, Callable] = {"MLPClassifier": sklearn, "FaiR-N": fair_network, "network": network}
 
 
 class Stopwatch:
@@ -119,6 +120,7 @@ def parts_of_ours(watch: Stopwatch) -> list:
         patch.object(BatchLoader, "__iter__", watch.batches(BatchLoader.__iter__)),
         patch.object(DirectMLP, "forward", watch.of("forward", DirectMLP.forward)),
         patch.object(DirectMLP, "backward", watch.of("backward", DirectMLP.backward)),
+        patch.object(fairn, "fairn_gradient", watch.of("objective", fairn.fairn_gradient)),
         patch.object(ObjectiveNet, "_evaluate", watch.of("objective", ObjectiveNet._evaluate)),
         patch.object(torch.Tensor, "backward", watch.of("autograd", torch.Tensor.backward)),
         patch.object(torch.optim.Adam, "step", watch.of("optimizer", torch.optim.Adam.step)),

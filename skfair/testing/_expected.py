@@ -12,6 +12,7 @@ _EQUIVALENCE = (
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
 )
+_BINS = "the tabular network's bins hold as many rows each, whatever they weigh"
 _BY_POSITION = ("check_weights_as_repetitions", "check_order_of_rows")
 
 
@@ -53,6 +54,8 @@ def _by_scikit_learn(estimator: Any) -> dict[str, str]:
         reason = "which rows are held out depends on how often a row is repeated"
     elif _sampling(estimator) == "group_label":  # the checks bring labels, but no groups
         reason = "rows are drawn at random, a repeated one more often than a weighted one"
+    elif takes_tables(estimator.module):
+        reason = _BINS
     elif _settings(estimator).batch_size != -1:
         reason = "repeated rows make other batches than weighted ones"
     elif params["dtype"] != "float64":
@@ -74,7 +77,7 @@ def _with_groups(estimator: Any) -> dict[str, str]:
         return dict.fromkeys(_BY_POSITION, drawn) | {"check_reordered_groups": by_name}
     if params.get("augment") is not None:
         return dict.fromkeys(_BY_POSITION, drawn)
-    return {}
+    return {"check_weights_as_repetitions": _BINS} if takes_tables(estimator.module) else {}
 
 
 def _around(params: dict[str, Any]) -> dict[str, str]:

@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.utils import Tags, get_tags
+from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
 from .._groups import group_name
 from .._labels import favorable_codes
 from .._random import own_generator
+from .._stored import current_state
 from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
@@ -167,6 +169,12 @@ class NeuralClassifier(NetworkPredictions, TableLearner, NetworkParameterized, m
         rows, and for none.
         """
         return rows, None
+
+    def _make_keeper(
+        self, plan: Plan, recipe: Recipe, part: ValidationPart | None
+    ) -> Callback | None:
+        """Return a callback that chooses the epoch in the place of ``monitor``, if there is one."""
+        return None
 
     # -- fitting ------------------------------------------------------------------------------
 
@@ -329,7 +337,9 @@ default=None
             generator,
             user,
             type(self).__name__,
-            callbacks=training_callbacks(self, part, plan.epochs, callbacks),
+            callbacks=training_callbacks(
+                self, part, plan.epochs, callbacks, self._make_keeper(plan, recipe, part)
+            ),
             verbose=int(self.verbose > 1),
             train_split=None if valid is None else predefined_split(plan.rows.subset(valid)),
         )
@@ -483,10 +493,7 @@ default=None
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self.module != "tabular"
-        tags.input_tags.allow_nan = tags.input_tags.categorical = takes_tables(self.module) in (
-            None,
-            True,
-        )
+        tags.input_tags.allow_nan = takes_tables(self.module) is not False
         tags.classifier_tags.multi_class = self._targets().multi_class
         tags.classifier_tags.multi_label = self._targets().multi_label
         return tags
@@ -495,12 +502,12 @@ default=None
         state = super().__getstate__()
         if "net_" in state:
             state["net_"] = state["net_"].export_state()
-            state["_architecture"] = vars(state["_architecture"]).copy()
+            state["_architecture"] = state["_architecture"].export_state()
             state["settings_"] = vars(state["settings_"]).copy()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = current_state(self, state)
         names = "net_", "_architecture", "settings_"
         net_state, architecture, settings = (state.pop(name, None) for name in names)
         super().__setstate__(state)
@@ -509,8 +516,9 @@ default=None
         known = isinstance(self.device, str) and self.device in available_devices()
         device = resolve_device(self.device if known else "auto")
         with whole_state(self), reproducible(device, seed=0):
-            self._architecture = Architecture(**architecture)
-            self.settings_ = Settings(**settings)
+            self._architecture = Architecture.load(architecture)
+            # without any it was stored before there was a choice
+            self.settings_ = Settings(**settings) if settings else Settings.of(self, tabular=False)
             self.net_ = ObjectiveNet.load(self._architecture, net_state, device)
 
 

@@ -26,6 +26,7 @@ from .._groups import (
 )
 from .._quantities import QuantityEncoder
 from .._splits import stratified_split
+from .._stored import StoredState, current_state
 from .._tables import as_pandas, brief, column_names, naming, some
 from .._warnings import ignored
 from ._categories import (
@@ -40,6 +41,7 @@ from ._categories import (
     name_of,
     new_categories,
 )
+from ._old_states import from_format_0
 from ._targets import (
     Targets,
     check_several,
@@ -105,8 +107,8 @@ class EncoderOptions:
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
             continuous_features=getattr(estimator, "continuous_features", None),
-            categorical_features=estimator.categorical_features,
-            tabular=takes_tables(estimator.module),
+            categorical_features=getattr(estimator, "categorical_features", None),
+            tabular=takes_tables(estimator.module) if encodes_rows else False,
         )
 
 
@@ -482,7 +484,7 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
         ) from None
 
 
-class TableLearner(BaseEstimator):
+class TableLearner(StoredState, BaseEstimator):
     """Base of the estimators that learn an :class:`Encoder` before they train."""
 
     classes_: np.ndarray
@@ -493,6 +495,10 @@ class TableLearner(BaseEstimator):
     def _targets(self) -> Targets:
         """Return what y may be."""
         return Targets()
+
+    def _encoder_options(self) -> EncoderOptions:
+        """Return what the parameters say about the user's table."""
+        return EncoderOptions.of(self, self._targets(), self._encodes_rows)
 
     def _encode(
         self,
@@ -509,7 +515,7 @@ class TableLearner(BaseEstimator):
         warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
         raw, y = check_table(self, X, y, reset=not resume)
         self._encoder, data = Encoder.learn(
-            EncoderOptions.of(self, self._targets(), self._encodes_rows),
+            self._encoder_options(),
             raw,
             y,
             sensitive_features,
@@ -528,11 +534,15 @@ class TableLearner(BaseEstimator):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = current_state(self, state)
         if "_encoder" in state:
             with whole_state(self):
                 state["_encoder"] = Encoder(**state["_encoder"])
         super().__setstate__(state)
+
+    def _upgrade_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        with whole_state(self):
+            return from_format_0(self, state)
 
 
 @contextmanager
