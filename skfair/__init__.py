@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._installation import check_folder, show_versions
 from ._moved import install
 from ._version import __version__
 
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from .penalty import PenaltyClassifier
     from .pivot import PivotClassifier
     from .smoothed import SmoothedClassifier
+    from .threshold import FairThresholdClassifier
 
 __all__ = [
     "DRAlignClassifier",
     "FaiRNClassifier",
     "FairFeaturesClassifier",
+    "FairThresholdClassifier",
     "LabelFlipClassifier",
     "MarginClassifier",
     "NetworkClassifier",
@@ -28,8 +31,10 @@ __all__ = [
     "PivotClassifier",
     "SmoothedClassifier",
     "__version__",
+    "show_versions",
 ]
 
+check_folder(__path__[0])
 install()
 
 # Loaded when they are asked for: torch takes seconds, and the data sets do without.
@@ -37,6 +42,7 @@ _ESTIMATORS = {
     "DRAlignClassifier": "dralign",
     "FaiRNClassifier": "fairn",
     "FairFeaturesClassifier": "fair_features",
+    "FairThresholdClassifier": "threshold",
     "LabelFlipClassifier": "label_flip",
     "MarginClassifier": "margin",
     "NetworkClassifier": "network",
@@ -52,6 +58,7 @@ _FOLDERS = (
     "model_selection",
     "networks",
     "objectives",
+    "persistence",
     "recourse",
     "smoothing",
     "testing",

@@ -199,3 +199,9 @@ class FaiRNClassifier(NeuralClassifier):
             return distance.where(norm > FLAT, torch.inf)
 
         return self._logits(X, first_order)
+
+    def _upgrade_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        state = super()._upgrade_state(state)
+        if "classes_" in state:
+            state.setdefault("_distance", state["distance"])
+        return state

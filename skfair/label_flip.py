@@ -30,14 +30,15 @@ from .training._base import inner_tags
 from .training._docs import documented_as
 from .training._encoder import (
     TableLearner,
-    Targets,
     TrainingData,
     check_table,
     select_rows,
+    takes_tables,
 )
 from .training._flipping import FlipLabels, flip_labels
 from .training._outcome import warn_of_groups_left_out
 from .training._parameters import NetworkParameterized
+from .training._targets import Targets
 from .training._transaction import all_or_nothing
 
 __all__ = ["LabelFlipClassifier"]
@@ -420,8 +421,25 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.module != "tabular"
+        tags.input_tags.allow_nan = takes_tables(self.module) is not False
         tags.classifier_tags.multi_class = self._targets().multi_class
         if self.estimator is not None and (inner := inner_tags(self)) is not None:
             tags.input_tags = inner.input_tags
         return tags
+
+    def _upgrade_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        state = super()._upgrade_state(state)
+        state["group_weights"] = "share"
+        if "net_" in state:  # it was a network itself
+            inner = NetworkClassifier(averaging=0.0)
+            shared = [*inner.get_params(deep=False), "classes_", "groups_", "n_features_in_"]
+            shared.append("feature_names_in_")
+            moved = ("net_", "_architecture", "_runs_in_float64", "n_iter_")
+            network = {name: state[name] for name in shared if name in state}
+            network |= {name: state.pop(name) for name in moved}
+            dtype = network["_architecture"]["dtype"]
+            network["_encoder"] = state["_encoder"] | {"name": type(inner).__name__, "dtype": dtype}
+            inner.__setstate__(network | {"averaging": 0.0, "group_weights": "share"})
+            state["estimator_"] = inner
+        return state

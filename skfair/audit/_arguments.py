@@ -1,8 +1,9 @@
-"""What can be typed behind ``python -m skfair``."""
+"""What can be typed behind ``skfair`` and ``python -m skfair``."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from ._validation import CONSTRAINTS
 
 
 def make_parser() -> argparse.ArgumentParser:
+    is_script = Path(sys.argv[0]).stem == "skfair"
     parser = argparse.ArgumentParser(
-        prog="python -m skfair", description="Fairness of classifiers, from a table to a report."
+        prog="skfair" if is_script else "python -m skfair",
+        description="Fairness of classifiers, from a table to a report.",
     )
     parser.add_argument("--version", action="version", version=f"skfair {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -31,13 +34,22 @@ def make_parser() -> argparse.ArgumentParser:
         "data",
         type=Path,
         nargs="?",
-        help="CSV file with a header; it may be compressed (.gz, .zip, ...)",
+        help="CSV file with a header, which may be compressed (.gz, .zip, ...), or Parquet",
     )
     add("--target", required=True, metavar="COLUMN", help="the outcome")
     add("--positive", "--favorable", required=True, metavar="VALUE", help="the favorable outcome")
     add("--sensitive", required=True, help="columns of the groups", **columns)
     add("--out", type=Path, default=Path("audit.html"), help="report (default audit.html)")
     add("--model", type=Path, help="fitted model (.skops, or .joblib from people you trust)")
+    add(
+        "--trust",
+        nargs="+",
+        metavar="NAME",
+        action="extend",
+        default=[],
+        help="names that a .skops model may hold beside those known to be safe: only such as you "
+        "know, as each may be called with whatever the file says",
+    )
     add(
         "--method",
         choices=list(METHODS),
@@ -90,7 +102,10 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
     if others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
     if args.data is None:
-        options = (args.sensitive, args.ignore, args.keep, args.immutable, args.actionable)
+        options = (
+            *(args.sensitive, args.ignore, args.keep, args.immutable, args.actionable),
+            args.trust,
+        )
         swallowed = [values for values in options if values and Path(values[-1]).is_file()]
         if len(swallowed) != 1 or len(swallowed[0]) == 1:
             parser.error("the following arguments are required: data (an existing CSV file)")

@@ -23,6 +23,8 @@ def check_options(args: argparse.Namespace) -> None:
                     f"--{option.replace('_', '-')} is about networks that are trained; it does not "
                     "go with --model."
                 )
+    elif args.trust:
+        raise InputError("--trust is about a model that exists; it goes with --model.")
     for option in ("sensitive", "ignore", "keep", "immutable", "actionable"):
         setattr(args, option, list(dict.fromkeys(getattr(args, option))))
     if args.target in args.sensitive:

@@ -158,7 +158,7 @@ def _audit_model(
     table: pd.DataFrame, args: argparse.Namespace, about: dict, settings: dict, log: Log
 ) -> AuditReport:
     """Audit a fitted model on all rows, or as many as can be."""
-    model = load_model(args.model, log)
+    model = load_model(args.model, log, args.trust)
     table = _drop_unlabeled(table, args, log)
     X = table.drop(columns=[args.target, *args.ignore])
     names = getattr(model, "feature_names_in_", None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -16,6 +15,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
+from .._files import write_atomically
 from .._groups import as_frame
 from .._random import own_generator
 from .._tables import as_pandas
@@ -276,7 +276,7 @@ class AuditReport:
         """
         text = page(self.frame, self.not_computed, self.about)
         if path is not None:
-            write_atomically(Path(path), text)
+            write_atomically(Path(path), text.encode())
         return text
 
     def _repr_html_(self) -> str:
@@ -287,18 +287,3 @@ class AuditReport:
             f"AuditReport({', '.join(self.about.models)}: {len(self.frame)} figures about "
             f"{self.about.n_people} people in {len(self.about.groups)} groups)"
         )
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file that is complete or not there."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -5,7 +5,7 @@ Shapes: logits (n, n_classes); y (n,); groups (n, n_attributes); weights (n,) or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .._moved import renamed
 from ..networks.mlp import MLP, norm
+from ..networks.tabular import TabularNetwork
 from ._base import Outputs, Terms
 from .classification import (
     binary_logit,
@@ -86,14 +87,20 @@ def first_order_distance(distance: Tensor, gradient_norm: Tensor) -> Tensor:
 def forward_with_gradient_norm(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
     """Logits (n, n_outputs) and ||grad_x boundary_distance|| (n,), both differentiable.
 
-    The default network has an analytic form; any other module goes through automatic
-    differentiation twice.
+    The perceptron has an analytic form; any other module goes through automatic differentiation
+    twice. In the tabular network the gradient is that with respect to the embeddings, where a
+    category has one, too, and numbers have no unit.
     """
     if isinstance(module, MLP) and type(module).forward is MLP.forward:
         return module.forward_with_gradient_norm(X)
+    forward: Callable[[Tensor], Tensor] = module
+    if isinstance(module, TabularNetwork):
+        X, forward = module.embed(X), module.after_embedding
+        if module.n_members == 1:
+            return forward_with_gradient_norm(module.mlp, X)
     with torch.enable_grad():
-        X = X.detach().requires_grad_()
-        logits = module(X)
+        X = X if X.requires_grad else X.detach().requires_grad_()
+        logits = forward(X)
         distance = boundary_distance(logits).sum()
         (gradient,) = torch.autograd.grad(distance, X, create_graph=True)
         return logits, norm(gradient.flatten(1))

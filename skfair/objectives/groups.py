@@ -132,7 +132,7 @@ class Comparison:
         the same attribute.
     members : Tensor of shape (n_attributes, n_groups)
         1 where a group belongs to an attribute.
-    counts : Tensor of shape (n_classes, n_groups) or None
+    counts : Tensor of shape (n_classes, n_groups) or (n_groups,), or None
         (Weighted) number of training rows of each class in each group, by which groups are weighed;
         ``None`` takes all pairs of groups alike.
     """
@@ -257,7 +257,7 @@ class Comparison:
 
     def _deviations(self, means: Tensor, present: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         """Return pi_g and m_g - m, (..., n_groups) each."""
-        shares = self._shares(means, present, counts)
+        shares = self.shares(counts.to(means) * present)
         return shares, means - _times(shares * means, self._same_attribute.to(means))
 
     def gap_of_pairs(
@@ -285,21 +285,33 @@ class Comparison:
         counts = self._group_counts if denominators is None else denominators
         contrasts = self.contrasts.to(differences)
         present = seen.to(differences) @ contrasts.abs() > 0
-        shares = self._shares(differences, present, counts)
+        shares = self.shares(counts.to(differences) * present)
         of_both = shares @ contrasts.clamp(min=0).T * (shares @ contrasts.clamp(max=0).T).abs()
         # pi_g (m_g - m) = sum_h pi_g pi_h (m_g - m_h)
         return 2 * ((differences * of_both) @ contrasts).abs().sum()
 
-    def _shares(self, like: Tensor, present: Tensor, counts: Tensor) -> Tensor:
-        """Return pi_g among the groups that are present, (..., n_groups)."""
-        counts = counts.to(like) * present
-        totals = _times(counts, self._same_attribute.to(like))
-        return counts / totals.clamp(min=torch.finfo(like.dtype).tiny)
+    def shares(self, counts: Tensor) -> Tensor:
+        """Share pi_g of each group among the cases of its attribute.
+
+        Parameters
+        ----------
+        counts : Tensor of shape (..., n_groups)
+            (Weighted) number of cases in each group.
+
+        Returns
+        -------
+        Tensor of shape (..., n_groups)
+            0 for a group without cases.
+        """
+        totals = _times(counts, self._same_attribute.to(counts))
+        return counts / totals.clamp(min=torch.finfo(counts.dtype).tiny)
 
     @cached_property
     def _group_counts(self) -> Tensor | None:
         """Number of training rows of each group."""
-        return None if self.counts is None else self.counts.sum(-2)
+        if self.counts is None or self.counts.ndim == 1:
+            return self.counts
+        return self.counts.sum(-2)
 
     @cached_property
     def _same_attribute(self) -> Tensor:

@@ -16,6 +16,7 @@ from torch.nn import functional
 from ..networks._adversary import Adversary
 from ._base import Outputs, Terms
 from .classification import cross_entropy
+from .groups import Comparison
 
 MIN_SPREAD = 0.01  # in standard deviations: the density of a number that repeats stays finite
 
@@ -42,13 +43,13 @@ class GroupShares:
     weights: Tensor | None
 
     @classmethod
-    def of(cls, members: Tensor, counts: Tensor, by_class: bool, equal: bool) -> GroupShares:
+    def of(cls, comparison: Comparison, counts: Tensor, by_class: bool, equal: bool) -> GroupShares:
         """Compute the shares.
 
         Parameters
         ----------
-        members : Tensor of shape (n_attributes, n_groups)
-            1 where a group belongs to an attribute.
+        comparison : Comparison
+            Which groups belong to the same attribute.
         counts : Tensor of shape (n_classes, n_groups)
             (Weighted) number of rows of each class in each group.
         by_class : bool
@@ -66,9 +67,8 @@ class GroupShares:
         if equal:
             weights = torch.where(counts > 0, 1 / counts, 0)
             counts = counts * weights
-        tiny = torch.finfo(counts.dtype).tiny
-        shares = counts / (counts @ (members.T @ members)).clamp(min=tiny)
-        return cls(members.log(), shares.clamp(min=tiny).log(), weights)
+        shares = comparison.shares(counts).clamp(min=torch.finfo(counts.dtype).tiny)
+        return cls(comparison.members.log(), shares.log(), weights)
 
     def of_rows(self, table: Tensor, y: Tensor, groups: Tensor) -> Tensor:
         """Entries of ``log_shares`` or ``weights`` for each row, (n, n_attributes).
@@ -122,9 +122,10 @@ def visible_prediction(logits: Tensor, y: Tensor, tell_class: bool) -> Tensor:
         With two classes the log-odds alone; then a column for each class if it is told.
     """
     seen = logits
-    if y.ndim == 1:
-        two = logits.shape[-1] == 2
-        seen = logits.diff(dim=-1) if two else logits - logits.mean(-1, keepdim=True)
+    if y.ndim == 1 and logits.shape[-1] == 2:
+        seen = logits @ logits.new_tensor([[-1.0], [1.0]])  # going backward, one operation
+    elif y.ndim == 1:
+        seen = logits - logits.mean(-1, keepdim=True)
     seen = seen.asinh()
     if not tell_class:
         return seen

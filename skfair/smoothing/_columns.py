@@ -36,6 +36,12 @@ def noisy_columns(X: Any, columns: Any) -> list[int]:
 def noisy_numbers(X: Any, positions: list[int], columns: Any, estimator: Any) -> np.ndarray:
     """Finite numbers of the columns; ``columns`` is what they were named by."""
     part = _safe_indexing(X, positions, axis=1)
+    if hasattr(part, "iloc") and part.isna().to_numpy().any():
+        missing = list(part.columns[part.isna().to_numpy().any(axis=0)])
+        raise ValueError(
+            f"The columns {missing} of X contain NaN, or other missing values, to which no noise "
+            "can be added: name the other ones in numeric_columns, or impute."
+        )
     hint = f"Leave columns of text out of numeric_columns={columns!r}."
     with naming("X", hint):
         return check_array(part, dtype=np.float64, input_name="X", estimator=estimator)

@@ -7,32 +7,45 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ._settings import DEFAULTS
+
 BLOCK = re.MULTILINE | re.DOTALL
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 PARAMETERS = """\
-module : {"mlp", "convnet", "alexnet", "resnet18", "conv1d"}, callable or None, default=None
+module : {"mlp", "tabular", "convnet", "alexnet", "resnet18", "conv1d"}, callable or None, \
+default=None
     A network of :mod:`skfair.networks` by its name; an ``nn.Module`` class or any callable
     ``(n_features, n_outputs) -> nn.Module`` whose forward pass maps X to logits of shape
     (n, n_outputs), where ``n_features`` is the tuple ``X.shape[1:]`` if X has more than two
-    dimensions. ``None`` builds a multi-layer perceptron.
-hidden_layer_sizes : sequence of int, default=(64, 64)
-    Width of each hidden layer of the default network.
+    dimensions. ``None`` builds the tabular network where X has categories or missing values, and a
+    multi-layer perceptron where it has numbers only.
+categorical_features : "from_dtype", array-like of str, int or bool, or None, default="from_dtype"
+    Which columns of X the tabular network takes as categories, by name, position or mask.
+    "from_dtype": those of text (of whatever type) and of a type for categories; truth values are
+    the numbers 0 and 1. ``None``: X has numbers only. Values in fewer than 5 rows, and those that
+    ``fit`` has not seen, share one place, and missing ones have their own.
+hidden_layer_sizes : sequence of int, default="auto"
+    Width of each hidden layer of the perceptron or the tabular network; "auto" is
+    {hidden_layer_sizes}. What "auto" came to, here and below, is in ``settings_``.
 activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-    Activation of the default network.
-dropout : float in [0, 1), default=0.0
-    Dropout of the default network.
+    Activation of the perceptron or the tabular network.
+dropout : float in [0, 1), default="auto"
+    Dropout of the perceptron or the tabular network; "auto" is {dropout}.
+n_members : int >= 1, default=1
+    Number of networks in one that the tabular network is made of; their mean decides. Other
+    networks have one.
 optimizer : {"adam", "adamw", "sgd", "rmsprop", "adagrad", "lbfgs"} or torch.optim class, \
-default="adam"
-    The optimizer.
-lr : float > 0, default=1e-3
-    Learning rate.
-weight_decay : float >= 0, default=0.0
-    L2 penalty, as the optimizer understands it.
-max_epochs : int, default=50
-    Number of passes over the data.
-batch_size : int, default=256
-    Rows per step; -1 takes all rows at once.
+default="auto"
+    The optimizer; "auto" is {optimizer}.
+lr : float > 0, default="auto"
+    Learning rate; "auto" is {lr}.
+weight_decay : float >= 0, default="auto"
+    L2 penalty, as the optimizer understands it; "auto" is {weight_decay}.
+max_epochs : int, default="auto"
+    Number of passes over the data; "auto" is {max_epochs}.
+batch_size : int, default="auto"
+    Rows per step; -1 takes all rows at once, "auto" is {batch_size}.
 sampling : {"natural", "group", "group_label"}, default="natural"
     Batches of the next rows in random order; of equally many rows from every group (oversampling);
     or of equally many from every combination of group and label. Rows are drawn without
@@ -44,10 +57,10 @@ augment : callable, default=None
     torch's generator follows ``random_state``.
 warmup : float in [0, 1], default=0.0
     Share of the training steps over which the weights of the fairness terms rise linearly from 0.
-early_stopping : bool, default=False
+early_stopping : bool, default="auto"
     Whether to hold out a stratified part of the data and to stop when ``monitor`` has not improved
     by ``tol`` for ``n_iter_no_change`` epochs after the warm-up. If False, all ``max_epochs`` are
-    run.
+    run; "auto" is {early_stopping}.
 validation_fraction : float in (0, 1), default=0.1
     Share held out if ``early_stopping``, ``monitor`` or ``restore_best`` asks for it.
 n_iter_no_change : int, default=10
@@ -58,8 +71,9 @@ monitor : str, scorer or callable, default=None
     What is watched on the held-out part, greater being better: the name of a scorer, a scorer
     ``(estimator, X, y)`` (handed the sensitive features if it requests them), or a callable on the
     epoch's row of the history (a dict). ``None`` watches the loss.
-restore_best : bool, default=False
-    Whether the weights of the best epoch after the warm-up, in the eyes of ``monitor``, are kept.
+restore_best : bool, default="auto"
+    Whether the weights of the best epoch after the warm-up, in the eyes of ``monitor``, are kept;
+    "auto" is {restore_best} (as ``early_stopping`` if that is turned off).
 sensitive_columns : str, int, list, slice or callable, default=None
     Column(s) of X that hold the sensitive feature(s), selected as in ``ColumnTransformer``. A name
     also stands for the columns that a transformer derived from it (``sex`` for ``cat__sex_Male``).
@@ -97,6 +111,11 @@ net_params : dict, default=None
     Further parameters of the :class:`skorch.NeuralNetClassifier` that trains the network:
     ``callbacks``, ``optimizer__betas``, ``iterator_train__drop_last`` ..."""
 
+for _name, (_of_others, _of_tabular) in DEFAULTS.items():
+    PARAMETERS = PARAMETERS.replace(
+        f"{{{_name}}}", f"{_of_others!r}, or {_of_tabular!r} for the tabular network"
+    )
+
 ATTRIBUTES = """\
 classes_ : ndarray of shape (n_classes,)
     Class labels; the second one is positive in a binary problem. With several labels a row, their
@@ -112,6 +131,10 @@ groups_ : list
     value) if each feature has groups of its own; empty without any.
 net_ : skorch.NeuralNetClassifier
     The trained net.
+settings_ : Settings
+    What it was trained with: ``hidden_layer_sizes``, ``dropout``, ``optimizer``, ``lr``,
+    ``weight_decay``, ``max_epochs``, ``batch_size``, ``early_stopping`` and ``restore_best``, where
+    the parameters may say "auto".
 module_ : torch.nn.Module
     The trained network.
 history_ : pandas.DataFrame

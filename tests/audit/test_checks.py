@@ -25,6 +25,7 @@ pytestmark = pytest.mark.usefixtures("short_training")
             r"--actionable and --immutable both name \['job'\]",
         ),
         (["--actionable", "job", "--ignore", "job"], r"--actionable names \['job'\]"),
+        (["--trust", "os.mkdir"], "--trust is about a model that exists; it goes with --model"),
         (["--keep", "nothing"], "--keep: .* has no column 'nothing'"),
         (["--immutable", "nothing"], "--immutable: .* has no column 'nothing'"),
         (

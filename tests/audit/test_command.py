@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -222,6 +223,17 @@ class TestModels:
         code, out = run(tmp_path / "data.csv", "--model", str(tmp_path / "model.skops"))
         assert code == 0
         assert out.exists()
+
+    def test_a_skops_file_with_other_names_needs_them_written_out(self, table, tmp_path, capsys):
+        skops = pytest.importorskip("skops.io")
+        X, y = table.drop(columns="paid").select_dtypes("number"), table["paid"]
+        skops.dump(RandomForestClassifier(2, random_state=0).fit(X, y), tmp_path / "model.skops")
+        table.to_csv(tmp_path / "data.csv", index=False)
+        arguments = [tmp_path / "data.csv", "--model", str(tmp_path / "model.skops")]
+        assert run(*arguments)[0] == 2
+        trust = capsys.readouterr().err.strip().rpartition("add ")[2].rstrip(".").split()
+        assert trust == ["--trust", "sklearn.tree._tree.Tree"]
+        assert run(*arguments, *trust)[0] == 0
 
     @pytest.mark.parametrize(
         "problem", ["absent", "not a model", "no classifier", "columns", "labels"]

@@ -28,8 +28,8 @@ def random(*shape, seed=0):
 
 
 def shares_of(attribute_of, counts, by_class=False, equal=False):
-    members = Comparison.of(attribute_of, dtype=torch.float64).members
-    return GroupShares.of(members, torch.as_tensor(counts, dtype=torch.float64), by_class, equal)
+    comparison = Comparison.of(attribute_of, dtype=torch.float64)
+    return GroupShares.of(comparison, torch.as_tensor(counts, dtype=torch.float64), by_class, equal)
 
 
 @pytest.fixture
@@ -105,11 +105,11 @@ def test_information_of_the_best_adversary_is_the_mutual_information():
 
 
 def test_an_adversary_worse_than_chance_is_no_gain():
-    guess = torch.tensor([[3.0, 0.0], [0.0, 3.0]], requires_grad=True)
+    guess = torch.tensor([[3.0, 0.0], [0.0, 3.0]], dtype=torch.float64, requires_grad=True)
     groups = torch.tensor([[1], [0]])  # both wrong
     terms, _ = pivot_terms(
-        torch.zeros(2, 2), torch.tensor([0, 1]), groups, None,
-        shares=GroupShares.of(torch.ones(1, 2), torch.ones(1, 2), False, False),
+        torch.zeros(2, 2).double(), torch.tensor([0, 1]), groups, None,
+        shares=shares_of([0, 0], [[1, 1]]),
         guessed_groups=guess,
     )  # fmt: skip
     assert terms["adversary"] > terms["chance"]
