@@ -25,7 +25,7 @@ CATEGORY_SIZE = 8
 class TableLayout:
     """What each column of an encoded table is.
 
-    Attributes
+    Parameters
     ----------
     n_features : int
         Number of columns.
