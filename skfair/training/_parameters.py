@@ -240,7 +240,7 @@ class NetworkParameterized(BaseEstimator):
         "net_params": [dict, None],
     }
     _parameter_constraints |= {
-        name: [StrOptions({AUTO}), *allowed]
+        name: [*allowed, StrOptions({AUTO})]
         for name, allowed in _parameter_constraints.items()
         if name in DEFAULTS
     }
