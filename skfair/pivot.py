@@ -161,10 +161,12 @@ class PivotClassifier(NeuralClassifier):
             weights={"information": self.lambda_fairness, "adversary": 0, "chance": 0},
             forward=partial(forward_with_adversary, tell_class=self._tells_class()),
             players=players,
+            calls_once=True,
         )
 
     def _make_adversary(self, shares: GroupShares | None) -> Player:
         n_classes, n_continuous = len(self.classes_), len(self._encoder.continuous)
+        n_terms = n_continuous + (0 if shares is None else len(shares.outside))
         n_seen = 1 if n_classes == 2 and not self._encoder.multi_label else n_classes
         build = partial(
             make_adversary,
@@ -185,6 +187,8 @@ class PivotClassifier(NeuralClassifier):
             options=optimizer_options("adam", lr, 0.0, resolve_device(self.device)),
             steps=self.adversary_steps,
             together=True,
+            # several sums are bounded one by one
+            reverses="information" if n_terms == 1 else None,
         )
 
     def _shares(self, comparison: Comparison | None) -> GroupShares | None:

@@ -54,6 +54,10 @@ class Player:
     together : bool, default=False
         Whether the last of them is taken at the same time as the first network's, from the same
         forward pass, which saves one.
+    reverses : str or None
+        The one term of the first network's objective that depends on what this network returns, if
+        its gradient is minus that of this network's loss where the term is positive, and 0 where it
+        is not. Steps together may then share a backward pass, too.
 
     Examples
     --------
@@ -72,6 +76,7 @@ class Player:
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: int = 1
     together: bool = False
+    reverses: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,10 @@ class Objective:
         that of their mean.
     players : mapping of str to Player
         Further networks by name, which ``forward`` is handed.
+    calls_once : bool
+        Whether ``forward`` does nothing with the networks but call each once, the further ones
+        with what it makes of the logits, which it returns. The backward passes of perceptrons, and
+        of :class:`~skfair.PivotClassifier`'s adversary, are then written out, which is faster.
     gradient : callable or None
         ``gradient(logits, y, groups, state, loss_weights) -> (terms, state, gradient)``: what
         ``terms`` returns of rows without weights, and the gradient of the loss on the logits,
@@ -129,6 +138,7 @@ class Objective:
     always: tuple[str, ...] = ("cross_entropy",)
     n_summands: Mapping[str, float] = field(default_factory=dict)
     players: Mapping[str, Player] = field(default_factory=dict)
+    calls_once: bool = False
     gradient: Callable[..., tuple[Terms, Any, Tensor]] | None = None
 
     def total(self, terms: Terms, ramp: float | Tensor = 1.0) -> Tensor:

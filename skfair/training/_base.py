@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.utils import Tags, get_tags
+from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
 from .._groups import group_name
@@ -168,6 +169,12 @@ class NeuralClassifier(NetworkPredictions, TableLearner, NetworkParameterized, m
         rows, and for none.
         """
         return rows, None
+
+    def _make_keeper(
+        self, plan: Plan, recipe: Recipe, part: ValidationPart | None
+    ) -> Callback | None:
+        """Return a callback that chooses the epoch in the place of ``monitor``, if there is one."""
+        return None
 
     # -- fitting ------------------------------------------------------------------------------
 
@@ -330,7 +337,9 @@ default=None
             generator,
             user,
             type(self).__name__,
-            callbacks=training_callbacks(self, part, plan.epochs, callbacks),
+            callbacks=training_callbacks(
+                self, part, plan.epochs, callbacks, self._make_keeper(plan, recipe, part)
+            ),
             verbose=int(self.verbose > 1),
             train_split=None if valid is None else predefined_split(plan.rows.subset(valid)),
         )

@@ -107,8 +107,8 @@ class EncoderOptions:
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
             continuous_features=getattr(estimator, "continuous_features", None),
-            categorical_features=estimator.categorical_features,
-            tabular=takes_tables(estimator.module),
+            categorical_features=getattr(estimator, "categorical_features", None),
+            tabular=takes_tables(estimator.module) if encodes_rows else False,
         )
 
 

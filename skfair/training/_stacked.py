@@ -30,6 +30,7 @@ from ._device import reproducible
 from ._flipping import FlipLabels
 from ._members import Member, set_chance
 from ._monitor import Monitor
+from ._multipliers import Multipliers
 from ._net import is_early_stopping
 from ._sampling import Stratum
 from ._stacked_objective import StackedObjective, objective_signature, signature, tensors_of
@@ -53,6 +54,8 @@ def why_alone(member: Member) -> str | None:
         return f"{kind.__name__} has a fit of its own"
     if recipe.augment is not None:
         return "augment changes rows as it likes"
+    if recipe.annealed is not None:
+        return "the learning rate falls step by step"
     if recipe.objective.players:
         return f"{kind.__name__} trains a further network"
     if recipe.optimizer.__name__ not in ELEMENTWISE or not _is_torchs(recipe.optimizer):
@@ -60,6 +63,8 @@ def why_alone(member: Member) -> str | None:
     for _, callback in net.callbacks_:
         if isinstance(callback, Monitor) and not callback.reads_history:
             return f"monitor={estimator.monitor!r} asks for predictions after every epoch"
+        if isinstance(callback, Multipliers):
+            return "multipliers follow the decisions of every epoch"
     if len(net.optimizer_.param_groups) > 1:
         return "the optimizer treats some weights otherwise than others"
     if type(net.module_) is not MLP:

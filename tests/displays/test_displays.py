@@ -29,6 +29,9 @@ from skfair.metrics import (
 )
 from skfair.model_selection import best_under_constraint
 
+# what is drawn need not be good
+pytestmark = pytest.mark.filterwarnings("ignore:sensitive_features. 0 holds")
+
 plt = pytest.importorskip("matplotlib.pyplot", reason="needs matplotlib, the extra plot")
 
 
