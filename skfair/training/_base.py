@@ -25,6 +25,7 @@ from ..networks._build import check_module
 from ..networks.tabular import learn_layout
 from ..objectives import Comparison, Objective
 from ._batches import TensorRows, as_numbers, batch_starts
+from ._callbacks import CallbackSupportMixin, epoch_tasks
 from ._device import available_devices, reproducible, resolve_device
 from ._encoder import TableLearner, TrainingData, split_off, takes_tables, whole_state
 from ._monitor import ValidationPart, training_callbacks
@@ -108,7 +109,13 @@ class Plan:
 
 
 @inherit_parameters(NetworkParameterized)
-class NeuralClassifier(NetworkPredictions, TableLearner, NetworkParameterized, metaclass=ABCMeta):
+class NeuralClassifier(
+    CallbackSupportMixin,
+    NetworkPredictions,
+    TableLearner,
+    NetworkParameterized,
+    metaclass=ABCMeta,
+):
     """Base of the neural classifiers.
 
     A subclass states its own hyper-parameters in ``__init__`` and hands the rest on as
@@ -343,9 +350,12 @@ default=None
             generator,
             user,
             type(self).__name__,
-            callbacks=training_callbacks(
-                self, part, plan.epochs, callbacks, self._make_keeper(plan, recipe, part)
-            ),
+            callbacks=[
+                *epoch_tasks(self, data, plan.epochs),
+                *training_callbacks(
+                    self, part, plan.epochs, callbacks, self._make_keeper(plan, recipe, part)
+                ),
+            ],
             verbose=int(self.verbose > 1),
             train_split=None if valid is None else predefined_split(plan.rows.subset(valid)),
         )
