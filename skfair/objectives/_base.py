@@ -168,11 +168,33 @@ class Objective:
         return weighted_sum(terms, loss_weights)
 
     def gradient_for(self, inputs: Mapping[str, Tensor]) -> Callable | None:
-        """Return ``gradient``, if it takes into account all there is in a batch's ``inputs``."""
+        """Return ``gradient``, if it takes into account all there is in a batch.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor
+            Of the batch.
+
+        Returns
+        -------
+        callable or None
+            ``None`` where rows have weights, or some are there for the fairness term alone.
+        """
         return None if inputs.keys() & {"weights", "penalty_only"} else self.gradient
 
     def loss_weights(self, ramp: float | Tensor = 1.0) -> dict[str, float | Tensor]:
-        """Weight in the loss of every term, see :meth:`total`."""
+        """Weight in the loss of every term, as in :meth:`total`.
+
+        Parameters
+        ----------
+        ramp : float or Tensor, default=1.0
+            From 0 to 1 during the warm-up.
+
+        Returns
+        -------
+        dict of str to float or Tensor
+            By name.
+        """
         loss_weights: dict[str, float | Tensor] = dict.fromkeys(self.always, 1.0)
         for name, weight in self.weights.items():
             loss_weights[name] = ramp * (weight / self.n_summands.get(name, 1.0))
