@@ -33,6 +33,7 @@ from .training._encoder import (
     TrainingData,
     check_table,
     select_rows,
+    takes_tables,
 )
 from .training._flipping import FlipLabels, flip_labels
 from .training._outcome import warn_of_groups_left_out
@@ -420,7 +421,8 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.module != "tabular"
+        tags.input_tags.allow_nan = takes_tables(self.module) is not False
         tags.classifier_tags.multi_class = self._targets().multi_class
         if self.estimator is not None and (inner := inner_tags(self)) is not None:
             tags.input_tags = inner.input_tags

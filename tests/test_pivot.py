@@ -14,6 +14,9 @@ from torch import nn
 from skfair import NetworkClassifier, PenaltyClassifier, PivotClassifier
 from skfair.datasets import make_biased_classification
 
+# few epochs are enough, but where the warning is tested
+pytestmark = pytest.mark.filterwarnings("ignore:The adversary of PivotClassifier")
+
 QUICK = {"max_epochs": 4, "batch_size": 64, "hidden_layer_sizes": (8,), "random_state": 0}
 TRAINED = {"max_epochs": 30, "batch_size": 100, "lr": 3e-3, "random_state": 0}
 

@@ -22,6 +22,7 @@ from skfair import (
     DRAlignClassifier,
     FairFeaturesClassifier,
     FaiRNClassifier,
+    FairThresholdClassifier,
     LabelFlipClassifier,
     MarginClassifier,
     PenaltyClassifier,
@@ -48,6 +49,9 @@ ESTIMATORS = {
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), **DRAWS),
     "smoothed any": SmoothedClassifier(DecisionTreeClassifier(max_depth=2), adaptive=True, **DRAWS),
     "smoothed linear": SmoothedClassifier(LogisticRegression(), random_state=0),
+    "thresholds": FairThresholdClassifier(
+        LogisticRegression(), group_estimator=LogisticRegression(), random_state=0
+    ),
 }
 NEEDS_GROUPS = (  # and warns where there are none
     "fairn",
@@ -132,7 +136,7 @@ def one_class(X, y, group):
 
 
 def with_infinity(X, y, group):
-    return np.where(X > 1, np.nan, X), y, group
+    return np.where(X > 1, np.inf, X), y, group
 
 
 def warning_as_error(X, y, group):

@@ -107,8 +107,8 @@ class EncoderOptions:
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
             continuous_features=getattr(estimator, "continuous_features", None),
-            categorical_features=estimator.categorical_features,
-            tabular=takes_tables(estimator.module),
+            categorical_features=getattr(estimator, "categorical_features", None),
+            tabular=takes_tables(estimator.module) if encodes_rows else False,
         )
 
 
@@ -496,6 +496,10 @@ class TableLearner(StoredState, BaseEstimator):
         """Return what y may be."""
         return Targets()
 
+    def _encoder_options(self) -> EncoderOptions:
+        """Return what the parameters say about the user's table."""
+        return EncoderOptions.of(self, self._targets(), self._encodes_rows)
+
     def _encode(
         self,
         X: Any,
@@ -511,7 +515,7 @@ class TableLearner(StoredState, BaseEstimator):
         warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
         raw, y = check_table(self, X, y, reset=not resume)
         self._encoder, data = Encoder.learn(
-            EncoderOptions.of(self, self._targets(), self._encodes_rows),
+            self._encoder_options(),
             raw,
             y,
             sensitive_features,

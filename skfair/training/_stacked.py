@@ -26,10 +26,12 @@ from ..objectives._stacked import draws_numbers, stacked_forward
 from ..objectives.groups import batch_part
 from ._base import NeuralClassifier
 from ._batches import Batch, row_slices
+from ._callbacks import has_callbacks
 from ._device import reproducible
 from ._flipping import FlipLabels
 from ._members import Member, set_chance
 from ._monitor import Monitor
+from ._multipliers import Multipliers
 from ._net import is_early_stopping
 from ._sampling import Stratum
 from ._stacked_objective import StackedObjective, objective_signature, signature, tensors_of
@@ -45,6 +47,8 @@ def why_alone(member: Member) -> str | None:
     """Why a training has to be carried out by itself, ``None`` if it has not."""
     estimator, net, recipe = member.estimator, member.net, member.recipe
     kind = type(estimator)
+    if has_callbacks(estimator):
+        return "it has callbacks of scikit-learn"
     given = [name for name in estimator.net_params or {} if not name.startswith("optimizer__")]
     callbacks = (estimator.net_params or {}).get("callbacks") or []
     if given and not (given == ["callbacks"] and all(map(_is_flip, callbacks))):
@@ -62,6 +66,8 @@ def why_alone(member: Member) -> str | None:
     for _, callback in net.callbacks_:
         if isinstance(callback, Monitor) and not callback.reads_history:
             return f"monitor={estimator.monitor!r} asks for predictions after every epoch"
+        if isinstance(callback, Multipliers):
+            return "multipliers follow the decisions of every epoch"
     if len(net.optimizer_.param_groups) > 1:
         return "the optimizer treats some weights otherwise than others"
     if type(net.module_) is not MLP:

@@ -132,11 +132,11 @@ class OnNumbers:
         return self.classifier.fit(X[[*NUMBERS, "sex"]], y)
 
 
+AROUND_OTHERS = ("FairThresholdClassifier", "NetworkClassifier", "SmoothedClassifier")
 ESTIMATORS = {
     name: OnNumbers(getattr(skfair, name)(**GROUPED))
     for name in skfair.__all__
-    if "max_epochs" in inspect.signature(getattr(skfair, name)).parameters
-    and name != "NetworkClassifier"
+    if name[0].isupper() and name not in AROUND_OTHERS
 }
 MODELS = ESTIMATORS | {
     "plain": network(),
@@ -158,8 +158,16 @@ MODELS = ESTIMATORS | {
     "smoothed": on_numbers(
         SmoothedClassifier(NetworkClassifier(**SHORT), n_samples=20, random_state=0)
     ),
-    "thresholds": OnNumbers(
-        FairThresholdClassifier(LogisticRegression(), sensitive_columns="sex", random_state=0)
+    "thresholds": on_numbers(
+        FairThresholdClassifier(LogisticRegression(), sensitive_columns="sex")
+    ),
+    "thresholds, inferred": on_numbers(
+        FairThresholdClassifier(
+            NetworkClassifier(**SHORT),
+            group_estimator=LogisticRegression(),
+            sensitive_columns="sex",
+            drop_sensitive_columns=True,
+        )
     ),
     "smoothed linear": on_numbers(SmoothedClassifier(LogisticRegression(), random_state=0)),
     "scaler": network(StandardScaler()),
