@@ -383,8 +383,8 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
             return raw
         return self._encoder.select_features(raw)
 
-    def _logits(self, X: Any, function: Callable | None = None) -> np.ndarray:
-        return self.estimator_._logits(X, function)
+    def _logits(self, X: Any, *args: Any, **kwargs: Any) -> np.ndarray:
+        return self.estimator_._logits(X, *args, **kwargs)
 
     def _favorable_codes(self) -> tuple[int, ...] | None:
         return (1,) if len(self.classes_) == 2 else None
