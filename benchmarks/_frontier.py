@@ -258,7 +258,7 @@ def adversarial() -> Method:
             model.fit(train.X, train.y, sensitive_features=train.sensitive)
             yield Model(
                 lambda part, m=model: np.ravel(m.predict(parts[part].X)).astype(float),
-                lambda part, m=model: np.ravel(m.decision_function(parts[part].X)),
+                lambda part, m=model: np.ravel(m._raw_predict(parts[part].X)),
             )
 
     return Method(fit, (0.1, 0.3, 1.0))
