@@ -72,7 +72,11 @@ def candidates(
         )
         for knob in method.knobs:
             start = time.process_time()
-            model = next(models)
+            try:
+                model = next(models)
+            except ValueError as refused:  # such as too few rows for a tolerance
+                print(f"{task.name}: {name} is left out: {refused}")
+                break
             seconds = time.process_time() - start
             key = {"method": name, "needs group": method.needs_group, "knob": knob, "seed": seed}
             key |= {"tolerance": np.nan, "seconds": seconds}
@@ -154,6 +158,7 @@ def main() -> None:
     seeds = 1 if args.quick else args.seeds
     methods = args.methods.split(";") if args.methods else list(METHODS)
     settings = {"seeds": seeds, "constraint": args.constraint, "smallest group": MIN_CASES}
+    settings["methods"] = "; ".join(methods)
     suffix = f"_{args.constraint}" + ("_quick" if args.quick else "")
     warnings.simplefilter("ignore")  # of peers' solvers, and of groups: shown here
     for name in DATA if args.data == "all" else [args.data]:
