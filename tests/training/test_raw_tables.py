@@ -266,11 +266,11 @@ def test_the_network_follows_the_table():
     X, y = people()
     raw = NetworkClassifier(**QUICK).fit(X, y)
     assert type(raw.module_).__name__ == "TabularNetwork"
-    assert raw.settings_.early_stopping
+    assert raw.settings_.lr_schedule == "cosine"
     numbers = X[["age", "owner"]].astype(float).fillna(0)
     plain = NetworkClassifier(**QUICK).fit(numbers, y)
     assert type(plain.module_).__name__ == "MLP"
-    assert not plain.settings_.early_stopping
+    assert plain.settings_.lr_schedule == "constant"
     told = NetworkClassifier(module="tabular", **QUICK).fit(numbers, y)
     assert type(told.module_).__name__ == "TabularNetwork"
     missing = NetworkClassifier(**QUICK).fit(X[["age"]], y)
@@ -284,8 +284,8 @@ def test_numbers_only_make_the_perceptron_bit_for_bit():
         "hidden_layer_sizes": (64, 64),
         "optimizer": "adam",
         "lr": 1e-3,
+        "lr_schedule": "constant",
         "batch_size": 256,
-        "early_stopping": False,
     }
     one = NetworkClassifier(**QUICK).fit(numbers, y)
     for other in ({"module": "mlp"}, as_before, {"categorical_features": None}):
