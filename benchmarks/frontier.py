@@ -4,7 +4,8 @@ Every method's own knob is swept; for each tolerance the most accurate knob is t
 the validation rows is within it (else that of the least gap), and reported on the test rows. Where
 decisions are made by a score, thresholds for groups are put on it, too: "+ thresholds", chosen on
 the validation rows (Unprocessing, Cruz and Hardt 2024). Decisions by chance count with their
-probability, but error-parity's, which are drawn. A method joins by an entry in METHODS of benchmarks/_frontier.py.
+probability, but error-parity's, which are drawn. A method joins by an entry in METHODS of
+benchmarks/_frontier.py.
 """
 
 from __future__ import annotations
