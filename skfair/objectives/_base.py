@@ -54,10 +54,6 @@ class Player:
     together : bool, default=False
         Whether the last of them is taken at the same time as the first network's, from the same
         forward pass, which saves one.
-    reverses : str or None
-        The one term of the first network's objective that depends on what this network returns, if
-        its gradient is minus that of this network's loss where the term is positive, and 0 where it
-        is not. Steps together may then share a backward pass, too.
 
     Examples
     --------
@@ -76,7 +72,6 @@ class Player:
     options: Mapping[str, Any] = field(default_factory=dict)
     steps: int = 1
     together: bool = False
-    reverses: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,10 +107,11 @@ class Objective:
         with what it makes of the logits, which it returns. The backward passes of perceptrons, and
         of :class:`~skfair.PivotClassifier`'s adversary, are then written out, which is faster.
     gradient : callable or None
-        ``gradient(logits, y, groups, state, loss_weights) -> (terms, state, gradient)``: what
-        ``terms`` returns of rows without weights, and the gradient of the loss on the logits,
+        ``gradient(logits, y, groups, state, loss_weights, **players) -> (terms, state, gradient)``:
+        what ``terms`` returns of rows without weights, and the gradient of the loss on the logits,
         written out for speed. Rounding is that of automatic differentiation, which does it if there
-        is none. Tensors may have leading axes of networks.
+        is none. Tensors may have leading axes of networks. Players that take their last step
+        together are handed over, and get their gradients on the way.
 
     Examples
     --------

@@ -507,7 +507,7 @@ default=None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.module != "tabular"
+        tags.input_tags.sparse = takes_tables(self.module) is not True
         tags.input_tags.allow_nan = takes_tables(self.module) is not False
         tags.classifier_tags.multi_class = self._targets().multi_class
         tags.classifier_tags.multi_label = self._targets().multi_label
