@@ -12,8 +12,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OWN_PLOTS = frozenset({"docs/_static/audit.png"})  # from the root, of our own results
-    {"docs/_static/audit.png"}
-)  # paths, from the root, of plots of our own results
 LARGEST_WEIGHTS = 1100  # of a stored model: a face of the data has 4,096 numbers
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".npz", ".npy"}
 FIRST_BYTES = {  # of a picture or an array, whatever its name
