@@ -64,7 +64,7 @@ def pandas_output():
     assert 0 <= model.score(TABLE, y) <= 1
 
 
-@row(SKLEARN, "... polars output", "the same", needs="polars")
+@row(SKLEARN, "... polars output", "the same", needs="polars pyarrow")
 def polars_output():
     model = make_pipeline(encoder("polars"), by_name()).fit(TABLE, y)
     other = make_pipeline(encoder("pandas"), by_name()).fit(TABLE, y)
