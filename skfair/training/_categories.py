@@ -141,7 +141,7 @@ def encode_table(X: Any, categories: Mapping[int, list], dtype: Any) -> np.ndarr
             encoded[:, j] = _codes(column, categories[j], name)
             continue
         with np.errstate(over="ignore"):
-            encoded[:, j] = _numbers(column, name)
+            encoded[:, j] = numbers_of(column, name)
         if np.isinf(encoded[:, j]).any():
             raise ValueError(
                 f"Input X contains infinity or a value too large for {np.dtype(dtype)}: {name}."
@@ -215,7 +215,8 @@ def _not_supported(name: str, kind: str) -> Exception:
     )
 
 
-def _numbers(column: pd.Series, name: str) -> np.ndarray:
+def numbers_of(column: pd.Series, name: str) -> np.ndarray:
+    """Return a column of numbers, NaN where they are missing."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
         return column.to_numpy()
     if isinstance(column.dtype, pd.CategoricalDtype):
