@@ -146,7 +146,7 @@ default="demographic_parity"
         y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
         share of rows with every label right.
     alpha : float >= 0, default=1.0
-        Weight of the penalty. With ``group_weights="equal"`` and more than two groups it weighs the
+        Weight of the penalty, if neither ``tolerance`` nor ``minimum`` is given. With ``group_weights="equal"`` and more than two groups it weighs the
         mean over the pairs; ``history_`` has their sum.
     penalty_on : {"train", "holdout"}, default="train"
         Whether the penalty is computed on the rows of the batch, or on a part of the training data
@@ -184,6 +184,8 @@ default="demographic_parity"
 
     Attributes
     ----------
+    multipliers_ : pandas.DataFrame
+        The multiplier of each rate and group, after a fit with ``tolerance`` or ``minimum``.
     {attributes}
 
     Notes
@@ -198,6 +200,8 @@ default="demographic_parity"
        Challenges for Training Fair Neural Networks. 2021.
     .. [2] T. Li et al. FAIRER: Fairness as Decision Rationale Alignment. ICML 2023.
     .. [3] C.-Y. Chuang, Y. Mroueh. Fair Mixup: Fairness via Interpolation. ICLR 2021.
+    .. [4] A. Cotter, H. Jiang, K. Sridharan. Two-Player Games for Efficient Non-Convex Constrained
+       Optimization. ALT 2019.
 
     Examples
     --------
@@ -208,6 +212,15 @@ default="demographic_parity"
     >>> model = model.fit(X, y, sensitive_features=group)
     >>> model.predict(X[:3]).shape
     (3,)
+
+    A gap of at most .05 in the true positive rates, on the held-out rows:
+
+    >>> model = PenaltyClassifier(
+    ...     penalty="equal_opportunity", tolerance=0.05, validation_fraction=0.3, random_state=0
+    ... )
+    >>> history = model.fit(X, y, sensitive_features=group).history_
+    >>> bool(history.loc[history["monitor"].idxmax(), "valid_gap_tpr"] <= 0.05)
+    True
     """
 
     _parameter_constraints = {
@@ -291,7 +304,7 @@ default="demographic_parity"
                 f"tolerance={self.tolerance} is for penalty in {sorted(CONSTRAINED)}, which "
                 f"compare decisions; got penalty={self.penalty!r}."
             )
-        others = {"penalty_on": "train", "normalize": "conditional"}
+        others: dict[str, str | None] = {"penalty_on": "train", "normalize": "conditional"}
         if self.augment == "mixup":
             others["augment"] = None
         for name, needed in others.items():
@@ -333,11 +346,9 @@ default="demographic_parity"
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         if self._is_constrained:
-            row_loss = make_row_loss(self.focal)
-            objective = self._constrained_objective(
-                row_loss, memory_decay(batch_size, self._memory)
-            )
-            terms: partial = objective.terms
+            decay = memory_decay(batch_size, self._memory)
+            objective = self._constrained_objective(make_row_loss(self.focal), decay)
+            terms = partial(objective.terms)
         else:
             objective = super()._make_objective(comparison, batch_size)
             terms = partial(objective.terms, normalize=self.normalize)

@@ -120,23 +120,16 @@ class DirectMLP:
 class DirectAdversary:
     """An adversary in training, whose guesses autograd can be asked about.
 
-    Going backward, autograd asks for the gradients of what the adversary has seen, and the weights'
+    Going backward, autograd gets the gradients of what the adversary has seen; those of its weights
     stay as they are.
 
     Parameters
     ----------
     adversary : Adversary
         One for which :meth:`serves` is true.
-
-    Attributes
-    ----------
-    reversal : Tensor or None
-        If there is one, the weights' gradients are those of the loss that autograd started from,
-        while what the adversary has seen gets this many times its own.
     """
 
     guesses: Tensor | None
-    reversal: Tensor | None
 
     def __init__(self, adversary: Adversary) -> None:
         self.body = DirectMLP(cast(MLP, adversary.body))
@@ -171,7 +164,7 @@ class DirectAdversary:
 
     def release(self) -> None:
         """Let go of what is kept for the backward pass."""
-        self.guesses = self.reversal = None
+        self.guesses = None
         self.body.release()
 
 
@@ -185,9 +178,7 @@ class _Guess(Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None]:
-        body, reversal = ctx.adversary.body, ctx.adversary.reversal
-        of_seen = body.backward(gradient, to_weights=reversal is not None, to_rows=True)
-        return of_seen if reversal is None else of_seen * reversal, None
+        return ctx.adversary.body.backward(gradient, to_weights=False, to_rows=True), None
 
 
 def _add(parameter: Tensor, gradient: Tensor) -> None:

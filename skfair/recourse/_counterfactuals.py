@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from tqdm.auto import tqdm
 
 from .._columns import column_positions
 from .._estimators import check_classifier, find_attribute, split_pipeline
 from .._labels import unfavorable_codes
+from .._progress import tqdm
 from .._random import own_generator
 from .._tables import as_table
 from .._warnings import warn

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from skorch.callbacks import Callback, EarlyStopping
-from tqdm.auto import tqdm
 
+from .._progress import tqdm
 from .._tables import brief
 from .._warnings import ignored
 from ..metrics import get_scorer
