@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import sklearn
 import torch
 from scipy.sparse import issparse
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from .._tables import numbers
+from .._tensors import as_array
 from .mlp import MLP
 
 LINEAR_MODELS = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
@@ -49,7 +51,8 @@ def network_of(final: Any) -> Network:
 def rows_seen(final: Any, inputs: Any) -> np.ndarray:
     """Return what the module of a differentiable classifier sees of the classifier's input."""
     if is_ours(final):
-        return final._logits(inputs, lambda module, rows: rows)
+        with sklearn.config_context(array_api_dispatch=False):
+            return final._logits(as_array(inputs), lambda module, rows: rows)
     inputs = inputs.toarray() if hasattr(inputs, "toarray") else inputs
     rows = numbers(inputs, dtype="numeric", allow_nd=True)
     n_features = getattr(final, "n_features_in_", rows.shape[1])
