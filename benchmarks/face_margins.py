@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from skorch.callbacks import LRScheduler
@@ -27,8 +26,8 @@ from torch import nn
 from skfair import LabelFlipClassifier, MarginClassifier
 from skfair.metrics import class_angles, rank1_accuracy
 
-from ._common import arguments, report
-from ._images import arrays, flip_and_shift
+from ._common import report
+from ._images import arguments, arrays, flip_and_shift, run_jobs
 
 NEW_SHARE = 0.25  # of the people
 HELD_OUT_IMAGES = 3  # of each person that is seen
@@ -251,7 +250,6 @@ def linear(parts: dict[str, Faces]) -> dict[str, float]:
 
 def run(scheme: str, seed: int, part: str) -> dict[str, Any]:
     """Train once and measure."""
-    torch.set_num_threads(1)
     parts = split(seed, part)
     key = {"scheme": scheme, "seed": seed}
     if scheme == LINEAR:
@@ -339,8 +337,8 @@ def main() -> None:
     """Run every scheme on every seed."""
     args = arguments(__doc__, part=("test", "choice"))
     schemes = (LINEAR, *(QUICK if args.quick else PAPER))
-    jobs = [(scheme, seed) for seed in range(min(args.seeds, 3)) for scheme in schemes]
-    done = Parallel(n_jobs=2, verbose=5)(delayed(run)(*job, args.part) for job in jobs)
+    jobs = [(scheme, seed, args.part) for seed in range(args.seeds) for scheme in schemes]
+    done = run_jobs(run, jobs, args.folder / "face_margins", args.minutes)
     publish(pd.DataFrame(done), args.part, args.quick)
 
 

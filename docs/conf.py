@@ -1,6 +1,8 @@
 """Configuration of the documentation: ``sphinx-build -W -b html docs docs/_build/html``."""
 
 import re
+import sys
+from pathlib import Path
 
 from sphinx.ext import autosummary
 
@@ -16,12 +18,26 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # formulas without a request to another host
     "numpydoc",
+    "myst_parser",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "notfound.extension",
+    "evidence",
 ]
-exclude_patterns = ["_build", "_templates", "examples"]
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+exclude_patterns = ["_build", "_extensions", "_templates", "examples"]
 templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["skfair.css"]
+html_favicon = "_static/favicon.svg"
 default_role = "literal"
+suppress_warnings = ["myst.xref_missing"]  # links of CONTRIBUTING.md into the repository
+smartquotes = False  # option names are pasted into code
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+notfound_urls_prefix = ""
 
 autosummary_generate = True
 autosummary.WELL_KNOWN_ABBREVIATIONS += ("Eq.",)  # else summaries end there
@@ -35,6 +51,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_signature": False,
     "min_reported_time": 3600,
+    "write_computation_times": False,  # that page loads scripts from other hosts
 }
 
 html_theme = "pydata_sphinx_theme"

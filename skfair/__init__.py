@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from .penalty import PenaltyClassifier
     from .pivot import PivotClassifier
     from .smoothed import SmoothedClassifier
+    from .threshold import FairThresholdClassifier
 
 __all__ = [
     "DRAlignClassifier",
     "FaiRNClassifier",
     "FairFeaturesClassifier",
+    "FairThresholdClassifier",
     "LabelFlipClassifier",
     "MarginClassifier",
     "NetworkClassifier",
@@ -40,6 +42,7 @@ _ESTIMATORS = {
     "DRAlignClassifier": "dralign",
     "FaiRNClassifier": "fairn",
     "FairFeaturesClassifier": "fair_features",
+    "FairThresholdClassifier": "threshold",
     "LabelFlipClassifier": "label_flip",
     "MarginClassifier": "margin",
     "NetworkClassifier": "network",

@@ -225,6 +225,42 @@ class GroupEncoder:
             self._check_attribute(i, frame.columns)
         return encoded
 
+    def look_up(self, sensitive_features: Any, n_samples: int | None = None) -> np.ndarray:
+        """Codes of groups that are known already.
+
+        Parameters
+        ----------
+        sensitive_features : array-like of shape (n,) or (n, n_attributes)
+            See :func:`as_frame`.
+        n_samples : int, default=None
+            Expected number of rows.
+
+        Returns
+        -------
+        ndarray of shape (n, 1) or (n, n_attributes), int64
+            Positions in ``labels``; -1 where the attribute is missing, or its group is new.
+        """
+        frame = as_frame(sensitive_features, n_samples)
+        columns = []
+        for position in range(frame.shape[1]):
+            codes, values = pd.factorize(frame.iloc[:, position])
+            columns.append((codes, [plain(value) for value in values]))
+        if self.attributes == "sum":
+            parts = [
+                (codes, [(plain(name), value) for value in values])
+                for (codes, values), name in zip(columns, frame.columns, strict=True)
+            ]
+        else:
+            parts = [_intersect(columns)]
+        position_of = {label: i for i, label in enumerate(self.labels)}
+        tables = [
+            np.array([position_of.get(label, -1) for label in labels] + [-1], dtype=np.int64)
+            for _, labels in parts
+        ]
+        return np.column_stack(
+            [table[codes] for table, (codes, _) in zip(tables, parts, strict=True)]
+        )
+
     def _assign(self, codes: np.ndarray, labels: Sequence, attribute: int) -> np.ndarray:
         new = set(labels) - set(self.labels)
         n_groups = self.attribute_of.count(attribute) + len(new)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Number
 from typing import Any
@@ -60,6 +60,8 @@ def _column(series: Any) -> pd.Series:
         values: Any = pd.Categorical(series.to_list(), categories=categories)
     elif series.dtype == nw.Boolean and series.null_count():
         values = np.array(series.to_list(), dtype=object)
+    elif isinstance(series.dtype, nw.Struct):
+        values = series.to_list()
     else:
         values = series.to_numpy()
     return pd.Series(values, name=series.name or None)
@@ -131,10 +133,10 @@ def label_array(labels: Any, parameter: str) -> np.ndarray:
 
 
 @contextmanager
-def naming(parameter: str, hint: str = "") -> Iterator[None]:
+def naming(parameter: str, hint: str | Callable[[], str] = "") -> Iterator[None]:
     """See to it that errors of others name the parameter, and show no entry of it.
 
-    Where there is text instead of numbers, ``hint`` says what to do.
+    Where there is text instead of numbers, ``hint`` (or what it returns) says what to do.
 
     Raises
     ------
@@ -146,7 +148,8 @@ def naming(parameter: str, hint: str = "") -> Iterator[None]:
     except (ValueError, TypeError) as error:
         text = SHOWN_DATA.sub("", str(error))
         if "could not convert string" in text:
-            text = f"{parameter} must hold numbers, not text. {hint}".rstrip()
+            advice = hint() if callable(hint) else hint
+            text = f"{parameter} must hold numbers, not text. {advice}".rstrip()
         if not re.search(rf"\b{parameter}\b", text):
             text = f"{parameter}: {text}"
         kind = TypeError if isinstance(error, TypeError) else ValueError

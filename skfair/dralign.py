@@ -19,9 +19,10 @@ from .objectives.mixup import forward_with_paths
 from .objectives.penalties import PENALTIES, names_of, with_first_positive
 from .objectives.rationales import forward_with_rationales
 from .training import NeuralClassifier, inherit_parameters
-from .training._encoder import Targets, TrainingData
+from .training._encoder import TrainingData
 from .training._parameters import WarmupParameters
 from .training._sampling import batch_rows, make_strata
+from .training._targets import Targets
 
 __all__ = ["DRAlignClassifier"]
 
@@ -178,13 +179,14 @@ class DRAlignClassifier(NeuralClassifier):
                     f"The training data have no rows of group {self.groups_[group]!r}{of_label}, "
                     f"which criterion={self.criterion!r} needs in every batch."
                 )
-            size = batch_rows(self.batch_size, len(y))
+            size = batch_rows(self.settings_.batch_size, len(y))
             quota = make_strata(y, groups, size, self._sampling())[0].quota
             self._layout = n_cells, quota
         return rows, None
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         n_cells, quota = self._layout
+        quota *= self.n_members  # each of which sees every row
         favorable = favorable_codes(self.unfavorable, self.classes_)
         n_classes, labels = len(self.classes_), None
         if self._by_label():

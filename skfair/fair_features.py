@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from numbers import Integral, Real
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import issparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval
 
@@ -26,10 +27,13 @@ from .objectives.fair_features import (
     make_sensitive_head,
 )
 from .training import NeuralClassifier, inherit_parameters
+from .training._base import Plan
+from .training._batches import iterate_rows
 from .training._device import resolve_device
-from .training._encoder import Targets, TrainingData, select_rows
+from .training._encoder import TrainingData, select_rows
 from .training._parameters import UnsizedParameters
 from .training._recipe import Architecture, optimizer_options
+from .training._targets import Targets
 
 __all__ = ["FairFeaturesClassifier"]
 
@@ -228,24 +232,27 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     # -- training -----------------------------------------------------------------------------
 
-    def _train(
+    def _prepare(
         self,
         data: TrainingData,
-        epochs: int,
-        resume: bool,
-        averaging: float,
-        keep_state: bool,
-        by_group: bool,
-    ) -> None:
+        epochs: int | None = None,
+        resume: bool = False,
+        averaging: float = 0.0,
+        keep_state: bool = True,
+        by_group: bool = True,
+    ) -> Plan:
         self._choose_targets(keep_state and resume)
-        tested = np.zeros(len(data.y), dtype=bool)
-        groups = data.groups
-        if by_group and groups is not None:
-            tested = held_out_rows(data.X, np.any(groups >= 0, axis=1), self.score_fraction)
-            data.groups = np.where(tested[:, np.newaxis], -1, groups)
-        super()._train(data, epochs, resume, averaging, keep_state, by_group)
-        data.groups = groups
-        self._score_groups(data, tested)
+        groups, hashes, tested = data.groups, None, None
+        if by_group and groups is not None and self.score_fraction > 0:
+            hashes = row_hashes(data.X)
+            tested = held_out_rows(hashes, np.any(groups >= 0, axis=1), self.score_fraction)
+            data = replace(data, groups=np.where(tested[:, np.newaxis], -1, groups))
+        plan = super()._prepare(data, epochs, resume, averaging, keep_state, by_group)
+        return ScoredPlan(**vars(plan), groups=groups, hashes=hashes, tested=tested)
+
+    def _finish(self, plan: Plan) -> None:
+        super()._finish(plan)
+        self._score_groups(cast(ScoredPlan, plan))
 
     def _codes_by_attribute(self) -> list[list[int]]:
         attribute_of = self._encoder.attribute_of
@@ -330,16 +337,17 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """What fresh classifiers tell of the groups (pandas.DataFrame), one row each."""
         return pd.DataFrame(self._sensitive_scores, columns=list(SCORE_COLUMNS))
 
-    def _score_groups(self, data: TrainingData, tested: np.ndarray) -> None:
+    def _score_groups(self, plan: ScoredPlan) -> None:
         """Set ``sensitive_score_``, ``sensitive_majority_`` and ``sensitive_scores_``."""
         self._sensitive_scores = []
         self.sensitive_score_ = self.sensitive_majority_ = float("nan")
-        if not tested.any() or data.groups is None:
+        data, tested = plan.data, plan.tested
+        if plan.groups is None or plan.hashes is None or tested is None or not tested.any():
             return
         columns = self._encoder.group_columns or []
-        for attribute, codes in enumerate(data.groups.T):
+        for attribute, codes in enumerate(plan.groups.T):
             rows = [np.flatnonzero(part & (codes >= 0)) for part in (~tested, tested)]
-            rows[0] = least_by_hash(data.X, rows[0], MAX_SCORED_ROWS)
+            rows[0] = least_by_hash(plan.hashes, rows[0], MAX_SCORED_ROWS)
             if len(np.unique(codes[rows[0]])) < 2 or not len(rows[1]):
                 continue
             learned, new = (
@@ -355,26 +363,48 @@ class FairFeaturesClassifier(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             self.sensitive_majority_ = best["majority"]
 
 
-def row_hashes(X: np.ndarray) -> np.ndarray:
+@dataclass(kw_only=True)
+class ScoredPlan(Plan):
+    """A training that some rows' groups have no part in, as the score is computed on them.
+
+    Attributes
+    ----------
+    groups : int64 ndarray of shape (n, n_attributes) or None
+        Group codes of all rows, also of those without in ``data``.
+    hashes : ndarray of shape (n,) or None
+        By which rows are chosen; ``None`` if there is to be no score.
+    tested : bool ndarray of shape (n,) or None
+        The rows whose groups have no part.
+    """
+
+    groups: np.ndarray | None
+    hashes: np.ndarray | None
+    tested: np.ndarray | None
+
+
+def row_hashes(X: Any) -> np.ndarray:
     """Return a number from 0 to 1 for each row (n,), the same for the same row."""
-    digests = (blake2b(row, digest_size=8).digest() for row in np.ascontiguousarray(X))
+    digests = (
+        blake2b(row, digest_size=8).digest()
+        for chunk in iterate_rows(X)
+        for row in np.ascontiguousarray(chunk.toarray() if issparse(chunk) else chunk)
+    )
     return np.frombuffer(b"".join(digests), dtype="<u8") / 2.0**64
 
 
-def held_out_rows(X: np.ndarray, known: np.ndarray, share: float) -> np.ndarray:
+def held_out_rows(hashes: np.ndarray, known: np.ndarray, share: float) -> np.ndarray:
     """Choose a share of the rows whose group is known (bool ndarray of shape (n,)).
 
     None at all if there would be too few: weights are then still repetitions.
     """
-    hashes = row_hashes(X)
     tested = known & (hashes < share)
     enough = len(np.unique(hashes[tested])) >= MIN_SCORED_ROWS
     return tested if enough else np.zeros_like(tested)
 
 
-def least_by_hash(X: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
+def least_by_hash(hashes: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
     """Choose ``n`` of the rows, or all."""
-    return rows if len(rows) <= n else rows[np.argsort(row_hashes(X[rows]), kind="stable")[:n]]
+    return rows if len(rows) <= n else rows[np.argsort(hashes[rows], kind="stable")[:n]]
 
 
 def _at(weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:

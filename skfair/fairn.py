@@ -143,21 +143,34 @@ class FaiRNClassifier(NeuralClassifier):
         if comparison is not None and comparison.counts is not None:
             memory *= (comparison.n_groups / len(comparison.members) / 2) ** 0.5
         decay = memory_decay(batch_size, memory)
+        unfavorable = unfavorable_codes(self.unfavorable, self.classes_)
         terms = partial(
             fairn.fairn_terms,
             comparison=comparison,
-            unfavorable=unfavorable_codes(self.unfavorable, self.classes_),
+            unfavorable=unfavorable,
             conditional=self.conditional,
             robustness=self.robustness,
             decay=decay,
         )
         by_gradient = self.distance == "gradient"
+        gradient = None
+        if (
+            len(self.classes_) == 2
+            and not by_gradient
+            and not self.conditional
+            and self.robustness == "mean_inverse"
+            and (comparison is None or comparison.counts is not None)
+        ):
+            gradient = partial(
+                fairn.fairn_gradient, comparison=comparison, unfavorable=unfavorable, decay=decay
+            )
         return Objective(
             terms,
             weights={"fairness": self.lambda_fairness, "robustness": self.lambda_robustness},
             forward=fairn.forward_with_slope if by_gradient else plain_forward,
             decay=decay,
             n_summands={"fairness": comparison.n_summands} if comparison is not None else {},
+            gradient=gradient,
         )
 
     @takes_tensors

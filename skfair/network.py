@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms, make_row_loss
 from .training import NetworkParameters, NeuralClassifier, inherit_parameters
-from .training._encoder import Targets
+from .training._targets import Targets
 
 __all__ = ["NetworkClassifier"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
@@ -23,14 +23,20 @@ from .objectives.penalties import (
     PENALTIES,
     CustomPenalty,
     Penalty,
+    error_rates,
     names_of,
     penalty_of,
     penalty_terms,
+    precision,
+    selection_rate,
+    true_positive_rate,
     with_first_positive,
 )
 from .training import NeuralClassifier, inherit_parameters
-from .training._encoder import Targets, TrainingData, split_off
+from .training._constrained import CONSTRAINT_PARAMETERS, Compared, ConstrainedTraining
+from .training._encoder import TrainingData, split_off
 from .training._parameters import BatchParameters
+from .training._targets import Targets
 
 __all__ = ["PenaltyClassifier"]
 
@@ -99,8 +105,16 @@ class PenalizedClassifier(NeuralClassifier):
         )
 
 
+CONSTRAINED = {
+    "demographic_parity": Compared(("selection_rate",), selection_rate, (None,)),
+    "equal_opportunity": Compared(("tpr",), true_positive_rate, (1,)),
+    "equalized_odds": Compared(("fpr", "tpr"), error_rates, (0, 1)),
+    "predictive_parity": Compared(("precision",), precision, ()),
+}
+
+
 @inherit_parameters(NeuralClassifier)
-class PenaltyClassifier(PenalizedClassifier):
+class PenaltyClassifier(ConstrainedTraining, PenalizedClassifier):
     """Neural network with a fairness penalty.
 
     Minimizes cross-entropy + ``alpha`` * penalty [1]_ [2]_. Here p is the predicted probability of
@@ -132,7 +146,7 @@ default="demographic_parity"
         y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
         share of rows with every label right.
     alpha : float >= 0, default=1.0
-        Weight of the penalty. With ``group_weights="equal"`` and more than two groups it weighs the
+        Weight of the penalty, if neither ``tolerance`` nor ``minimum`` is given. With ``group_weights="equal"`` and more than two groups it weighs the
         mean over the pairs; ``history_`` has their sum.
     penalty_on : {"train", "holdout"}, default="train"
         Whether the penalty is computed on the rows of the batch, or on a part of the training data
@@ -170,6 +184,8 @@ default="demographic_parity"
 
     Attributes
     ----------
+    multipliers_ : pandas.DataFrame
+        The multiplier of each rate and group, after a fit with ``tolerance`` or ``minimum``.
     {attributes}
 
     Notes
@@ -184,6 +200,8 @@ default="demographic_parity"
        Challenges for Training Fair Neural Networks. 2021.
     .. [2] T. Li et al. FAIRER: Fairness as Decision Rationale Alignment. ICML 2023.
     .. [3] C.-Y. Chuang, Y. Mroueh. Fair Mixup: Fairness via Interpolation. ICLR 2021.
+    .. [4] A. Cotter, H. Jiang, K. Sridharan. Two-Player Games for Efficient Non-Convex Constrained
+       Optimization. ALT 2019.
 
     Examples
     --------
@@ -194,6 +212,15 @@ default="demographic_parity"
     >>> model = model.fit(X, y, sensitive_features=group)
     >>> model.predict(X[:3]).shape
     (3,)
+
+    A gap of at most .05 in the true positive rates, on the held-out rows:
+
+    >>> model = PenaltyClassifier(
+    ...     penalty="equal_opportunity", tolerance=0.05, validation_fraction=0.3, random_state=0
+    ... )
+    >>> history = model.fit(X, y, sensitive_features=group).history_
+    >>> bool(history.loc[history["monitor"].idxmax(), "valid_gap_tpr"] <= 0.05)
+    True
     """
 
     _parameter_constraints = {
@@ -207,6 +234,7 @@ default="demographic_parity"
         "group_memory": [Interval(Integral, 0, None, closed="left")],
         "averaging": [Interval(Real, 0, 1, closed="both")],
         "focal": [Interval(Real, 0, None, closed="left")],
+        **CONSTRAINT_PARAMETERS,
     }
 
     def __init__(
@@ -222,6 +250,9 @@ default="demographic_parity"
         averaging: float = 0.25,
         unfavorable: Any = None,
         focal: float = 0.0,
+        tolerance: float | None = None,
+        confidence: float | None = None,
+        minimum: Mapping[str, float] | None = None,
         **network: Unpack[BatchParameters],
     ) -> None:
         super().__init__(**network)
@@ -235,18 +266,24 @@ default="demographic_parity"
         self.averaging = averaging
         self.unfavorable = unfavorable
         self.focal = focal
+        self.tolerance = tolerance
+        self.confidence = confidence
+        self.minimum = minimum
 
     def _targets(self) -> Targets:
         unknown = isinstance(self.penalty, str) and self.penalty not in PENALTIES
-        several = unknown or not self._penalty.binary
+        several = unknown or not (self._penalty.binary or self._is_constrained)
         return Targets(
             multi_class=several,
             multi_label=several,
-            hint=f"penalty={self.penalty!r} needs two classes; {names_of(binary=False)} take more.",
+            hint=f"penalty={self.penalty!r} needs two classes; {names_of(binary=False)} take more"
+            f"{', without tolerance and minimum' if self._is_constrained else ''}.",
         )
 
     def _validate_params(self) -> None:
         super()._validate_params()
+        if self._is_constrained:
+            self._check_constrained()
         if self.augment != "mixup":
             return
         if not self._penalty.augmentable:
@@ -260,9 +297,32 @@ default="demographic_parity"
                 f"the same label; got normalize={self.normalize!r}."
             )
 
+    def _check_constrained(self) -> None:
+        """Refuse what multipliers know nothing of."""
+        if self.tolerance is not None and self.penalty not in CONSTRAINED:
+            raise ValueError(
+                f"tolerance={self.tolerance} is for penalty in {sorted(CONSTRAINED)}, which "
+                f"compare decisions; got penalty={self.penalty!r}."
+            )
+        others: dict[str, str | None] = {"penalty_on": "train", "normalize": "conditional"}
+        if self.augment == "mixup":
+            others["augment"] = None
+        for name, needed in others.items():
+            if (given := getattr(self, name)) != needed:
+                raise ValueError(
+                    f"{name}={given!r} is about the weighted penalty, which tolerance and minimum "
+                    f"do without; they need {name}={needed!r}."
+                )
+
+    def _compared(self) -> Compared:
+        return CONSTRAINED[self.penalty]
+
+    def _wants_groups(self) -> bool:
+        return self._is_constrained or super()._wants_groups()
+
     def _first_is_positive(self) -> bool:
         favorable = favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
-        return self._penalty.directed and favorable == [0]
+        return (self._penalty.directed or self._is_constrained) and favorable == [0]
 
     def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
         """Name the groups without a case of what is compared: they take no part in it."""
@@ -285,11 +345,16 @@ default="demographic_parity"
             )
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
-        objective = super()._make_objective(comparison, batch_size)
-        terms = partial(objective.terms, normalize=self.normalize)
+        if self._is_constrained:
+            decay = memory_decay(batch_size, self._memory)
+            objective = self._constrained_objective(make_row_loss(self.focal), decay)
+            terms = partial(objective.terms)
+        else:
+            objective = super()._make_objective(comparison, batch_size)
+            terms = partial(objective.terms, normalize=self.normalize)
         if self._first_is_positive():
             terms = with_first_positive(terms)
-        if self.augment != "mixup" or self.alpha == 0:
+        if self.augment != "mixup" or self.alpha == 0 or self._is_constrained:
             return replace(objective, terms=terms)
         forward = partial(forward_with_paths, by_label=self._penalty.by_label)
         return replace(objective, terms=terms, forward=forward, decay=None)

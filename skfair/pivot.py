@@ -17,13 +17,14 @@ from ._warnings import warn
 from .networks._adversary import N_MIXTURE_PARAMETERS, Adversary
 from .networks._build import build_module
 from .objectives import Comparison, Objective, Player
-from .objectives.pivot import GroupShares, forward_with_adversary, pivot_terms
+from .objectives.pivot import GroupShares, forward_with_adversary, pivot_gradient, pivot_terms
 from .training import NeuralClassifier, inherit_parameters
 from .training._base import Plan
 from .training._device import resolve_device
-from .training._encoder import Targets, TrainingData
+from .training._encoder import TrainingData
 from .training._parameters import SamplingParameters
 from .training._recipe import optimizer_options
+from .training._targets import Targets
 
 __all__ = ["PivotClassifier"]
 
@@ -155,11 +156,17 @@ class PivotClassifier(NeuralClassifier):
         players, shares = {}, self._shares(comparison)
         if self.groups_ or self._encoder.continuous:
             players["adversary"] = self._make_adversary(shares)
+        gradient = None
+        others = self._encoder.continuous or self._encoder.multi_label
+        if shares is not None and len(shares.outside) == 1 and not others:
+            gradient = partial(pivot_gradient, shares=shares, tell_class=self._tells_class())
         return Objective(
             partial(pivot_terms, shares=shares),
             weights={"information": self.lambda_fairness, "adversary": 0, "chance": 0},
             forward=partial(forward_with_adversary, tell_class=self._tells_class()),
             players=players,
+            calls_once=True,
+            gradient=gradient,
         )
 
     def _make_adversary(self, shares: GroupShares | None) -> Player:
@@ -169,14 +176,14 @@ class PivotClassifier(NeuralClassifier):
             make_adversary,
             self.adversary,
             n_seen + n_classes * self._tells_class(),
-            self.hidden_layer_sizes,
+            self.settings_.hidden_layer_sizes,
             self.activation,
             log_shares=torch.zeros(0) if shares is None else shares.log_shares.mean(0).cpu(),
             n_continuous=n_continuous,
             n_components=self.n_components,
             n_classes=n_classes if self._tells_class() else 1,
         )
-        lr = self.lr if self.adversary_lr is None else self.adversary_lr
+        lr = self.settings_.lr if self.adversary_lr is None else self.adversary_lr
         return Player(
             build,
             weights={"adversary": 1.0, "chance": 1.0} if n_continuous else {"adversary": 1.0},
@@ -195,17 +202,17 @@ class PivotClassifier(NeuralClassifier):
         elif self._sampling() == "group_label":
             counts = (counts > 0).to(counts.dtype)
         return GroupShares.of(
-            comparison.members,
+            comparison,
             counts,
             by_class=self._tells_class(),
             equal=self.group_weights == "equal",
         )
 
-    def _finish(self, plan: Plan, by_group: bool) -> None:
-        super()._finish(plan, by_group)
+    def _finish(self, plan: Plan) -> None:
+        super()._finish(plan)
         data = plan.data
         one_label = data.y.ndim == 1 and not self._tells_class()
-        if by_group and one_label and data.groups is not None and self.lambda_fairness > 0:
+        if plan.by_group and one_label and data.groups is not None and self.lambda_fairness > 0:
             self._warn_of_blindness(data)
 
     def _warn_of_blindness(self, data: TrainingData) -> None:

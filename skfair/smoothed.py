@@ -54,8 +54,9 @@ from .smoothing.metric import METRICS
 from .smoothing.noise import NOISES, AddNoise, Noise
 from .training import NeuralClassifier
 from .training._base import inner_tags
+from .training._categories import category_columns, name_of
 from .training._device import resolve_device
-from .training._encoder import check_table, columns_kept
+from .training._encoder import check_table, columns_kept, takes_tables
 from .training._parameters import NetworkParameterized
 from .training._transaction import all_or_nothing
 
@@ -272,6 +273,7 @@ class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseE
             for_estimator = self._route(fit_params)
             _check_classes(raw, y, for_estimator.get("sample_weight"))
             self._columns = noisy_columns(raw, self.numeric_columns)
+            self._check_no_categories(raw)
             numbers = self._numbers(raw)
             names = getattr(self, "feature_names_in_", None)
             known = np.arange(self.n_features_in_) if names is None else names
@@ -346,6 +348,19 @@ class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseE
         if kept is None:
             return self._columns
         return [kept.index(i) if i in kept else -1 for i in self._columns]
+
+    def _check_no_categories(self, raw: Any) -> None:
+        """Refuse to add noise to what the network takes as categories."""
+        network = self.estimator
+        is_network = isinstance(network, NetworkParameterized)
+        if not is_network or takes_tables(network.module) is False:
+            return
+        for column in category_columns(raw, network.categorical_features):
+            if column in self._columns:
+                raise ValueError(
+                    f"{name_of(raw, column)} of X receives noise, but the network takes it as a "
+                    "category: name the columns of numbers in numeric_columns."
+                )
 
     def _check_device(self) -> None:
         if self.device is None:

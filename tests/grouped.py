@@ -14,6 +14,7 @@ from skfair import (
     DRAlignClassifier,
     FairFeaturesClassifier,
     FaiRNClassifier,
+    FairThresholdClassifier,
     LabelFlipClassifier,
     MarginClassifier,
     PenaltyClassifier,
@@ -42,7 +43,7 @@ def groups_in(
     """
     try:
         X, y = X.toarray() if issparse(X) else np.asarray(X), np.asarray(y)
-        sums = X.real.astype(float).sum(axis=1)
+        sums = np.nansum(X.real.astype(float), axis=1)
         there = np.ones(len(y), bool) if sample_weight is None else np.asarray(sample_weight) > 0
     except (TypeError, ValueError):
         return None
@@ -62,6 +63,8 @@ def is_at_work(model: Any) -> bool:
     """Whether a fairness term was computed with groups and was not 0, or labels were flipped."""
     if isinstance(model, LabelFlipClassifier):
         return model.flip_group_ is not None
+    if isinstance(model, FairThresholdClassifier):
+        return len(model.groups_) > 1 and len(model.thresholds_) > 1
     terms = model.history_[sorted(TERMS & set(model.history_))]
     return len(model.groups_) > 1 and terms.shape[1] > 0 and bool((terms != 0).any().all())
 
@@ -117,4 +120,9 @@ class GroupedFairFeatures(FairFeaturesClassifier):
 
 @finds_groups
 class GroupedPivot(PivotClassifier):
+    pass
+
+
+@finds_groups
+class GroupedThreshold(FairThresholdClassifier):
     pass

@@ -20,8 +20,11 @@ from sklearn.preprocessing import StandardScaler
 from skfair import FairFeaturesClassifier
 from skfair.fair_features import held_out_rows, row_hashes
 from skfair.metrics._fresh import fresh_scores
+from skfair.model_selection import StackedSearchCV
 
 QUICK = {"max_epochs": 4, "batch_size": 128, "random_state": 0, "hidden_layer_sizes": (16,)}
+QUICK |= {"score_fraction": 0.0}  # the score takes longer than the training
+SCORED = {"score_fraction": 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def test_a_fresh_classifier_is_no_better_than_the_majority_on_new_rows(shifted):
         "printed": {"alpha": 10.0, "reversal": 0.0},
         "hidden": {"alpha": 10.0, "target_group": "F"},
     }.items():
-        model = fit(X[~new], y[~new], group[~new], **settings, **params)
+        model = fit(X[~new], y[~new], group[~new], **(settings | params))
         features = model.transform(X)
         found = fresh_scores(features[~new], codes[~new], None, features[new], codes[new], None)
         scores[name] = max(each["accuracy"] - each["majority"] for each in found)
@@ -71,7 +74,7 @@ def test_a_fresh_classifier_is_no_better_than_the_majority_on_new_rows(shifted):
 
 def test_the_sensitive_head_learns_and_the_network_is_rewarded_where_it_fails(shifted):
     X, y, group = shifted
-    history = fit(X, y, group, alpha=2.0, reversal=0.5, score_fraction=0.0).history_
+    history = fit(X, y, group, alpha=2.0, reversal=0.5).history_
     total = history["cross_entropy"] + 2 * (
         history["penalty"] - 0.5 * history["sensitive_cross_entropy"]
     )
@@ -80,7 +83,7 @@ def test_the_sensitive_head_learns_and_the_network_is_rewarded_where_it_fails(sh
 
 def test_without_groups_and_with_alpha_0_it_is_a_plain_network(shifted):
     X, y, group = shifted
-    plain = fit(X, y, group, alpha=0.0)
+    plain = fit(X, y, group, alpha=0.0, **SCORED)
     assert_array_equal(plain.decision_function(X), fit(X, y, None).decision_function(X))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -130,7 +133,7 @@ def test_the_target_makes_a_difference(shifted):
 def test_a_target_for_each_attribute(shifted):
     X, y, group = shifted
     frame = pd.DataFrame({"sex": group, "third": np.arange(len(y)) % 3})
-    model = fit(X, y, frame, attributes="sum")
+    model = fit(X, y, frame, attributes="sum", **SCORED)
     assert [g[0] for g in model.target_group_] == ["sex", "third"]
     named = fit(X, y, frame, attributes="sum", target_group=[("third", 2), ("sex", "F")])
     assert named.target_group_ == [("sex", "F"), ("third", 2)]
@@ -160,10 +163,10 @@ def test_three_groups_with_equal_weights_and_missing_ones(shifted):
 
 def test_groups_of_held_out_rows_have_no_part_in_training(shifted):
     X, y, group = shifted
-    tested = held_out_rows(X, np.ones(len(y), bool), 0.1)
+    tested = held_out_rows(row_hashes(X), np.ones(len(y), bool), 0.1)
     assert 0.08 < tested.mean() < 0.12
     swapped = np.where(tested, np.where(group == "F", "M", "F"), group)
-    one, other = fit(X, y, group), fit(X, y, swapped)
+    one, other = (fit(X, y, each, **SCORED) for each in (group, swapped))
     if one.target_group_ == other.target_group_:
         assert_array_equal(one.transform(X), other.transform(X))
     assert one.sensitive_majority_ == pytest.approx((group[tested] == "M").mean())
@@ -172,8 +175,11 @@ def test_groups_of_held_out_rows_have_no_part_in_training(shifted):
 
 def test_score_is_that_of_the_better_fresh_classifier(shifted):
     X, y, group = shifted
-    model = fit(X, y, group, alpha=0.0)
-    tested, codes = held_out_rows(X, np.ones(len(y), bool), 0.1), (group == "M").astype(int)
+    model = fit(X, y, group, alpha=0.0, **SCORED)
+    tested, codes = (
+        held_out_rows(row_hashes(X), np.ones(len(y), bool), 0.1),
+        (group == "M").astype(int),
+    )
     features = model.transform(X)
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     linear.fit(features[~tested], codes[~tested])
@@ -192,17 +198,17 @@ def test_copies_of_a_row_are_on_the_same_side():
     assert len(np.unique(hashes)) == 500
     assert hashes.min() >= 0 and hashes.max() <= 1
     known = np.arange(500) % 2 == 0
-    assert not held_out_rows(X, known, 0.5)[~known].any()
-    assert not held_out_rows(X[:20], known[:20], 0.2).any()  # too few
+    assert not held_out_rows(row_hashes(X), known, 0.5)[~known].any()
+    assert not held_out_rows(row_hashes(X[:20]), known[:20], 0.2).any()  # too few
 
 
 def test_there_is_no_score_where_nothing_can_be_tested(shifted):
     X, y, group = shifted
     nothing = [
-        fit(X, y, None),
-        fit(X, y, group, score_fraction=0.0),
-        fit(X[:60], y[:60], group[:60]),
-        fit(X, y, group).partial_fit(X, y, sensitive_features=group),
+        fit(X, y, None, **SCORED),
+        fit(X, y, group),
+        fit(X[:60], y[:60], group[:60], **SCORED),
+        fit(X, y, group, **SCORED).partial_fit(X, y, sensitive_features=group),
     ]
     for model in nothing:
         assert np.isnan(model.sensitive_score_) and np.isnan(model.sensitive_majority_)
@@ -269,12 +275,28 @@ def test_it_sits_before_any_classifier_in_a_pipeline(shifted, routing):
     assert_array_equal(pipeline[:2].transform(X), expected.transform(pipeline[0].transform(X)))
 
 
+def test_a_search_that_trains_networks_together_leaves_it_alone(shifted):
+    X, y, group = (part[:400] for part in shifted)
+    model = FairFeaturesClassifier(**QUICK | {"max_epochs": 1})
+    searches = [
+        kind(model, {"alpha": [0.0, 1.0]}, cv=2, error_score="raise", refit=False)
+        for kind in (GridSearchCV, StackedSearchCV)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        scores = [
+            search.fit(X, y, sensitive_features=group).cv_results_["mean_test_score"]
+            for search in searches
+        ]
+    assert_array_equal(*scores)
+
+
 def test_images_tensors_and_several_labels(shifted):
     X, y, group = shifted
     images = np.clip(40 * np.pad(X[:200], ((0, 0), (0, 244))) + 128, 0, 255).astype(np.uint8)
     images = images.reshape(-1, 16, 16)
     both = np.c_[y, 1 - y][:200]
-    settings = QUICK | {"module": "convnet", "embedding_size": 6}
+    settings = QUICK | SCORED | {"module": "convnet", "embedding_size": 6}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         model = FairFeaturesClassifier(**settings).fit(images, both, sensitive_features=group[:200])
@@ -298,7 +320,7 @@ def weights_of(model):
 
 def test_training_goes_on_with_both_players(shifted):
     X, y, group = shifted
-    model = fit(X, y, group, averaging=0.0)
+    model = fit(X, y, group, averaging=0.0, **SCORED)
     stored = pickle.loads(pickle.dumps(model))
     assert stored.sensitive_score_ == model.sensitive_score_
     pd.testing.assert_frame_equal(stored.sensitive_scores_, model.sensitive_scores_)

@@ -340,3 +340,26 @@ def test_limit_of_groups_counts_those_seen_before():
 def test_nothing_but_missing_values_is_no_group():
     with pytest.warns(UserWarning, match="missing"), pytest.raises(ValueError, match="no group"):
         GroupEncoder().encode([None, None, None])
+
+
+@pytest.mark.parametrize("attributes", ["intersection", "sum"])
+def test_groups_that_are_known_are_looked_up(attributes):
+    frame = pd.DataFrame({"sex": ["f", "m", "f", "m"], "age": [1, 1, 2, 2]})
+    codes, encoder = encode(frame, attributes)
+    np.testing.assert_array_equal(encoder.look_up(frame), codes)
+    np.testing.assert_array_equal(encoder.look_up(frame[::-1].astype({"age": float})), codes[::-1])
+    others = pd.DataFrame({"sex": ["m", "d", None], "age": [2, 1, 1]})
+    known = encoder.look_up(others, 3) >= 0
+    expected = {
+        "intersection": [[True], [False], [False]],
+        "sum": [[True, True]] + 2 * [[False, True]],
+    }
+    assert known.tolist() == expected[attributes]
+    one = pd.DataFrame({"sex": ["m"], "age": [1]})  # which could not be compared
+    assert encoder.look_up(one).tolist() == codes[1:2].tolist()
+    assert len(encoder.labels) == {"intersection": 4, "sum": 4}[attributes]
+
+
+def test_numbers_that_are_not_repeated_are_looked_up():
+    codes, encoder = encode(np.array([1.5, 2.5, 3.5, 1.5]))
+    assert encoder.look_up(np.array([3.5, 2.5, 1.5])).ravel().tolist() == [2, 1, 0]

@@ -23,6 +23,12 @@ from skorch.callbacks import Callback
 from skfair import LabelFlipClassifier, NetworkClassifier
 from skfair.training._flipping import flip_labels
 
+# few rows are enough
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:sensitive_features. .* groups have fewer"),
+    pytest.mark.filterwarnings("ignore:The fitted"),
+]
+
 QUICK = {"max_epochs": 5, "batch_size": 64, "random_state": 0}
 
 
@@ -497,7 +503,7 @@ def test_a_new_fit_forgets_what_the_classifier_before_was(biased):
     model.set_params(estimator=None, **QUICK).fit(X, y, sensitive_features=group)
     assert hasattr(model, "predict_proba")
     assert isinstance(model.estimator_, NetworkClassifier)
-    model.set_params(estimator=LinearSVC(), max_epochs=50, batch_size=256)
+    model.set_params(estimator=LinearSVC(), max_epochs="auto", batch_size="auto")
     model.fit(X, y, sensitive_features=group)
     assert not hasattr(model, "predict_proba")
     assert not hasattr(model, "net_")

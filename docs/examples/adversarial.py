@@ -79,7 +79,7 @@ class AdversarialClassifier(NeuralClassifier):
             partial(make_adversary, *widths),
             weights={"guess": 1.0},
             optimizer=torch.optim.Adam,
-            options={"lr": 10 * self.lr},
+            options={"lr": 10 * self.settings_.lr},
             steps=self.adversary_steps,
         )
         return Objective(

@@ -104,12 +104,12 @@ terms = {"cross_entropy": "cross-entropy (nats)", "fairness": "recourse gap (log
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
 for ax, (term, label) in zip(axes, terms.items(), strict=True):
-    end = default.warmup * default.max_epochs
+    end = default.warmup * default.settings_.max_epochs
     ax.axvspan(0, end, color="0.92", label="warm-up (FaiR-N)")
     for name, model in models.items():
         history = model.history_
         ax.plot(history["epoch"], history[term], styles[name], color=colors[name], label=name)
-    ax.set(xlabel="epoch", ylabel=f"{label}, training rows", xlim=(0, default.max_epochs))
+    ax.set(xlabel="epoch", ylabel=f"{label}, training rows", xlim=(0, default.settings_.max_epochs))
 axes[0].legend(frameon=False)
 plt.show()
 

@@ -1,5 +1,6 @@
-"""Data sets with sensitive features: four from the fairness literature, and one made to measure."""
+"""Data sets with sensitive features: five from the fairness literature, and one made to measure."""
 
+from ._acs_income import fetch_acs_income
 from ._adult import fetch_adult
 from ._compas import fetch_compas
 from ._german_credit import fetch_german_credit
@@ -7,6 +8,7 @@ from ._meps import fetch_meps
 from ._synthetic import make_biased_classification
 
 __all__ = [
+    "fetch_acs_income",
     "fetch_adult",
     "fetch_compas",
     "fetch_german_credit",

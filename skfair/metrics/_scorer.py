@@ -149,7 +149,7 @@ class FairnessScorer:
         weights = {} if sample_weight is None else {"sample_weight": as_pandas(sample_weight)}
         if groups is not None and self.response in OF_LABELS:
             unfavorable, classes = self._unfavorable_of(estimator), np.asarray(estimator.classes_)
-            values = self._predicted(estimator, X, classes, unfavorable)
+            values = self._predicted(estimator, X, classes, unfavorable, groups)
             return self._of_labels(y, values, classes, unfavorable, groups, **weights)
         kwargs = self.kwargs | weights | ({} if groups is None else {"sensitive_features": groups})
         if self.response == "estimator":
@@ -250,14 +250,15 @@ class FairnessScorer:
         return unfavorable_of(estimator, self.kwargs.get("unfavorable"))
 
     def _predicted(
-        self, estimator: Any, X: Any, classes: np.ndarray, unfavorable: Any
+        self, estimator: Any, X: Any, classes: np.ndarray, unfavorable: Any, groups: pd.DataFrame
     ) -> np.ndarray:
         """Return what a metric of labels is given as predictions."""
         if self.response in ("predict", "codes"):
-            return np.asarray(estimator.predict(X))
+            return np.asarray(_answer(estimator.predict, X, groups))
         refusing = list(unfavorable_codes(unfavorable, classes))
         if hasattr(estimator, "predict_proba"):
-            return 1 - np.asarray(estimator.predict_proba(X), np.float64)[:, refusing].sum(axis=1)
+            probabilities = np.asarray(_answer(estimator.predict_proba, X, groups), np.float64)
+            return 1 - probabilities[:, refusing].sum(axis=1)
         values = decision_values(estimator, X) if self.response == "scores" else None
         if values is None or values.ndim > 1:
             raise ValueError(
@@ -432,6 +433,13 @@ class FairnessScorer:
             arguments.append(f"sensitive_columns={self.sensitive_columns!r}")
         arguments += [f"{name}={value!r}" for name, value in self.kwargs.items()]
         return f"FairnessScorer({', '.join(arguments)})"
+
+
+def _answer(method: Callable, X: Any, groups: pd.DataFrame) -> Any:
+    """Call ``predict`` or ``predict_proba``, with the groups if it takes them."""
+    if "sensitive_features" in inspect.signature(method).parameters:
+        return method(X, sensitive_features=groups)
+    return method(X)
 
 
 def _unpack(X: Any) -> tuple[Any, pd.DataFrame | None]:

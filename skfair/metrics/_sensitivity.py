@@ -18,7 +18,7 @@ from .._columns import column_positions, numeric_columns, rows_with
 from .._estimators import split_pipeline
 from .._random import own_generator
 from .._tables import as_table, check_weights
-from ..networks._inspection import is_differentiable, network_of, rows_seen
+from ..networks._inspection import is_differentiable, one_hot_network
 
 __all__ = ["prediction_sensitivity"]
 
@@ -70,16 +70,17 @@ def prediction_sensitivity(
         Number of copies.
     noise_scale : float >= 0, default=0.0
         Standard deviation of the noise: on everything the network sees, or on the columns of X that
-        hold numbers, sensitive ones excepted, for "flip". All people get the same noise, so that
-        nobody's value depends on the others.
+        hold numbers, sensitive ones excepted, for "flip"; never on a tabular network's categories.
+        All people get the same noise, so that nobody's value depends on the others.
     method : {"auto", "gradient", "flip"}, default="auto"
         - "gradient": the derivative, for networks of skfair and skorch and for linear models with
           probabilities, at the end of a pipeline too: then with respect to the columns that the
-          pipeline made of the sensitive one. Where there are several, the largest.
+          pipeline made of the sensitive one. Where there are several, the largest. A category of a
+          tabular network counts as 0/1 columns, by which its embedding is multiplied.
         - "flip": the change of F when a column gets another of the values in X, the largest over
           the values; 0/1 columns of which each row has one (one-hot) change together. For any
           classifier; the rows go through the whole pipeline.
-        - "auto": the gradient where there is one.
+        - "auto": the gradient where there is one, but "flip" for categories of a tabular network.
     scale : {"probability", "logit"}, default="probability"
         Whether F is the probability or its log-odds.
     aggregate : {"mean", "max", "p95"} or None, default=None
@@ -132,10 +133,13 @@ def prediction_sensitivity(
         )
     seed = int(own_generator(random_state).randint(2**31 - 1))
     noise = _Noise(n_samples, noise_scale, seed)
+    problem = None
     if method != "flip" and is_differentiable(final):
-        found = _by_gradient(_gradient_problem(final, before, X, sensitive_columns, scale), noise)
-    else:
+        problem = _gradient_problem(final, before, X, sensitive_columns, scale)
+    if problem is None or (method == "auto" and problem.of_categories):
         found = _by_flipping(estimator, X, sensitive_columns, scale, noise)
+    else:
+        found = _by_gradient(problem, noise)
     return found if aggregate is None else _aggregate(found, aggregate, sample_weight)
 
 
@@ -173,6 +177,8 @@ class _GradientProblem(NamedTuple):
     outcome: Callable[[Tensor], Tensor]  # rows -> F, (n,)
     rows: Tensor
     columns: list[int]
+    noisy: list[int] | None  # what noise is added to; None for everything
+    of_categories: bool  # whether the attribute is one, at least in part
 
 
 def _gradient_problem(
@@ -184,8 +190,18 @@ def _gradient_problem(
         inputs, columns = before.transform(X), _columns_after(before, X, columns)
     if hasattr(final, "net_"):
         columns = _of_skfair(final, columns)
-    module, log_proba = network = network_of(final)
-    rows = network.tensor(rows_seen(final, inputs))
+    network, seen, table = one_hot_network(final)
+    module, log_proba = network
+    rows = network.tensor(seen(inputs))
+    noisy, of_categories = None, False
+    if table is not None:
+        of_categories = any(i in table.codes for i in columns)
+        noisy = [of[0] for i, of in enumerate(table.columns) if i not in table.codes]
+        columns = [
+            j
+            for i in columns
+            for j in (table.columns[i] if i in table.codes else table.columns[i][:1])
+        ]
 
     def outcome(rows: Tensor) -> Tensor:
         log_p = log_proba(module(rows))
@@ -195,7 +211,7 @@ def _gradient_problem(
         log_p = log_p.gather(1, chosen[:, None])[:, 0]
         return log_p.exp() if scale == "probability" else log_p - others
 
-    return _GradientProblem(outcome, rows, columns)
+    return _GradientProblem(outcome, rows, columns, noisy, of_categories)
 
 
 def _columns_after(before: Any, X: Any, columns: list[int]) -> list[int]:
@@ -258,8 +274,12 @@ def _by_gradient(problem: _GradientProblem, noise: _Noise) -> np.ndarray:
     found = torch.zeros(len(rows), dtype=rows.dtype, device=rows.device)
     if not problem.columns:  # the network does not see the attribute
         return found.double().cpu().numpy()
-    for drawn in noise(rows[0].numel()):
-        shift = torch.tensor(drawn, dtype=rows.dtype, device=rows.device).view(rows[0].shape)
+    noisy = problem.noisy
+    for drawn in noise(rows[0].numel() if noisy is None else len(noisy)):
+        shift = torch.tensor(drawn, dtype=rows.dtype, device=rows.device)
+        if noisy is not None:
+            shift = rows.new_zeros(rows.shape[1]).index_copy(0, torch.tensor(noisy), shift)
+        shift = shift.view(rows[0].shape)
         for part, largest in zip(rows.split(BATCH_ROWS), found.split(BATCH_ROWS), strict=True):
             copies = (part + shift).requires_grad_()
             (slope,) = torch.autograd.grad(problem.outcome(copies).sum(), copies)
@@ -277,7 +297,7 @@ def _by_flipping(
     noisy = [i for i in numeric_columns(X) if i not in columns]
     blocks = [(block, _alternatives(X, block)) for block in _blocks(X, columns)]
     everyone, found = np.arange(len(X)), np.zeros(len(X))
-    numbers = np.asarray(_safe_indexing(X, noisy, axis=1), dtype=np.float64)
+    numbers = _numbers(_safe_indexing(X, noisy, axis=1))
     for shift in noise(len(noisy)):
         copies = rows_with(X, everyone, noisy, numbers + shift) if noise.scale else X
         before = _outcomes(estimator, copies, scale)
@@ -287,6 +307,12 @@ def _by_flipping(
                 after = _outcomes(estimator, _with_value(copies, block, value), scale)
                 np.maximum(found, np.abs(after - before)[everyone, chosen], out=found)
     return found
+
+
+def _numbers(table: Any) -> np.ndarray:
+    if hasattr(table, "iloc"):
+        return table.to_numpy(np.float64, na_value=np.nan)
+    return np.asarray(table, dtype=np.float64)
 
 
 def _blocks(X: Any, columns: list[int]) -> list[list[int]]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from .._groups import as_frame
+from .._splits import stratified_split
+from .._tables import as_pandas, brief
 from ._results import mean_scores
 
 __all__ = ["holdout_scores"]
@@ -54,7 +59,8 @@ def holdout_scores(search: Any, X: Any, y: Any, **params: Any) -> pd.DataFrame:
 
     Notes
     -----
-    Set the rows aside before the search, stratified by label and group, as below. One look is
+    Set the rows aside before the search, stratified by label and group, as below;
+    :class:`StackedSearchCV` does both with ``holdout``. One look is
     free: whoever changes the grid because of these scores, and looks again, has made them part of
     the choice.
 
@@ -93,7 +99,7 @@ def holdout_scores(search: Any, X: Any, y: Any, **params: Any) -> pd.DataFrame:
             f"This {type(search).__name__} has no best_estimator_ to score: run it with refit=True "
             "or, with several scorers, the name of one or a rule such as best_under_constraint."
         )
-    scorers = search.scorer_ if isinstance(search.scorer_, Mapping) else {"score": search.scorer_}
+    scorers = _scorers(search)
     requested = {name: _requested(scorer, params) for name, scorer in scorers.items()}
     if unused := sorted(set(params).difference(*(names.values() for names in requested.values()))):
         raise TypeError(f"No scorer of the search requests {unused}; its scorers are {scorers}.")
@@ -114,8 +120,85 @@ def holdout_scores(search: Any, X: Any, y: Any, **params: Any) -> pd.DataFrame:
     return table
 
 
+def split_holdout(
+    holdout: Any, X: Any, y: Any, params: Mapping[str, Any], rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Divide rows into those to search on and those that take no part.
+
+    Parameters
+    ----------
+    holdout : float, splitter or array-like
+        See :class:`StackedSearchCV`.
+    X, y : array-like
+        The rows and their labels.
+    params : mapping
+        Metadata: ``sensitive_features``, of which both parts are to have alike, and ``groups``, for
+        a splitter.
+    rng : RandomState
+        What draws.
+
+    Returns
+    -------
+    tuple of ndarray
+        Positions of the former and the latter, in order.
+
+    Raises
+    ------
+    ValueError
+        If one of the two parts would be empty, or ``holdout`` does not fit the rows.
+    """
+    n = _num_samples(X)
+    if isinstance(holdout, Real):
+        strata = list(_strata(y, params.get("sensitive_features")))
+        rest, held_out = stratified_split(np.arange(n), float(holdout), strata, rng)
+        return np.sort(rest), np.sort(held_out)
+    if hasattr(holdout, "split"):
+        rest, held_out = next(iter(holdout.split(X, y, params.get("groups"))))
+        return np.sort(rest), np.sort(held_out)
+    rows = np.asarray(holdout)
+    is_mask = rows.dtype == bool and rows.shape == (n,)
+    is_positions = rows.dtype.kind in "iu" and rows.ndim == 1 and np.all((rows >= 0) & (rows < n))
+    if not is_mask and not is_positions:
+        raise ValueError(
+            f"holdout must be a share, a splitter, positions among the {n} rows or a mask of them; "
+            f"got {brief(holdout)}."
+        )
+    held_out = np.zeros(n, dtype=bool)
+    held_out[rows] = True
+    if held_out.all() or not held_out.any():
+        raise ValueError(f"holdout must leave rows on both sides, got {held_out.sum()} of {n}.")
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _strata(y: Any, sensitive_features: Any) -> Iterator[np.ndarray]:
+    """Codes of classes; and of classes and groups, if there are any."""
+    if y is None:
+        return
+    labels = _codes(pd.DataFrame(as_pandas(y)))
+    yield labels
+    if sensitive_features is not None:
+        yield np.hstack([labels, _codes(as_frame(sensitive_features))])
+
+
+def _codes(frame: pd.DataFrame) -> np.ndarray:
+    return np.column_stack([pd.factorize(values)[0] for _, values in frame.items()])
+
+
+def requested_by_scorers(search: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``params`` that a scorer of a fitted search requests."""
+    names = {n for scorer in _scorers(search).values() for n in _requested(scorer, params).values()}
+    return {name: value for name, value in params.items() if name in names}
+
+
+def _scorers(search: Any) -> Mapping[str, Callable]:
+    return search.scorer_ if isinstance(search.scorer_, Mapping) else {"score": search.scorer_}
+
+
 def _requested(scorer: Callable, params: Mapping[str, Any]) -> dict[str, str]:
     """Parameters of a scorer that are among ``params``, and what they are called there."""
-    requests = get_routing_for_object(scorer).score.requests
+    routing = get_routing_for_object(scorer)
+    if isinstance(routing, MetadataRouter):  # the score of a pipeline, which hands on what it gets
+        return {name: name for name in routing.consumes("score", list(params))}
+    requests = routing.score.requests
     names = {name: name if request is True else request for name, request in requests.items()}
     return {name: key for name, key in names.items() if key in params}

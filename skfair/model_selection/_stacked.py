@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from numbers import Integral
+from collections.abc import Callable, Iterator, Mapping
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
-from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import indexable
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params
 
 from .._random import own_generator
 from .._warnings import warn
 from ..training._device import resolve_device
+from ._holdout import holdout_scores, requested_by_scorers, split_holdout
 from ._tasks import run_tasks
 from ._together import MAX_MEMBERS, Call, CollectingBackend, run_task, shared_by, tasks_of
 
@@ -41,7 +45,8 @@ class StackedSearchCV(GridSearchCV):
         A network of skfair, or a pipeline that ends in one. Its other steps are fitted once for
         each fold and each combination of their own parameters.
     param_grid : dict or list of dict
-        As in :class:`~sklearn.model_selection.GridSearchCV`.
+        As in :class:`~sklearn.model_selection.GridSearchCV`; with ``n_iter`` as the distributions
+        of :class:`~sklearn.model_selection.RandomizedSearchCV`.
     scoring : str, callable, list, tuple or dict, default=None
         As there.
     n_jobs : int, default=None
@@ -50,6 +55,9 @@ class StackedSearchCV(GridSearchCV):
         As there; :class:`~skfair.model_selection.best_under_constraint` is such a callable.
     cv : int, cross-validation generator or iterable, default=None
         As there.
+    n_iter : int >= 1, default=None
+        Number of candidates that are drawn from ``param_grid``, by ``random_state``; ``None`` takes
+        every combination.
     n_repeats : int >= 1, default=1
         How often every candidate is trained on every fold, each time from another seed. Means and
         standard deviations in ``cv_results_`` are then over folds and seeds: split ``s`` is fold
@@ -62,10 +70,18 @@ class StackedSearchCV(GridSearchCV):
     return_train_score : bool, default=False
         As there.
     random_state : int, RandomState or None, default=None
-        Source of the repeats' seeds; ``None`` takes the estimator's ``random_state`` as source, or
-        as the only seed without repeats.
+        Source of the candidates that are drawn, of the repeats' seeds and of the rows held out;
+        ``None`` takes the estimator's ``random_state`` as source, or as the only seed without
+        repeats.
     verbose : int, default=0
         As there.
+    holdout : float in (0, 1), splitter or array-like, default=None
+        Rows that take no part in the search, neither in ``cv`` nor in the choice nor in the refit,
+        and on which the chosen candidate is scored at the end (:func:`holdout_scores`): a share,
+        drawn by ``random_state`` and stratified by label and ``sensitive_features`` where there are
+        enough rows; an object with ``split``, such as
+        :class:`~sklearn.model_selection.GroupShuffleSplit`, whose first split is taken; positions
+        of rows, or a mask. If ``cv`` lists positions, these are among the rows that remain.
     device : str, default=None
         Where networks are trained and scored, "auto" or one of torch's names; ``None`` is the
         estimator's own ``device``. The refit is on that one either way.
@@ -89,6 +105,10 @@ class StackedSearchCV(GridSearchCV):
         Number of folds times ``n_repeats``.
     refit_time_ : float
         Seconds of the last fit.
+    holdout_rows_ : ndarray of shape (n_holdout,)
+        Positions of the rows that took no part, if there are any.
+    holdout_scores_ : DataFrame
+        What :func:`holdout_scores` found on them.
     multimetric_ : bool
         Whether there are several scores.
     classes_ : ndarray of shape (n_classes,)
@@ -121,9 +141,16 @@ class StackedSearchCV(GridSearchCV):
     """
 
     _parameter_constraints = GridSearchCV._parameter_constraints | {
+        "n_iter": [Interval(Integral, 1, None, closed="left"), None],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "max_stack": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
+        "holdout": [
+            Interval(Real, 0, 1, closed="neither"),
+            HasMethods(["split"]),
+            "array-like",
+            None,
+        ],
         "device": [str, None],
     }
     _parameter_constraints.pop("pre_dispatch")
@@ -137,12 +164,14 @@ class StackedSearchCV(GridSearchCV):
         n_jobs: int | None = None,
         refit: Any = True,
         cv: Any = None,
+        n_iter: int | None = None,
         n_repeats: int = 1,
         max_stack: int | str = "auto",
         error_score: Any = np.nan,
         return_train_score: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
+        holdout: Any = None,
         device: str | None = None,
     ) -> None:
         super().__init__(
@@ -157,13 +186,17 @@ class StackedSearchCV(GridSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
         )
+        self.n_iter = n_iter
         self.n_repeats = n_repeats
         self.max_stack = max_stack
         self.random_state = random_state
+        self.holdout = holdout
         self.device = device
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> StackedSearchCV:
         """Train all candidates on all folds, choose, and fit the chosen one on all rows.
+
+        With ``holdout``, "all rows" are those that are not held out.
 
         Parameters
         ----------
@@ -181,6 +214,27 @@ class StackedSearchCV(GridSearchCV):
         self : object
             The fitted search.
         """
+        for name in {"holdout_rows_", "holdout_scores_"} & set(vars(self)):
+            delattr(self, name)  # of an earlier search
+        if self.holdout is None:
+            return self._search(X, y, params)
+        self._validate_params()
+        if not self.refit:
+            raise ValueError("holdout scores what refit has chosen, but refit is False.")
+        X, y = indexable(X, y)
+        parts = split_holdout(self.holdout, X, y, params, own_generator(self._source()))
+        searched, held_out = (
+            (*_safe_split(self.estimator, X, y, rows), _check_method_params(X, params, rows))
+            for rows in parts
+        )
+        self._search(*searched)
+        self.holdout_rows_ = parts[1]
+        X, y, params = held_out
+        metadata = requested_by_scorers(self, params)
+        self.holdout_scores_ = holdout_scores(self, X, y, **metadata)
+        return self
+
+    def _search(self, X: Any, y: Any, params: dict[str, Any]) -> StackedSearchCV:
         with CollectingBackend(self._run_calls).active():
             return super().fit(X, y, **params)
 
@@ -192,7 +246,13 @@ class StackedSearchCV(GridSearchCV):
         if self.n_repeats > 1:
             cv = _RepeatedSplits(self._checked_cv_orig, self.n_repeats)
             self.n_splits_ *= self.n_repeats
-        evaluate_candidates(ParameterGrid(self.param_grid), cv=cv)
+        evaluate_candidates(self._candidates(), cv=cv)
+
+    def _candidates(self) -> list[dict[str, Any]]:
+        if self.n_iter is None:
+            return list(ParameterGrid(self.param_grid))
+        rng = own_generator(self._source())
+        return list(ParameterSampler(self.param_grid, self.n_iter, random_state=rng))
 
     def _run_calls(self, calls: list) -> list:
         """Run what scikit-learn wants to be run in parallel."""
@@ -232,16 +292,20 @@ class StackedSearchCV(GridSearchCV):
 
     # -- what is set in every candidate -------------------------------------------------------
 
-    def _name(self, parameter: str) -> str:
-        """Full name of a parameter of the network."""
+    def _full_name(self, parameter: str) -> str:
         steps = self.estimator.steps if isinstance(self.estimator, Pipeline) else []
-        name = f"{steps[-1][0]}__{parameter}" if steps else parameter
+        return f"{steps[-1][0]}__{parameter}" if steps else parameter
+
+    def _name(self, parameter: str) -> str:
+        """Full name of a parameter that the network has and no candidate sets."""
+        name = self._full_name(parameter)
         if name not in self.estimator.get_params():
             raise ValueError(
                 f"{type(self.estimator).__name__} has no parameter {name!r}: n_repeats, "
                 "random_state and device of StackedSearchCV need a network that has it."
             )
-        if any(name in candidate for candidate in ParameterGrid(self.param_grid)):
+        grids = [self.param_grid] if isinstance(self.param_grid, Mapping) else self.param_grid
+        if any(name in grid for grid in grids):
             raise ValueError(
                 f"param_grid must not contain {name!r}, which n_repeats, random_state or device of "
                 "StackedSearchCV set."
@@ -258,11 +322,15 @@ class StackedSearchCV(GridSearchCV):
         """Seeds of the repeats, ``None`` for the estimator's own."""
         if self.n_repeats == 1 and self.random_state is None:
             return [None]
-        source = self.random_state
-        if source is None:
-            source = self.estimator.get_params()[self._name("random_state")]
-        draws = own_generator(source).randint(2**31 - 1, size=self.n_repeats)
+        self._name("random_state")
+        draws = own_generator(self._source()).randint(2**31 - 1, size=self.n_repeats)
         return [int(seed) for seed in draws]
+
+    def _source(self) -> Any:
+        """Return what random numbers come from."""
+        if self.random_state is not None:
+            return self.random_state
+        return self.estimator.get_params().get(self._full_name("random_state"))
 
 
 class _RepeatedSplits:

@@ -2,5 +2,15 @@
 
 from .images import AlexNet, Conv1dNet, ConvNet, ResNet18
 from .mlp import MLP
+from .tabular import TableLayout, TabularNetwork, learn_layout
 
-__all__ = ["MLP", "AlexNet", "Conv1dNet", "ConvNet", "ResNet18"]
+__all__ = [
+    "MLP",
+    "AlexNet",
+    "Conv1dNet",
+    "ConvNet",
+    "ResNet18",
+    "TableLayout",
+    "TabularNetwork",
+    "learn_layout",
+]

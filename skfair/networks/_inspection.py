@@ -17,6 +17,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from .._tables import numbers
 from .._tensors import as_array
+from ._one_hot import OneHotTable
 from .mlp import MLP
 
 LINEAR_MODELS = (LogisticRegression, LinearDiscriminantAnalysis)  # softmax of a linear function
@@ -52,7 +53,8 @@ def rows_seen(final: Any, inputs: Any) -> np.ndarray:
     """Return what the module of a differentiable classifier sees of the classifier's input."""
     if is_ours(final):
         with sklearn.config_context(array_api_dispatch=False):
-            return final._logits(as_array(inputs), lambda module, rows: rows)
+            rows = as_array(inputs)
+            return final._logits(rows, lambda module, rows: rows, may_miss=True)
     inputs = inputs.toarray() if hasattr(inputs, "toarray") else inputs
     rows = numbers(inputs, dtype="numeric", allow_nd=True)
     n_features = getattr(final, "n_features_in_", rows.shape[1])
@@ -66,6 +68,29 @@ def rows_seen(final: Any, inputs: Any) -> np.ndarray:
 def is_ours(final: Any) -> bool:
     """Whether a fitted classifier is a network of this package."""
     return hasattr(final, "net_")
+
+
+def one_hot_network(final: Any) -> tuple[Network, Callable[[Any], np.ndarray], OneHotTable | None]:
+    """Return a differentiable classifier as a network that has a derivative by categories, too.
+
+    Returns
+    -------
+    network : Network
+        Of any other classifier that of :func:`network_of`.
+    seen : callable
+        What :func:`rows_seen` is for that one, for this one.
+    table : OneHotTable or None
+        The network's module, if it has categories or missing values.
+    """
+    network = network_of(final)
+    table = OneHotTable.of(network.module) if is_ours(final) else None
+    if table is None:
+        return network, partial(rows_seen, final), None
+    return (
+        network._replace(module=table),
+        lambda inputs: table.expand(rows_seen(final, inputs)),
+        table,
+    )
 
 
 def _log_proba(final: Any) -> Callable[[Tensor], Tensor]:

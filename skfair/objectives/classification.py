@@ -23,7 +23,8 @@ def weighted_mean(values: Tensor, weights: Tensor | None) -> Tensor:
 
 def binary_logit(logits: Tensor, positive: int = 1) -> Tensor:
     """Log-odds of one of two classes, shape (n,)."""
-    return logits.select(-1, positive) - logits.select(-1, 1 - positive)
+    of_class = logits.unbind(-1)  # one node of the graph for both
+    return of_class[positive] - of_class[1 - positive]
 
 
 def focal_losses(losses: Tensor, focal: float) -> Tensor:
@@ -102,6 +103,31 @@ def cross_entropy(
     if weights is None and y.ndim == 1 and row_loss is row_losses:
         return functional.cross_entropy(logits, y)
     return weighted_mean(row_loss(logits, y), weights)
+
+
+def cross_entropy_with_gradient(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean cross-entropy of each network, and its gradient.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (..., n, n_classes)
+        Leading axes are those of networks.
+    y : int64 Tensor of shape (..., n)
+        Class codes; leading axes may be of length 1.
+
+    Returns
+    -------
+    loss : Tensor of shape (...,)
+        Of each network.
+    gradient : Tensor of shape (..., n, n_classes)
+        With the rounding of automatic differentiation.
+    """
+    log_p = logits.log_softmax(-1)
+    true = y.unsqueeze(-1).expand(*log_p.shape[:-1], 1)
+    loss = functional.nll_loss(log_p, y) if y.ndim == 1 else -log_p.gather(-1, true).mean((-2, -1))
+    of_log_p = torch.zeros_like(log_p).scatter_(-1, true, -1 / y.shape[-1])
+    of_logits = torch.ops.aten._log_softmax_backward_data(of_log_p, log_p, -1, log_p.dtype)
+    return loss, of_logits
 
 
 def classification_terms(

@@ -5,7 +5,7 @@ Shapes: logits (n, n_classes); y (n,); groups (n, n_attributes); weights (n,) or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,9 +13,15 @@ from torch import Tensor, nn
 
 from .._moved import renamed
 from ..networks.mlp import MLP, norm
+from ..networks.tabular import TabularNetwork
 from ._base import Outputs, Terms
-from .classification import binary_logit, cross_entropy, weighted_mean
-from .groups import Comparison, group_means, required
+from .classification import (
+    binary_logit,
+    cross_entropy,
+    cross_entropy_with_gradient,
+    weighted_mean,
+)
+from .groups import Comparison, group_means, group_means_with_pullback, required
 
 ROBUSTNESS_TERMS = ("mean_inverse", "inverse_mean")
 
@@ -81,14 +87,20 @@ def first_order_distance(distance: Tensor, gradient_norm: Tensor) -> Tensor:
 def forward_with_gradient_norm(module: nn.Module, X: Tensor) -> tuple[Tensor, Tensor]:
     """Logits (n, n_outputs) and ||grad_x boundary_distance|| (n,), both differentiable.
 
-    The default network has an analytic form; any other module goes through automatic
-    differentiation twice.
+    The perceptron has an analytic form; any other module goes through automatic differentiation
+    twice. In the tabular network the gradient is that with respect to the embeddings, where a
+    category has one, too, and numbers have no unit.
     """
     if isinstance(module, MLP) and type(module).forward is MLP.forward:
         return module.forward_with_gradient_norm(X)
+    forward: Callable[[Tensor], Tensor] = module
+    if isinstance(module, TabularNetwork):
+        X, forward = module.embed(X), module.after_embedding
+        if module.n_members == 1:
+            return forward_with_gradient_norm(module.mlp, X)
     with torch.enable_grad():
-        X = X.detach().requires_grad_()
-        logits = module(X)
+        X = X if X.requires_grad else X.detach().requires_grad_()
+        logits = forward(X)
         distance = boundary_distance(logits).sum()
         (gradient,) = torch.autograd.grad(distance, X, create_graph=True)
         return logits, norm(gradient.flatten(1))
@@ -174,11 +186,61 @@ def fairn_terms(
             recourse, groups, members, comparison, state, decay, denominators
         )
     if robustness == "mean_inverse":
-        terms["robustness"] = weighted_mean(1 / (1 + distance), weights)
+        terms["robustness"] = weighted_mean((1 + distance).reciprocal(), weights)
     else:
         tiny = torch.finfo(distance.dtype).tiny
         terms["robustness"] = 1 / weighted_mean(distance, weights).clamp(min=tiny)  # FaiR-N, Eq. 3
     return terms, state
+
+
+def fairn_gradient(
+    logits: Tensor,
+    y: Tensor,
+    groups: Tensor | None,
+    state: Tensor | None,
+    loss_weights: Mapping[str, float | Tensor],
+    *,
+    comparison: Comparison | None,
+    unfavorable: tuple[int, ...] = (0,),
+    decay: float = 0.0,
+) -> tuple[Terms, Tensor | None, Tensor]:
+    """:func:`fairn_terms` of two classes, and the gradient of the loss, written out.
+
+    See :class:`~skfair.objectives.Objective`. Groups are compared by their shares, robustness is
+    the mean of 1 / (1 + d), and rows have no weights.
+    """
+    decision = binary_logit(logits)
+    recourse = (decision if unfavorable[0] else -decision).relu()
+    closeness = (1 + decision.abs()).reciprocal()
+    loss, gradient = cross_entropy_with_gradient(logits, y)
+    terms = {"cross_entropy": loss}
+
+    def pull_back(of_binary_logit: Tensor, positive: int) -> None:
+        gradient.select(-1, positive).add_(of_binary_logit)
+        gradient.select(-1, 1 - positive).sub_(of_binary_logit)
+
+    if groups is not None:
+        comparison = required(comparison)
+        means, present, state, of_values = group_means_with_pullback(
+            recourse, groups, comparison.n_groups, state, decay
+        )
+        terms["fairness"], of_means = comparison.gap_with_pullback(means, present)
+        if (weight := _as_tensor(loss_weights["fairness"], logits)) is not None:
+            of_recourse = of_values(of_means(weight))
+            of_logit = torch.ops.aten.threshold_backward(of_recourse, recourse, 0)
+            pull_back(of_logit, unfavorable[0])
+    terms["robustness"] = closeness.mean(-1)
+    if (weight := _as_tensor(loss_weights["robustness"], logits)) is not None:
+        of_closeness = weight.unsqueeze(-1) / closeness.shape[-1]
+        pull_back(-of_closeness * (closeness * closeness) * decision.sgn(), 1)
+    return terms, state, gradient
+
+
+def _as_tensor(weight: float | Tensor, like: Tensor) -> Tensor | None:
+    """Weight as a tensor, ``None`` for the number 0."""
+    if isinstance(weight, Tensor):
+        return weight
+    return None if weight == 0 else like.new_tensor(weight)
 
 
 def __getattr__(name: str) -> Any:

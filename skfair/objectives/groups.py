@@ -7,13 +7,15 @@ the attribute is missing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+Pullback = Callable[[Tensor], Tensor]
 
 
 def group_means(
@@ -53,24 +55,57 @@ def group_means(
     state : Tensor of shape (..., 2, n_groups)
         To be handed to the next call.
     """
-    codes = torch.arange(n_groups, device=groups.device)
-    members = groups == codes if groups.shape[-1] == 1 else (groups.unsqueeze(-1) == codes).any(-2)
+    members = _members(groups, n_groups).to(values.dtype)
     if weights is None:
         rows = torch.stack([values, torch.ones_like(values)], dim=-2)
     else:
         rows = torch.stack([values * weights, weights], dim=-2)
-    sums_and_counts = rows @ members.to(values.dtype)
+    sums_and_counts = rows @ members
     sums, counts = sums_and_counts.unbind(-2)
     means = _ratio(sums, counts.detach() if weights is None else counts)
-    new_state = sums_and_counts.detach()
+    return _running(means, sums_and_counts.detach(), state, decay)
+
+
+def group_means_with_pullback(
+    values: Tensor, groups: Tensor, n_groups: int, state: Tensor | None = None, decay: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor, Pullback]:
+    """:func:`group_means` without weights, and what leads gradients of the means back to values.
+
+    Leading axes of ``groups`` and ``state`` are those of ``values``, or of length 1. Rounding is
+    that of automatic differentiation.
+    """
+    members = _members(groups, n_groups).to(values.dtype)
+    sums_and_counts = torch.stack([values, torch.ones_like(values)], dim=-2) @ members
+    sums, counts = sums_and_counts.unbind(-2)
+    denominators = counts + (counts == 0)
+
+    def pull_back(gradient: Tensor) -> Tensor:
+        of_sums = gradient / denominators
+        of_rows = torch.stack([of_sums, torch.zeros_like(of_sums)], dim=-2) @ members.mT
+        return of_rows.select(-2, 0)
+
+    return *_running(sums / denominators, sums_and_counts, state, decay), pull_back
+
+
+def _members(groups: Tensor, n_groups: int) -> Tensor:
+    """Whether each row belongs to each group, (..., n, n_groups)."""
+    codes = torch.arange(n_groups, device=groups.device)
+    return groups == codes if groups.shape[-1] == 1 else (groups.unsqueeze(-1) == codes).any(-2)
+
+
+def _running(
+    means: Tensor, sums_and_counts: Tensor, state: Tensor | None, decay: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Means with their running value, which groups have been seen, and the new state."""
     if decay == 0:
-        return means, new_state.select(-2, 1) > 0, new_state
+        return means, sums_and_counts.select(-2, 1) > 0, sums_and_counts
     if state is not None:
+        n_groups = sums_and_counts.shape[-1]
         if state.shape[-1] < n_groups:
             state = functional.pad(state, (0, n_groups - state.shape[-1]))
-        new_state = decay * state + new_state
-    correction = _ratio(*new_state.unbind(-2)) - means.detach()
-    return means + correction, new_state.select(-2, 1) > 0, new_state
+        sums_and_counts = decay * state + sums_and_counts
+    correction = _ratio(*sums_and_counts.unbind(-2)) - means.detach()
+    return means + correction, sums_and_counts.select(-2, 1) > 0, sums_and_counts
 
 
 def batch_part(state: Tensor, before: Tensor | None, decay: float) -> Tensor:
@@ -97,7 +132,7 @@ class Comparison:
         the same attribute.
     members : Tensor of shape (n_attributes, n_groups)
         1 where a group belongs to an attribute.
-    counts : Tensor of shape (n_classes, n_groups) or None
+    counts : Tensor of shape (n_classes, n_groups) or (n_groups,), or None
         (Weighted) number of training rows of each class in each group, by which groups are weighed;
         ``None`` takes all pairs of groups alike.
     """
@@ -189,9 +224,41 @@ class Comparison:
             complete = present.to(means) @ contrasts.abs().T > 1
             return ((means @ contrasts.T).abs() * complete).sum()
         counts = self._group_counts if denominators is None else denominators
-        shares = self._shares(means, present, counts)
-        center = (shares * means) @ self._same_attribute.to(means)
-        return (2 * shares * (means - center).abs()).sum()
+        shares, deviations = self._deviations(means, present, counts)
+        return (2 * shares * deviations.abs()).sum()
+
+    def gap_with_pullback(self, means: Tensor, present: Tensor) -> tuple[Tensor, Pullback]:
+        """Gap of each network, and what leads its gradient back to the means.
+
+        Parameters
+        ----------
+        means, present : Tensor of shape (..., n_groups)
+            As in :meth:`gap`; leading axes are those of networks. ``counts`` has to be known, of
+            shape (..., n_classes, n_groups).
+
+        Returns
+        -------
+        gap : Tensor of shape (...,)
+            Of each network.
+        pull_back : callable
+            From a gradient (...,) to one of the shape of ``means``; rounding is that of automatic
+            differentiation.
+        """
+        assert self._group_counts is not None
+        shares, deviations = self._deviations(means, present, self._group_counts)
+        doubled = 2 * shares
+
+        def pull_back(gradient: Tensor) -> Tensor:
+            of_deviations = gradient.unsqueeze(-1) * doubled * deviations.sgn()
+            of_center = _times(-of_deviations, self._same_attribute.to(means).mT)
+            return of_deviations + of_center * shares
+
+        return (doubled * deviations.abs()).sum(-1), pull_back
+
+    def _deviations(self, means: Tensor, present: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return pi_g and m_g - m, (..., n_groups) each."""
+        shares = self.shares(counts.to(means) * present)
+        return shares, means - _times(shares * means, self._same_attribute.to(means))
 
     def gap_of_pairs(
         self, differences: Tensor, seen: Tensor, denominators: Tensor | None = None
@@ -218,26 +285,43 @@ class Comparison:
         counts = self._group_counts if denominators is None else denominators
         contrasts = self.contrasts.to(differences)
         present = seen.to(differences) @ contrasts.abs() > 0
-        shares = self._shares(differences, present, counts)
+        shares = self.shares(counts.to(differences) * present)
         of_both = shares @ contrasts.clamp(min=0).T * (shares @ contrasts.clamp(max=0).T).abs()
         # pi_g (m_g - m) = sum_h pi_g pi_h (m_g - m_h)
         return 2 * ((differences * of_both) @ contrasts).abs().sum()
 
-    def _shares(self, like: Tensor, present: Tensor, counts: Tensor) -> Tensor:
-        """Return pi_g among the groups that are present, (..., n_groups)."""
-        counts = counts.to(like) * present
-        totals = counts @ self._same_attribute.to(like)
-        return counts / totals.clamp(min=torch.finfo(like.dtype).tiny)
+    def shares(self, counts: Tensor) -> Tensor:
+        """Share pi_g of each group among the cases of its attribute.
+
+        Parameters
+        ----------
+        counts : Tensor of shape (..., n_groups)
+            (Weighted) number of cases in each group.
+
+        Returns
+        -------
+        Tensor of shape (..., n_groups)
+            0 for a group without cases.
+        """
+        totals = _times(counts, self._same_attribute.to(counts))
+        return counts / totals.clamp(min=torch.finfo(counts.dtype).tiny)
 
     @cached_property
     def _group_counts(self) -> Tensor | None:
         """Number of training rows of each group."""
-        return None if self.counts is None else self.counts.sum(0)
+        if self.counts is None or self.counts.ndim == 1:
+            return self.counts
+        return self.counts.sum(-2)
 
     @cached_property
     def _same_attribute(self) -> Tensor:
         """1 where two groups belong to the same attribute, (n_groups, n_groups)."""
-        return self.members.T @ self.members
+        return self.members.mT @ self.members
+
+
+def _times(vectors: Tensor, matrices: Tensor) -> Tensor:
+    """Vectors (..., n) times matrices (..., n, m)."""
+    return (vectors.unsqueeze(-2) @ matrices).squeeze(-2)
 
 
 def required(comparison: Comparison | None) -> Comparison:

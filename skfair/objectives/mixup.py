@@ -7,22 +7,25 @@ replaces the gap in the objective.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from ..networks.tabular import TabularNetwork
 from ._base import Outputs
 from .classification import binary_logit
 from .groups import Comparison, group_means
 
 
-def path_slopes(module: nn.Module, start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+def path_slopes(
+    module: Callable[[Tensor], Tensor], start: Tensor, end: Tensor, t: Tensor
+) -> Tensor:
     """Compute d/dt p(start + t (end - start)), differentiable with respect to the weights.
 
     Parameters
     ----------
-    module : torch.nn.Module
+    module : callable
         A network that returns the logits of two classes.
     start, end : Tensor of shape (n, ...)
         Rows at t = 0 and t = 1.
@@ -77,10 +80,14 @@ def forward_with_paths(
     """Logits of a batch and, in training, slopes along random paths between its groups.
 
     For each attribute, paths start at a partner (see :func:`draw_partners`) of every second row and
-    end at that row.
+    end at that row. In the tabular network they run between the embeddings, where categories and
+    missing values have a place.
     """
     X, groups = inputs["X"], inputs.get("groups")
-    logits = module(X)
+    forward: Callable[[Tensor], Tensor] = module
+    if isinstance(module, TabularNetwork):
+        X, forward = module.embed(X), module.after_embedding
+    logits = forward(X)
     if groups is None or not module.training:
         return logits, {}
     if "penalty_only" in inputs:
@@ -89,7 +96,7 @@ def forward_with_paths(
     partners = torch.stack([draw_partners(g, labels, weights) for g in groups.unbind(-1)])
     t = torch.rand((), dtype=X.dtype, device=X.device)
     ends = X[::2].repeat(len(partners), *[1] * (X.ndim - 1))
-    slopes = path_slopes(module, X[partners.flatten().clamp(min=0)], ends, t)
+    slopes = path_slopes(forward, X[partners.flatten().clamp(min=0)], ends, t)
     return logits, {"slopes": slopes.view_as(partners), "partners": partners}
 
 

@@ -54,6 +54,18 @@ def true_positive_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return p.unsqueeze(0), y.to(p).unsqueeze(0)
 
 
+def true_negative_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """E[1 - p | a, y = 0]."""
+    p = positive_probability(logits)
+    return 1 - p.unsqueeze(0), 1 - y.to(p).unsqueeze(0)
+
+
+def accuracy(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """E[p y + (1 - p) (1 - y) | a]."""
+    p, y = positive_probability(logits), y.to(logits)
+    return (y * p + (1 - y) * (1 - p)).unsqueeze(0), torch.ones_like(p).unsqueeze(0)
+
+
 def error_rates(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """E[p | a, y = 0] and E[1 - p | a, y = 1] (Technical Challenges, Eq. 4; FAIRER, Eq. 2)."""
     p, y = positive_probability(logits), y.to(logits)
@@ -255,10 +267,10 @@ def names_of(**properties: Any) -> list[str]:
 
 def with_first_positive(terms: partial) -> partial:
     """Return the terms for the case that the first of two classes is the positive one."""
-    comparison = terms.keywords["comparison"]
+    comparison = terms.keywords.get("comparison")
     if comparison is not None and comparison.counts is not None:
-        comparison = replace(comparison, counts=comparison.counts.flip(0))
-    return partial(_first_positive, partial(terms, comparison=comparison))
+        terms = partial(terms, comparison=replace(comparison, counts=comparison.counts.flip(0)))
+    return partial(_first_positive, terms)
 
 
 def _first_positive(terms: Callable, logits: Tensor, y: Tensor, *args: Any, **kwargs: Any) -> Any:

@@ -252,6 +252,11 @@ def _dtype(estimator: NeuralClassifier) -> str:
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Add the nodes of a network: its input, its layers, and what is answered."""
     estimator = _network_of(operator.raw_operator)
+    if estimator._encoder.categories:
+        raise ValueError(
+            f"{type(estimator).__name__} takes categories, for which there is no graph: "
+            "make numbers of them in steps before it, as a OneHotEncoder does."
+        )
     rows = _add_input(estimator, operator, scope, container)
     logits = _add_network(estimator, rows, scope, container)
     label, scores = (variable.full_name for variable in operator.outputs)

@@ -9,6 +9,7 @@ from typing import Any
 import sklearn.metrics
 import sklearn.model_selection
 from sklearn.feature_selection import chi2, f_classif, mutual_info_classif
+from torch import nn
 
 import skfair
 
@@ -21,6 +22,11 @@ from ..smoothing.metric import WeightedMetric
 from ..smoothing.noise import AddNoise, Noise
 from ..training._recipe import OPTIMIZERS
 
+
+def _is_module(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, nn.Module)
+
+
 # A name that is trusted may be called by a crafted file, with any arguments: these are classes
 # whose making does nothing but store, and functions that compute from what they are given. Names,
 # never a prefix: a module has functions of other kinds, and what it imports. What is missing on
@@ -28,7 +34,7 @@ from ..training._recipe import OPTIMIZERS
 # trees and splines of scikit-learn, whose compiled code reads memory where their arrays say.
 CLASSES = (
     *(getattr(skfair, name) for name in skfair.__all__ if name[0].isupper()),
-    *(getattr(networks, name) for name in networks.__all__),
+    *(kind for kind in map(vars(networks).get, networks.__all__) if _is_module(kind)),
     AddNoise,
     ConstrainedMonitor,
     FairnessScorer,

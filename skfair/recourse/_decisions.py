@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .._estimators import decision_values, split_pipeline
-from ..networks._inspection import Network, is_differentiable, network_of, rows_seen
+from ..networks._inspection import Network, is_differentiable, one_hot_network
 from ._linear import cheapest_change
 from ._profiles import Profiles
 
@@ -223,9 +223,9 @@ class Decisions:
         self.linear = self._linear(rng) if len(estimator.classes_) == 2 else None
         self.log_odds: Margin | None = None
         if self.linear is None and is_differentiable(final):
-            network = network_of(final)
+            network, seen, _ = one_hot_network(final)
             inputs = Affine.of(
-                lambda X: rows_seen(final, X if before is None else before.transform(X)),
+                lambda X: seen(X if before is None else before.transform(X)),
                 profiles,
                 rng,
             )

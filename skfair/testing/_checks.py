@@ -27,6 +27,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_objec
 from sklearn.utils.validation import has_fit_parameter
 
 from ..datasets import make_biased_classification
+from ..training._parameters import NetworkParameterized
 
 Check = Callable[[Any], None]
 RESPONSES = ("decision_function", "predict_proba", "predict")
@@ -108,7 +109,10 @@ def _fresh(estimator: Any, exact: bool = False) -> Any:
             changes[name] = 0
         if not exact or (trains_another and "__" not in name):
             continue
-        if kind == "batch_size" and isinstance(value, Integral):
+        owner = params.get(name.rpartition("__")[0], estimator)
+        if kind == "batch_size" and (
+            isinstance(value, Integral) or isinstance(owner, NetworkParameterized)
+        ):
             changes[name] = -1
         if kind == "dtype" and value == "float32":
             changes[name] = "float64"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..training._encoder import takes_tables
 from ..training._parameters import NetworkParameterized
+from ..training._settings import Settings
 
 _EQUIVALENCE = (
     "check_sample_weight_equivalence_on_dense_data",
     "check_sample_weight_equivalence_on_sparse_data",
 )
+_BINS = "the tabular network's bins hold as many rows each, whatever they weigh"
 _BY_POSITION = ("check_weights_as_repetitions", "check_order_of_rows")
 
 
@@ -47,11 +50,13 @@ def _by_scikit_learn(estimator: Any) -> dict[str, str]:
     params = estimator.get_params()
     if not _is_network(estimator):
         return _by_scikit_learn(params["estimator"]) if _is_around_another(params) else {}
-    if _held_out(params):
+    if _held_out(estimator):
         reason = "which rows are held out depends on how often a row is repeated"
     elif _sampling(estimator) == "group_label":  # the checks bring labels, but no groups
         reason = "rows are drawn at random, a repeated one more often than a weighted one"
-    elif params["batch_size"] != -1:
+    elif takes_tables(estimator.module):
+        reason = _BINS
+    elif _settings(estimator).batch_size != -1:
         reason = "repeated rows make other batches than weighted ones"
     elif params["dtype"] != "float64":
         reason = "sums in float32 agree to about 1e-6, the check asks for 1e-7"
@@ -68,11 +73,11 @@ def _with_groups(estimator: Any) -> dict[str, str]:
         return _around(params) if _is_around_another(params) else {}
     drawn = "rows are drawn at random by their position, whatever their weight"
     by_name = "rows are drawn group by group, in the order of the groups' names"
-    if _held_out(params) or _sampling(estimator) != "natural":
+    if _held_out(estimator) or _sampling(estimator) != "natural":
         return dict.fromkeys(_BY_POSITION, drawn) | {"check_reordered_groups": by_name}
     if params.get("augment") is not None:
         return dict.fromkeys(_BY_POSITION, drawn)
-    return {}
+    return {"check_weights_as_repetitions": _BINS} if takes_tables(estimator.module) else {}
 
 
 def _around(params: dict[str, Any]) -> dict[str, str]:
@@ -97,6 +102,11 @@ def _is_around_another(params: dict[str, Any]) -> bool:
     return hasattr(params.get("estimator"), "get_params")
 
 
-def _held_out(params: dict[str, Any]) -> bool:
-    chosen = params["early_stopping"] or params["restore_best"] or params["monitor"] is not None
-    return bool(chosen) or params.get("penalty_on") == "holdout"
+def _settings(estimator: Any) -> Settings:
+    """What a network is trained with on the numbers of the checks."""
+    return Settings.of(estimator, tabular=takes_tables(estimator.module) is True, n_rows=0)
+
+
+def _held_out(estimator: Any) -> bool:
+    chosen = estimator.early_stopping or estimator.restore_best or estimator.monitor is not None
+    return bool(chosen) or getattr(estimator, "penalty_on", None) == "holdout"

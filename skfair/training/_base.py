@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 from abc import ABCMeta, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.utils import Tags, get_tags
+from skorch.callbacks import Callback
 from skorch.helper import predefined_split
 
 from .._groups import group_name
@@ -21,11 +22,12 @@ from .._stored import current_state
 from .._tensors import takes_tensors
 from .._warnings import warn
 from ..networks._build import check_module
+from ..networks.tabular import learn_layout
 from ..objectives import Comparison, Objective
 from ._batches import TensorRows, as_numbers, batch_starts
 from ._callbacks import CallbackSupportMixin, epoch_tasks
 from ._device import available_devices, reproducible, resolve_device
-from ._encoder import TableLearner, TrainingData, split_off, whole_state
+from ._encoder import TableLearner, TrainingData, split_off, takes_tables, whole_state
 from ._monitor import ValidationPart, training_callbacks
 from ._net import ObjectiveNet
 from ._outcome import check_outcome
@@ -41,6 +43,7 @@ from ._recipe import (
     optimizer_options,
 )
 from ._sampling import batch_rows, make_strata
+from ._settings import Settings
 from ._transaction import all_or_nothing
 
 
@@ -63,6 +66,10 @@ class Plan:
         Number of passes over the rows.
     averaging : float
         Share of the last steps whose weights are averaged.
+    annealed : bool
+        Whether the learning rate falls to 0.
+    by_group : bool
+        Whether to look at the groups when it has ended.
     previous : dict or None
         The state from which training goes on.
     rows : TensorRows or None
@@ -77,6 +84,8 @@ class Plan:
     holdout: np.ndarray | None
     epochs: int
     averaging: float
+    annealed: bool
+    by_group: bool
     previous: dict[str, Any] | None = None
     rows: TensorRows | None = None
 
@@ -129,6 +138,7 @@ class NeuralClassifier(
     n_features_in_: int
     n_iter_: int
     net_: ObjectiveNet
+    settings_: Settings
     _architecture: Architecture
     _runs_in_float64: bool
 
@@ -170,6 +180,12 @@ class NeuralClassifier(
         """
         return rows, None
 
+    def _make_keeper(
+        self, plan: Plan, recipe: Recipe, part: ValidationPart | None
+    ) -> Callback | None:
+        """Return a callback that chooses the epoch in the place of ``monitor``, if there is one."""
+        return None
+
     # -- fitting ------------------------------------------------------------------------------
 
     @takes_tensors
@@ -180,10 +196,12 @@ class NeuralClassifier(
 
         Parameters
         ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features), or array (n_samples, ...)
+        X : table, array-like or sparse matrix of shape (n_samples, n_features), or array \
+(n_samples, ...)
             Numbers; an array of more than two dimensions needs a ``module``. Images of type uint8
-            are scaled to [0, 1], batch by batch. Sparse input is made dense. Text is allowed only
-            in sensitive columns that are dropped.
+            are scaled to [0, 1], batch by batch, and sparse rows are made dense in the same way.
+            The tabular network takes tables of text, categories and missing values, too
+            (``categorical_features``).
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Class labels; or 0 and 1 for several labels a row, where the objective allows it.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes), \
@@ -209,7 +227,7 @@ default=None
             known = list(self.groups_) if resume else []
             data = self._encode(X, y, sensitive_features, sample_weight, resume=resume)
             keep_state = self.groups_[: len(known)] == known
-            self._train(data, self.max_epochs, resume, self.averaging, keep_state, by_group=True)
+            self._train(data, None, resume, self.averaging, keep_state, by_group=True)
         return self
 
     @takes_tensors
@@ -249,29 +267,33 @@ default=None
     def _train(
         self,
         data: TrainingData,
-        epochs: int,
+        epochs: int | None,
         resume: bool,
         averaging: float,
         keep_state: bool,
         by_group: bool,
     ) -> None:
-        plan = self._prepare(data, epochs, resume, averaging, keep_state)
+        plan = self._prepare(data, epochs, resume, averaging, keep_state, by_group)
         with reproducible(plan.device, plan.seed) as generator:
             self._begin(plan, generator)
             self.net_.partial_fit(plan.training_rows, None)
-            self._finish(plan, by_group)
+            self._finish(plan)
 
     # The three parts of a training: what many at once share with one by itself.
 
     def _prepare(
         self,
         data: TrainingData,
-        epochs: int,
+        epochs: int | None = None,
         resume: bool = False,
         averaging: float = 0.0,
         keep_state: bool = True,
+        by_group: bool = True,
     ) -> Plan:
-        """Say which rows are trained on, and from which seed."""
+        """Say what is trained with, on which rows, for how long and from which seed."""
+        self.settings_ = Settings.of(
+            self, tabular=self._encoder.categories is not None, n_rows=len(data.y)
+        )
         told = data.groups is not None or data.sensitive is not None
         if not told and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
@@ -297,8 +319,10 @@ default=None
             train=train,
             valid=valid,
             holdout=holdout,
-            epochs=epochs,
+            epochs=self.settings_.max_epochs if epochs is None else epochs,
             averaging=averaging,
+            annealed=self.settings_.lr_schedule == "cosine" and epochs is None,
+            by_group=by_group,
             previous=previous,
         )
 
@@ -310,7 +334,9 @@ default=None
                 data.arrays(self.dtype, plan.holdout), device, self._needs_copies()
             )
         if plan.previous is None:
-            self._architecture = self._make_architecture(data.X.shape[1:])
+            self._architecture = self._with_layout(
+                self._make_architecture(data.X.shape[1:]), data, plan.train
+            )
         else:
             self._check_shape(data.X)
         batches = self._make_batches(data, plan.train, plan.holdout)
@@ -326,7 +352,9 @@ default=None
             type(self).__name__,
             callbacks=[
                 *epoch_tasks(self, data, plan.epochs),
-                *training_callbacks(self, part, plan.epochs, callbacks),
+                *training_callbacks(
+                    self, part, plan.epochs, callbacks, self._make_keeper(plan, recipe, part)
+                ),
             ],
             verbose=int(self.verbose > 1),
             train_split=None if valid is None else predefined_split(plan.rows.subset(valid)),
@@ -339,12 +367,12 @@ default=None
 
     def _needs_copies(self) -> bool:
         """Whether something may work in place on the rows of a batch."""
-        return self.module is not None or callable(self.augment)
+        return self.module not in (None, "tabular") or callable(self.augment)
 
-    def _finish(self, plan: Plan, by_group: bool) -> None:
+    def _finish(self, plan: Plan) -> None:
         """Look at what has been trained."""
         self.net_.train_split = None  # it holds the data
-        self.n_iter_ = check_outcome(self, plan.all_rows.inputs["X"], plan.data, by_group)
+        self.n_iter_ = check_outcome(self, plan.all_rows.inputs["X"], plan.data, plan.by_group)
 
     def _split_validation(
         self, data: TrainingData, rng: np.random.RandomState
@@ -361,18 +389,35 @@ default=None
             module=self.module,
             input_shape=tuple(input_shape),
             n_outputs=len(self.classes_),
-            hidden_layer_sizes=self.hidden_layer_sizes,
+            hidden_layer_sizes=self.settings_.hidden_layer_sizes,
             activation=self.activation,
-            dropout=self.dropout,
+            dropout=self.settings_.dropout,
             dtype=self.dtype,
         )
+
+    def _with_layout(
+        self, architecture: Architecture, data: TrainingData, train: np.ndarray | None
+    ) -> Architecture:
+        """Make it the tabular network if X calls for it, with what training rows say of columns."""
+        if self._encoder.categories is None:
+            if self.n_members > 1:
+                raise ValueError(
+                    f"n_members={self.n_members} is for the tabular network, which module=None "
+                    "builds where X has categories or missing values; module='tabular' builds it "
+                    "in any case."
+                )
+            return architecture
+        rows = slice(None) if train is None else train
+        layout = learn_layout(data.X[rows], self._encoder.n_codes)
+        return replace(architecture, module="tabular", layout=layout, n_members=self.n_members)
 
     def _make_batches(
         self, data: TrainingData, train: np.ndarray | None, holdout: np.ndarray | None
     ) -> Batches:
         """Say what a batch is made of: the next rows, or a fixed number of each stratum."""
         rows = np.arange(len(data.y)) if train is None else train
-        size = batch_rows(self.batch_size, len(rows))
+        batch_size = self.settings_.batch_size
+        size = batch_rows(batch_size, len(rows))
 
         def strata(rows: np.ndarray, size: int, first: int) -> list:
             groups = None if data.groups is None else data.groups[rows]
@@ -380,7 +425,7 @@ default=None
 
         extra = None
         if holdout is not None:
-            extra = strata(holdout, batch_rows(self.batch_size, len(holdout)), len(rows))
+            extra = strata(holdout, batch_rows(batch_size, len(holdout)), len(rows))
         return Batches(
             size=size,
             n_batches=len(batch_starts(len(rows), size)),
@@ -398,18 +443,21 @@ default=None
                 DTYPES[self._architecture.dtype],
                 plan.device,
             )
-        n_batches, optimizer = batches.n_batches, self.optimizer
+        settings, n_batches = self.settings_, batches.n_batches
+        optimizer = settings.optimizer
+        first_step, n_steps = plan.steps_before, plan.epochs * n_batches
         return Recipe(
             architecture=self._architecture,
             objective=self._make_objective(comparison, batches.size if n_batches > 1 else None),
             optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
-            optimizer_options=optimizer_options(optimizer, self.lr, self.weight_decay, plan.device),
+            optimizer_options=optimizer_options(
+                optimizer, settings.lr, settings.weight_decay, plan.device
+            ),
             batches=batches,
             epochs=plan.epochs,
-            warmup_steps=round(self.warmup * self.max_epochs * n_batches),
-            average_from=first_averaged_step(
-                plan.averaging, plan.epochs * n_batches, plan.steps_before
-            ),
+            warmup_steps=round(self.warmup * settings.max_epochs * n_batches),
+            average_from=first_averaged_step(plan.averaging, n_steps, first_step),
+            annealed=(first_step, first_step + n_steps) if plan.annealed else None,
             group_names=tuple(
                 zip(encoder.attribute_of, map(group_name, encoder.groups), strict=True)
             ),
@@ -459,7 +507,8 @@ default=None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = takes_tables(self.module) is not True
+        tags.input_tags.allow_nan = takes_tables(self.module) is not False
         tags.classifier_tags.multi_class = self._targets().multi_class
         tags.classifier_tags.multi_label = self._targets().multi_label
         return tags
@@ -468,19 +517,23 @@ default=None
         state = super().__getstate__()
         if "net_" in state:
             state["net_"] = state["net_"].export_state()
-            state["_architecture"] = vars(state["_architecture"]).copy()
+            state["_architecture"] = state["_architecture"].export_state()
+            state["settings_"] = vars(state["settings_"]).copy()
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = current_state(self, state)
-        net_state, architecture = (state.pop(name, None) for name in ("net_", "_architecture"))
+        names = "net_", "_architecture", "settings_"
+        net_state, architecture, settings = (state.pop(name, None) for name in names)
         super().__setstate__(state)
         if net_state is None:
             return
         known = isinstance(self.device, str) and self.device in available_devices()
         device = resolve_device(self.device if known else "auto")
         with whole_state(self), reproducible(device, seed=0):
-            self._architecture = Architecture(**architecture)
+            self._architecture = Architecture.load(architecture)
+            # without any it was stored before there was a choice
+            self.settings_ = Settings(**settings) if settings else Settings.of(self, False, 0)
             self.net_ = ObjectiveNet.load(self._architecture, net_state, device)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from skorch.dataset import Dataset
 from torch import Tensor
 
 from ._sampling import Stratum
+from ._sparse import SparseRows
 
 Batch = tuple[dict[str, Tensor], Tensor]
 
@@ -26,8 +29,8 @@ class TensorRows(Dataset):
     Parameters
     ----------
     inputs : dict of str to Tensor
-        ``X``, bytes if it holds images of bytes (see :func:`as_numbers`), and, where there are any,
-        ``groups`` and ``weights``.
+        ``X``, bytes if it holds images of bytes (see :func:`as_numbers`), :class:`SparseRows` if it
+        is sparse, and, where there are any, ``groups`` and ``weights``.
     y : int64 Tensor of shape (n,)
         Class codes.
     rows : int64 Tensor, default=None
@@ -51,10 +54,7 @@ class TensorRows(Dataset):
         cls, arrays: dict[str, np.ndarray], device: torch.device, private: bool
     ) -> TensorRows:
         """Put arrays on ``device``; on the CPU writeable ones are shared, not copied."""
-        tensors = {
-            name: torch.from_numpy(values if values.flags.writeable else values.copy()).to(device)
-            for name, values in arrays.items()
-        }
+        tensors = {name: _on_device(values, device) for name, values in arrays.items()}
         return cls(tensors, tensors.pop("y"), private=private)
 
     def subset(self, rows: np.ndarray | None) -> TensorRows:
@@ -87,6 +87,12 @@ class TensorRows(Dataset):
     def y(self) -> Tensor:
         """All class codes of this set, as skorch's callbacks expect."""
         return self.targets if self.rows is None else self.targets[self.rows]
+
+
+def _on_device(values: Any, device: torch.device) -> Any:
+    if issparse(values):
+        return SparseRows.of(values, device)
+    return torch.from_numpy(values if values.flags.writeable else values.copy()).to(device)
 
 
 def batch_starts(n_rows: int, batch_size: int, drop_last: bool = False) -> range:
@@ -186,7 +192,7 @@ def row_slices(X: np.ndarray | Tensor, elements: int | None = None) -> Iterator[
     """
     elements = elements or (2**20 if X.ndim == 2 else 2**18)
     rows = max(16, elements // max(1, math.prod(X.shape[1:])))
-    for start in range(0, len(X), rows):
+    for start in range(0, X.shape[0], rows):
         yield slice(start, start + rows)
 
 

@@ -7,32 +7,48 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ._settings import DEFAULTS
+
 BLOCK = re.MULTILINE | re.DOTALL
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 PARAMETERS = """\
-module : {"mlp", "convnet", "alexnet", "resnet18", "conv1d"}, callable or None, default=None
+module : {"mlp", "tabular", "convnet", "alexnet", "resnet18", "conv1d"}, callable or None, \
+default=None
     A network of :mod:`skfair.networks` by its name; an ``nn.Module`` class or any callable
     ``(n_features, n_outputs) -> nn.Module`` whose forward pass maps X to logits of shape
     (n, n_outputs), where ``n_features`` is the tuple ``X.shape[1:]`` if X has more than two
-    dimensions. ``None`` builds a multi-layer perceptron.
-hidden_layer_sizes : sequence of int, default=(64, 64)
-    Width of each hidden layer of the default network.
+    dimensions. ``None`` builds the tabular network where X has categories or missing values, and a
+    multi-layer perceptron where it has numbers only.
+categorical_features : "from_dtype", array-like of str, int or bool, or None, default="from_dtype"
+    Which columns of X the tabular network takes as categories, by name, position or mask.
+    "from_dtype": those of text (of whatever type) and of a type for categories; truth values are
+    the numbers 0 and 1. ``None``: X has numbers only. Values in fewer than 5 rows, and those that
+    ``fit`` has not seen, share one place, and missing ones have their own.
+hidden_layer_sizes : sequence of int, default="auto"
+    Width of each hidden layer of the perceptron or the tabular network; "auto" is
+    {hidden_layer_sizes}. What "auto" came to, here and below, is in ``settings_``.
 activation : {"relu", "tanh", "logistic", "identity"}, default="relu"
-    Activation of the default network.
-dropout : float in [0, 1), default=0.0
-    Dropout of the default network.
+    Activation of the perceptron or the tabular network.
+dropout : float in [0, 1), default="auto"
+    Dropout of the perceptron or the tabular network; "auto" is {dropout}.
+n_members : int >= 1, default=1
+    Number of networks in one that the tabular network is made of; their mean decides. Other
+    networks have one.
 optimizer : {"adam", "adamw", "sgd", "rmsprop", "adagrad", "lbfgs"} or torch.optim class, \
-default="adam"
-    The optimizer.
-lr : float > 0, default=1e-3
-    Learning rate.
-weight_decay : float >= 0, default=0.0
-    L2 penalty, as the optimizer understands it.
-max_epochs : int, default=50
-    Number of passes over the data.
-batch_size : int, default=256
-    Rows per step; -1 takes all rows at once.
+default="auto"
+    The optimizer; "auto" is {optimizer}.
+lr : float > 0, default="auto"
+    Learning rate; "auto" is {lr}.
+lr_schedule : {"constant", "cosine"}, default="auto"
+    Whether the learning rate stays, or falls to 0 over the ``max_epochs`` of ``fit`` along half a
+    period of the cosine; "auto" is {lr_schedule}.
+weight_decay : float >= 0, default="auto"
+    L2 penalty, as the optimizer understands it; "auto" is {weight_decay} if ``optimizer`` is AdamW.
+max_epochs : int, default="auto"
+    Number of passes over the data; "auto" is {max_epochs}.
+batch_size : int, default="auto"
+    Rows per step; -1 takes all rows at once, "auto" is {batch_size}.
 sampling : {"natural", "group", "group_label"}, default="natural"
     Batches of the next rows in random order; of equally many rows from every group (oversampling);
     or of equally many from every combination of group and label. Rows are drawn without
@@ -97,6 +113,12 @@ net_params : dict, default=None
     Further parameters of the :class:`skorch.NeuralNetClassifier` that trains the network:
     ``callbacks``, ``optimizer__betas``, ``iterator_train__drop_last`` ..."""
 
+for _name, (_of_others, _of_tabular) in DEFAULTS.items():
+    _value = "a hundredth of the rows (32 to 1,024)" if callable(_of_tabular) else repr(_of_tabular)
+    PARAMETERS = PARAMETERS.replace(
+        f"{{{_name}}}", f"{_of_others!r}, or {_value} for the tabular network"
+    )
+
 ATTRIBUTES = """\
 classes_ : ndarray of shape (n_classes,)
     Class labels; the second one is positive in a binary problem. With several labels a row, their
@@ -112,6 +134,10 @@ groups_ : list
     value) if each feature has groups of its own; empty without any.
 net_ : skorch.NeuralNetClassifier
     The trained net.
+settings_ : Settings
+    What it was trained with: ``hidden_layer_sizes``, ``dropout``, ``optimizer``, ``lr``,
+    ``lr_schedule``, ``weight_decay``, ``max_epochs`` and ``batch_size``, where the parameters may
+    say "auto".
 module_ : torch.nn.Module
     The trained network.
 history_ : pandas.DataFrame

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing, assert_all_finite, check_array, column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils import _safe_indexing, assert_all_finite, check_array
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from .._columns import column_positions
@@ -27,35 +25,39 @@ from .._groups import (
     warn_of_order,
 )
 from .._quantities import QuantityEncoder
+from .._splits import stratified_split
 from .._stored import StoredState, current_state
-from .._tables import brief, naming, some
+from .._tables import as_pandas, brief, column_names, naming, some
 from .._warnings import ignored
+from ._categories import (
+    CATEGORIES,
+    FIRST,
+    TEXT,
+    category_columns,
+    column_of,
+    encode_table,
+    kind_of,
+    learn_categories,
+    name_of,
+    new_categories,
+)
 from ._old_states import from_format_0
+from ._targets import (
+    Targets,
+    check_several,
+    check_target,
+    encode_labels,
+    relative_weights,
+    weigh_classes,
+    weigh_labels,
+)
 
 ENCODING_ADVICE = (
-    "Encode it with a OneHotEncoder in a ColumnTransformer; a sensitive column of text may stay in "
+    "The tabular network (module=None or 'tabular') takes text as categories; for any other one "
+    "encode it with a OneHotEncoder in a ColumnTransformer. A sensitive column of text may stay in "
     "X if it is named in sensitive_columns and drop_sensitive_columns=True."
 )
 MANY_CLASSES = "The number of unique classes is greater"  # than half of the rows, in a batch
-
-
-@dataclass(frozen=True)
-class Targets:
-    """What y may be.
-
-    Attributes
-    ----------
-    multi_class : bool, default=True
-        Whether there may be more than two classes.
-    multi_label : bool, default=False
-        Whether a row may have several labels, y being of shape (n, n_labels).
-    hint : str, default=""
-        What an error says to somebody with more than two classes.
-    """
-
-    multi_class: bool = True
-    multi_label: bool = False
-    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class EncoderOptions:
         encodes them itself.
     continuous_features : "auto", selection of columns or None
         The parameter of that name; ``None`` for an estimator that knows groups only.
+    categorical_features : "from_dtype", selection of columns or None
+        The parameter of that name.
+    tabular : bool or None
+        Whether the network takes categories and missing values; ``None`` if it does where there
+        are some.
     """
 
     name: str
@@ -85,6 +92,8 @@ class EncoderOptions:
     class_weight: dict | str | None
     dtype: str | None
     continuous_features: Any = None
+    categorical_features: Any = "from_dtype"
+    tabular: bool | None = False
 
     @classmethod
     def of(cls, estimator: Any, targets: Targets, encodes_rows: bool) -> EncoderOptions:
@@ -98,6 +107,8 @@ class EncoderOptions:
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
             continuous_features=getattr(estimator, "continuous_features", None),
+            categorical_features=getattr(estimator, "categorical_features", None),
+            tabular=takes_tables(estimator.module) if encodes_rows else False,
         )
 
 
@@ -109,7 +120,7 @@ class TrainingData:
     ----------
     raw : array-like of shape (n, n_features_in_)
         X as the user passed it.
-    X : ndarray of shape (n, ...)
+    X : ndarray or sparse matrix of shape (n, ...)
         What the network sees, images of bytes as they are; as passed, less dropped columns, if
         there is none.
     y : int64 ndarray of shape (n,) or (n, n_labels)
@@ -137,10 +148,10 @@ class TrainingData:
         if self.weights is None or self.weights.all():
             return self
         rows = np.flatnonzero(self.weights)
-        sensitive = self.sensitive_features
+        sensitive, raw = self.sensitive_features, select_rows(self.raw, rows)
         return TrainingData(
-            select_rows(self.raw, rows),
-            select_rows(self.X, rows),
+            raw,
+            raw if self.X is self.raw else select_rows(self.X, rows),
             self.y[rows],
             self.weights[rows],
             None,
@@ -187,6 +198,9 @@ class Encoder:
         Weight of each label's positives, from ``class_weight``, where a row has several labels.
     continuous : dict of int to list
         Mean and standard deviation of each continuous sensitive feature, by its position.
+    categories : dict of int to list, or None
+        The known categories of each column that holds some, by its position among those that are
+        kept; ``None`` for a network that takes numbers only.
     """
 
     name: str
@@ -200,6 +214,7 @@ class Encoder:
     group_counts: np.ndarray
     positive_weights: np.ndarray | None = None
     continuous: dict[int, list[float]] = field(default_factory=dict)
+    categories: dict[int, list] | None = None
 
     @classmethod
     def learn(
@@ -237,7 +252,7 @@ class Encoder:
             The rows, in codes.
         """
         with ignored(MANY_CLASSES) if partial else nullcontext():
-            y, multi_label = _check_target(y, options.targets)
+            y, multi_label = check_target(y, options.targets)
         if previous is not None and multi_label != previous.multi_label:
             raise ValueError(
                 "y must be of the same kind in every call, one label a row or several."
@@ -260,10 +275,7 @@ class Encoder:
         )
         if sensitive_features is None and options.sensitive_columns is not None:
             sensitive_features = select_sensitive(raw, options.sensitive_columns)
-        X = encoder.select_features(raw)
-        if encoder.dtype is not None:
-            X = encoder.features(raw, [np.dtype(encoder.dtype)])
-        n_samples = _num_samples(X)
+        n_samples = _num_samples(raw)
         if len(y) != n_samples:
             raise ValueError(f"X and y must have the same length, got {n_samples} and {len(y)}.")
         if sensitive_features is not None:
@@ -272,24 +284,29 @@ class Encoder:
         if sample_weight is not None:
             with naming("sample_weight"):
                 weights = _check_sample_weight(
-                    sample_weight, X, dtype=np.float64, ensure_non_negative=True
+                    sample_weight, raw, dtype=np.float64, ensure_non_negative=True
                 )
                 assert_all_finite(weights, input_name="sample_weight")  # of a single number, too
-        data = TrainingData(raw, X, y, weights, None, sensitive_features).without_zero_weights()
+        data = TrainingData(raw, raw, y, weights, None, sensitive_features).without_zero_weights()
+        encoder = encoder._learn_columns(data.raw, options, previous, partial)
+        data.X = encoder.select_features(data.raw)
+        if encoder.dtype is not None:
+            data.X = encoder.features(data.raw, [np.dtype(encoder.dtype)])
         known = None if previous is None else previous.classes
         if multi_label:
-            codes, labels = _check_several(data.y, known)
+            codes, labels = check_several(data.y, known)
         else:
-            codes, labels = _encode_labels(data.y, classes, known, options)
+            codes, labels = encode_labels(data.y, classes, known, options.targets, options.name)
         data.y = codes
         encoder = replace(encoder, classes=labels)
         if multi_label:
-            positive_weights = _label_weights(data, options.class_weight)
+            positive_weights = weigh_labels(data.y, data.weights, options.class_weight)
             encoder = replace(encoder, positive_weights=positive_weights)
         else:
-            data = _with_class_weight(data, options.class_weight, encoder)
+            data.weights = weigh_classes(labels[codes], data.weights, options.class_weight)
+            data = data.without_zero_weights()
         if data.weights is not None and encoder.dtype is not None:
-            data.weights = _relative(data.weights, np.dtype(encoder.dtype))
+            data.weights = relative_weights(data.weights, np.dtype(encoder.dtype))
         keeps_groups = partial and previous is not None
         encoder = encoder._learn_sensitive(data, options, keeps_groups)
         if data.groups is not None and not partial:
@@ -298,20 +315,31 @@ class Encoder:
             warn_of_fractions(quantities.others(data.sensitive_features))
         return encoder, data
 
+    @property
+    def n_codes(self) -> dict[int, int]:
+        """Number of codes of each column that holds categories."""
+        return {j: FIRST + len(values) for j, values in (self.categories or {}).items()}
+
     def select_features(self, raw: Any) -> Any:
         """Return the columns of X that training may see."""
         if self.kept_columns is None:
             return raw
         return _safe_indexing(raw, self.kept_columns, axis=1)
 
-    def features(self, raw: Any, dtypes: Sequence[Any] = (np.float64, np.float32)) -> np.ndarray:
-        """Return the numbers that the network sees, in one of ``dtypes``, or bytes of images."""
+    def features(self, raw: Any, dtypes: Sequence[Any] = (np.float64, np.float32)) -> Any:
+        """Return the numbers that the network sees, in one of ``dtypes``, or bytes of images.
+
+        They are an ndarray, or rows of a sparse matrix, which stay as they are.
+        """
         raw = self.select_features(raw)
+        if self.categories is not None:
+            return encode_table(self._as_table(raw), self.categories, dtypes[0])
         if is_image_bytes(raw):
             return np.ascontiguousarray(raw)
         if _is_ready(raw, dtypes):
             return raw
-        with naming("X", ENCODING_ADVICE), np.errstate(over="ignore", invalid="ignore"):  # of sums
+        advice = partial(_encoding_advice, raw)
+        with naming("X", advice), np.errstate(over="ignore", invalid="ignore"):  # of sums
             X = check_array(
                 raw,
                 accept_sparse="csr",
@@ -321,7 +349,64 @@ class Encoder:
                 estimator=self.name,
                 input_name="X",
             )
-        return X.toarray() if issparse(X) else X
+        return X
+
+    def _as_table(self, raw: Any) -> Any:
+        """Return rows as a DataFrame or an array of two dimensions."""
+        if issparse(raw):
+            raise TypeError(
+                f"X is sparse, but {self.name} was to take categories and missing values, or was "
+                "fitted on some: pass a dense table, or use module='mlp'."
+            )
+        table = as_pandas(raw)
+        table = table if hasattr(table, "iloc") else np.asarray(table)
+        if table.ndim != 2 or not all(table.shape):
+            check_array(table, dtype=None, estimator=self.name, input_name="X")  # raises
+        return table
+
+    def _learn_columns(
+        self, raw: Any, options: EncoderOptions, previous: Encoder | None, partial: bool
+    ) -> Encoder:
+        """Learn which columns hold categories, and which, if the network takes them."""
+        if self.dtype is None:
+            return self
+        selection, tabular = options.categorical_features, options.tabular
+        chosen = not (selection is None or (isinstance(selection, str)))
+        numbers_only = tabular is False or issparse(raw) or len(raw.shape) != 2
+        if numbers_only and chosen:
+            raise ValueError(
+                f"categorical_features={brief(selection)} is for the tabular network, that is for "
+                "module=None or 'tabular' and a dense table."
+            )
+        if previous is not None:
+            if previous.categories is not None and not partial:
+                self._check_no_new_categories(raw)
+            return self
+        if tabular is None:
+            if numbers_only or not all(raw.shape):
+                return self
+            if not chosen and _is_ready(self.select_features(raw), (np.float64, np.float32)):
+                return self
+        if tabular is False:
+            return self
+        with naming("X"):
+            table = self._as_table(raw)
+            columns = category_columns(table, selection, self.kept_columns)
+            table = self.select_features(table)
+            if tabular is None and not columns and not _has_missing(table):
+                return self
+            return replace(self, categories=learn_categories(table, columns))
+
+    def _check_no_new_categories(self, raw: Any) -> None:
+        assert self.categories is not None
+        table = self._as_table(self.select_features(raw))
+        for j, values in new_categories(
+            self.categories, learn_categories(table, self.categories)
+        ).items():
+            raise ValueError(
+                f"{name_of(table, j)} of X has categories that the fit before did not know, "
+                f"{some(values)}: fit without warm_start."
+            )
 
     def _learn_sensitive(self, data: TrainingData, options: EncoderOptions, keep: bool) -> Encoder:
         """Encode the sensitive features of ``data``, and return what has been learned of them."""
@@ -382,10 +467,21 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
         if issparse(X):
             X = X.tocsr()  # other formats have no rows to take
         elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
-            X = np.asarray(X)
+            table = np.asarray(X)  # of a list of numbers and text it would make text alone
+            X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
         if len(X.shape) < 2:
             check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
-    return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+    try:
+        return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
+    except ValueError as error:
+        names = [str(name) for name in column_names(X)]
+        known = list(getattr(estimator, "feature_names_in_", ()))
+        moved = [pair for pair in zip(names, known, strict=False) if len({*pair}) > 1]
+        if reset or not moved or sorted(names) != sorted(known):
+            raise
+        raise ValueError(
+            f"{error}Column {moved[0][0]!r} comes where {moved[0][1]!r} was."
+        ) from None
 
 
 class TableLearner(StoredState, BaseEstimator):
@@ -399,6 +495,10 @@ class TableLearner(StoredState, BaseEstimator):
     def _targets(self) -> Targets:
         """Return what y may be."""
         return Targets()
+
+    def _encoder_options(self) -> EncoderOptions:
+        """Return what the parameters say about the user's table."""
+        return EncoderOptions.of(self, self._targets(), self._encodes_rows)
 
     def _encode(
         self,
@@ -415,7 +515,7 @@ class TableLearner(StoredState, BaseEstimator):
         warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
         raw, y = check_table(self, X, y, reset=not resume)
         self._encoder, data = Encoder.learn(
-            EncoderOptions.of(self, self._targets(), self._encodes_rows),
+            self._encoder_options(),
             raw,
             y,
             sensitive_features,
@@ -492,133 +592,37 @@ def is_image_bytes(X: Any) -> bool:
     return isinstance(X, np.ndarray) and X.dtype == np.uint8 and X.ndim > 2 and X.size > 0
 
 
+def takes_tables(module: Any) -> bool | None:
+    """Whether a network takes categories and missing values, ``None`` if where there are some."""
+    if module is None:
+        return None
+    return isinstance(module, str) and module == "tabular"
+
+
+def _has_missing(table: Any) -> bool:
+    if isinstance(table, np.ndarray) and table.dtype.kind == "f":
+        return bool(np.isnan(table).any())
+    return bool(np.any(pd.isna(table)))
+
+
+def _encoding_advice(raw: Any) -> str:
+    """Say which column holds text, and what to do with it."""
+    table = as_pandas(raw)
+    if not hasattr(table, "iloc"):
+        table = np.asarray(table)
+    for j in range(table.shape[1] if table.ndim == 2 else 0):
+        column = column_of(table, j)
+        if kind_of(column, name_of(table, j)) in (TEXT, CATEGORIES):
+            return f"The {name_of(table, j)} does not. {ENCODING_ADVICE}"
+    return ENCODING_ADVICE
+
+
 def _is_ready(X: Any, dtypes: Sequence[Any]) -> bool:
     """Whether check_array would return X as it is; for one row that takes longer than the rest."""
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in dtypes or not X.size:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         return X.flags.c_contiguous and bool(np.isfinite(X.sum()))
-
-
-def _check_target(y: Any, allowed: Targets) -> tuple[np.ndarray, bool]:
-    """Return y, and whether it holds several labels a row."""
-    # NaN and infinity are reported below
-    with naming("y"), np.errstate(invalid="ignore"):
-        kind = type_of_target(y, input_name="y") if allowed.multi_label else None
-    if kind == "multilabel-indicator":
-        with naming("y"):
-            y = check_array(y, accept_sparse="csr", input_name="y")
-        y = y.toarray() if issparse(y) else y
-        if values := sorted(set(np.unique(y).tolist()) - {0, 1}):
-            raise ValueError(
-                f"y with several labels a row must hold 0 and 1, got {some(values)}, too."
-            )
-        return y.astype(np.int64), True
-    with naming("y"):
-        y = column_or_1d(y, warn=True)
-        assert_all_finite(y, input_name="y")
-        check_classification_targets(y)
-    return y, False
-
-
-def _check_several(y: np.ndarray, known: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return y, and the labels' positions, which are the classes."""
-    if known is not None and y.shape[1] != len(known):
-        raise ValueError(f"y must have {len(known)} labels as before, got {y.shape[1]}.")
-    return y, np.arange(y.shape[1])
-
-
-def _encode_labels(
-    y: np.ndarray, classes: Any, known: np.ndarray | None, options: EncoderOptions
-) -> tuple[np.ndarray, np.ndarray]:
-    """Class codes, and the labels that they stand for."""
-    with naming("y"):
-        present, codes = np.unique(y, return_inverse=True)
-    with naming("classes"):
-        classes = None if classes is None else np.unique(classes)
-    if known is None:
-        known = present if classes is None else classes
-        if len(known) < 2:
-            raise ValueError(
-                f"{options.name} needs at least two classes, y contains only one class: "
-                f"{known.tolist()}."
-            )
-    elif classes is not None and not np.array_equal(classes, known):
-        raise ValueError(
-            f"classes={some(classes.tolist())} differ from those of the first call, "
-            f"{some(known.tolist())}."
-        )
-    if len(known) > 2 and not options.targets.multi_class:
-        raise ValueError(
-            "Only binary classification is supported. The type of the target is multiclass "
-            f"({len(known)} classes). {options.targets.hint}"
-        )
-    unknown = np.setdiff1d(present, known)
-    if len(unknown):
-        raise ValueError(
-            f"y contains classes {some(unknown.tolist())} that are not among "
-            f"{some(known.tolist())}; name all "
-            "of them in the first call of partial_fit, or fit without warm_start."
-        )
-    return np.searchsorted(known, present)[codes].astype(np.int64), known
-
-
-def _with_class_weight(
-    data: TrainingData, class_weight: dict | str | None, encoder: Encoder
-) -> TrainingData:
-    if class_weight is None:
-        return data
-    factors = compute_sample_weight(class_weight, encoder.classes[data.y])
-    if not (np.isfinite(factors).all() and (factors >= 0).all()):
-        raise ValueError(
-            f"class_weight must hold non-negative finite numbers, got {class_weight!r}."
-        )
-    data.weights = factors if data.weights is None else _multiply(data.weights, factors)
-    return data.without_zero_weights()
-
-
-def _label_weights(data: TrainingData, class_weight: dict | str | None) -> np.ndarray | None:
-    """Weight of each label's positives: named by the label's position, or negatives / positives."""
-    if class_weight is None:
-        return None
-    n_labels = data.y.shape[1]
-    if isinstance(class_weight, dict):
-        weights = np.ones(n_labels)
-        for label, weight in class_weight.items():
-            if label not in range(n_labels):
-                raise ValueError(
-                    f"class_weight names the label {label!r}; where a row has several labels its "
-                    f"keys are their positions, 0 to {n_labels - 1}."
-                )
-            weights[label] = weight
-        if not (np.isfinite(weights).all() and (weights >= 0).all()):
-            raise ValueError(
-                f"class_weight must hold non-negative finite numbers, got {class_weight!r}."
-            )
-        return weights
-    share = np.average(data.y, axis=0, weights=data.weights)
-    return np.divide(1 - share, share, out=np.ones(n_labels), where=(share > 0) & (share < 1))
-
-
-def _multiply(weights: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        product = weights * factors
-    if np.isfinite(product).all():
-        return product
-    return (weights / weights.max()) * (factors / factors.max())
-
-
-def _relative(weights: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Weights of mean one: only ratios matter, and large or tiny ones must fit a float32."""
-    weights = weights / weights.max()
-    weights /= weights.mean()
-    if weights.min() < np.finfo(dtype).tiny:
-        raise ValueError(
-            f"sample_weight and class_weight together span more than {dtype} can hold: the least "
-            f"is {weights.min() / weights.max():.0e} of the greatest. Give what hardly counts a "
-            "weight of 0, which leaves it out."
-        )
-    return weights
 
 
 def split_off(
@@ -633,10 +637,5 @@ def split_off(
     and at random if a class is too small even for that.
     """
     rows = np.arange(len(data.y)) if rows is None else rows
-    stratify = None
-    candidates = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
-    for cells in candidates:
-        _, codes, counts = np.unique(cells[rows], axis=0, return_inverse=True, return_counts=True)
-        if counts.min() * min(share, 1 - share) >= 1:
-            stratify = codes.ravel()
-    return train_test_split(rows, test_size=share, stratify=stratify, random_state=rng)
+    strata = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
+    return stratified_split(rows, share, strata, rng)

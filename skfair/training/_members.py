@@ -172,9 +172,7 @@ class Member:
     def _begin(self, shared: SharedRows) -> None:
         estimator = self.estimator
         data = shared.encode(estimator)
-        self.plan = plan = estimator._prepare(
-            data, estimator.max_epochs, averaging=estimator.averaging
-        )
+        self.plan = plan = estimator._prepare(data, averaging=estimator.averaging)
         with reproducible(plan.device, plan.seed) as generator:
             plan.rows = shared.rows(plan, estimator.dtype, estimator._needs_copies())
             estimator._begin(plan, generator)
@@ -206,7 +204,7 @@ class Member:
         """Look at what has been trained; warnings say of which member they are."""
         with self.failing(), warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            self.estimator._finish(self.plan, by_group=True)
+            self.estimator._finish(self.plan)
             self._leave(None)
         for warning in caught:
             warn(f"{warning.message} This was {self.name}.", warning.category)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from skorch.callbacks import Callback, EarlyStopping
-from tqdm.auto import tqdm
 
+from .._progress import tqdm
 from .._tables import brief
 from .._warnings import ignored
 from ..metrics import get_scorer
@@ -78,6 +78,10 @@ class Monitor(Callback):
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the value of this epoch."""
+        net.history.record("monitor", self.value(net))
+
+    def value(self, net: Any) -> float:
+        """Return the value of this epoch."""
         monitor = _find(self.monitor) if isinstance(self.monitor, str) else self.monitor
         of_row = _takes_row(monitor)
         value = self._of_row(monitor, net.history[-1]) if of_row else self._score(monitor)
@@ -88,7 +92,7 @@ class Monitor(Callback):
         value = float(value)
         if np.isnan(value):
             raise self._failed("it is NaN, which no epoch can be better than.")
-        net.history.record("monitor", value)
+        return value
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Let go of the data."""
@@ -190,19 +194,29 @@ class AfterWarmup(EarlyStopping):
 
 
 def training_callbacks(
-    estimator: Any, part: ValidationPart | None, epochs: int, callbacks: list
+    estimator: Any,
+    part: ValidationPart | None,
+    epochs: int,
+    callbacks: list,
+    keeper: Callback | None = None,
 ) -> list:
-    """Return the estimator's callbacks around the user's ``callbacks``."""
+    """Return the estimator's callbacks around the user's ``callbacks``.
+
+    ``keeper`` is one that records ``monitor`` and keeps the best epoch's weights by itself.
+    """
     before, after = [], []
     if part is None:
         _check_callbacks(callbacks)
     else:
         watched = {"monitor": "valid_loss", "lower_is_better": True}
-        if estimator.monitor is not None:
+        if keeper is not None:
+            before.append(("skfair_keeper", keeper))
+            watched = {"monitor": "monitor", "lower_is_better": False}
+        elif estimator.monitor is not None:
             before.append(("skfair_monitor", Monitor(estimator.monitor, estimator, part)))
             watched = {"monitor": "monitor", "lower_is_better": False}
         watched["threshold_mode"] = "abs"
-        if estimator.restore_best:
+        if estimator.restore_best and keeper is None:
             keep = AfterWarmup(patience=epochs + 1, threshold=0, load_best=True, **watched)
             before.append(("skfair_restore_best", keep))
         if estimator.early_stopping:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, Self, TypedDict, TypeVar
+from typing import Any, Literal, Self, TypedDict, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -19,24 +19,29 @@ from ..networks.mlp import ACTIVATIONS
 from ._docs import fill_docstring
 from ._recipe import DTYPES, OPTIMIZERS
 from ._sampling import SAMPLINGS
+from ._settings import AUTO, DEFAULTS, LR_SCHEDULES
 
 NET_PREFIX = "net_params__"
 SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
 KEYWORDS = inspect.Parameter.VAR_KEYWORD
 Estimator = TypeVar("Estimator", bound="type[NetworkParameterized]")
+Auto = Literal["auto"]
 
 
 class FixedParameters(TypedDict, total=False):
     """Parameters whose defaults no estimator changes; see :class:`NetworkParameterized`."""
 
     module: Callable | str | None
+    categorical_features: Sequence | str | None
     activation: str
-    dropout: float
+    dropout: float | Auto
+    n_members: int
     optimizer: str | type[Optimizer]
-    lr: float
-    weight_decay: float
-    max_epochs: int
-    batch_size: int
+    lr: float | Auto
+    lr_schedule: str
+    weight_decay: float | Auto
+    max_epochs: int | Auto
+    batch_size: int | Auto
     early_stopping: bool
     validation_fraction: float
     n_iter_no_change: int
@@ -59,7 +64,7 @@ class FixedParameters(TypedDict, total=False):
 class CommonParameters(FixedParameters, total=False):
     """The same and ``hidden_layer_sizes``: all but ``warmup``, ``sampling`` and ``augment``."""
 
-    hidden_layer_sizes: Sequence[int]
+    hidden_layer_sizes: Sequence[int] | Auto
 
 
 class UnsizedParameters(FixedParameters, total=False):
@@ -202,11 +207,14 @@ class NetworkParameterized(BaseEstimator):
 
     _parameter_constraints: dict = {
         "module": [StrOptions(set(MODULE_NAMES)), callable, None],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "dropout": [Interval(Real, 0, 1, closed="left")],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Options(Integral, {-1}), Interval(Integral, 1, None, closed="left")],
@@ -231,6 +239,11 @@ class NetworkParameterized(BaseEstimator):
         "verbose": ["verbose"],
         "net_params": [dict, None],
     }
+    _parameter_constraints |= {
+        name: [*allowed, StrOptions({AUTO})]
+        for name, allowed in _parameter_constraints.items()
+        if name in DEFAULTS
+    }
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -240,14 +253,17 @@ class NetworkParameterized(BaseEstimator):
         self,
         *,
         module: Callable | str | None = None,
-        hidden_layer_sizes: Sequence[int] = (64, 64),
+        categorical_features: Sequence | str | None = "from_dtype",
+        hidden_layer_sizes: Sequence[int] | Auto = "auto",
         activation: str = "relu",
-        dropout: float = 0.0,
-        optimizer: str | type[Optimizer] = "adam",
-        lr: float = 1e-3,
-        weight_decay: float = 0.0,
-        max_epochs: int = 50,
-        batch_size: int = 256,
+        dropout: float | Auto = "auto",
+        n_members: int = 1,
+        optimizer: str | type[Optimizer] = "auto",
+        lr: float | Auto = "auto",
+        lr_schedule: str = "auto",
+        weight_decay: float | Auto = "auto",
+        max_epochs: int | Auto = "auto",
+        batch_size: int | Auto = "auto",
         sampling: str = "natural",
         augment: Callable[[Tensor], Tensor] | None = None,
         warmup: float = 0.0,
@@ -272,11 +288,14 @@ class NetworkParameterized(BaseEstimator):
         kind: Any = type(self)  # hashable, which mypy does not see
         check_complete(kind)
         self.module = module
+        self.categorical_features = categorical_features
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
+        self.n_members = n_members
         self.optimizer = optimizer
         self.lr = lr
+        self.lr_schedule = lr_schedule
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
@@ -21,8 +22,13 @@ from ._encoder import check_table
 class NetworkPredictions(ClassifierMixin):
     """Predictions of an estimator that has ``net_``, in double precision where that is possible."""
 
-    def _logits(self, X: Any, function: Callable | None = None) -> np.ndarray:
-        """Apply ``function(module, rows)`` (the forward pass by default) to all rows."""
+    def _logits(
+        self, X: Any, function: Callable | None = None, may_miss: bool = False
+    ) -> np.ndarray:
+        """Apply ``function(module, rows)`` (the forward pass by default) to all rows.
+
+        Its results ``may_miss``, if they are the rows themselves.
+        """
         check_is_fitted(self)
         raw = check_table(self, X, reset=False)
         X = self._encoder.features(raw)
@@ -33,6 +39,7 @@ class NetworkPredictions(ClassifierMixin):
             module = self._predicting_module()
             dtype = next(module.parameters()).dtype
             for chunk in iterate_rows(X):
+                chunk = chunk.toarray() if issparse(chunk) else chunk
                 kept = None if chunk.dtype == np.uint8 else dtype  # bytes travel as bytes
                 rows = as_numbers(torch.tensor(chunk, dtype=kept, device=device), dtype)
                 parts.append(forward(module, rows).double().cpu().numpy())
@@ -40,7 +47,7 @@ class NetworkPredictions(ClassifierMixin):
         # a distance may be infinite, of logits all but the largest
         with np.errstate(invalid="ignore"):
             wrong = ~np.isfinite(values.max(axis=1)) if function is None else np.isnan(values)
-        if wrong.any():
+        if wrong.any() and not may_miss:
             raise ValueError(
                 f"The network's output is not finite for {wrong.sum()} of the {len(values)} rows "
                 "of X: their numbers are too large for it. Standardize X, in fit and here alike."

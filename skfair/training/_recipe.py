@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from torch.optim import Optimizer
 
 from ..networks._build import build_module
 from ..networks._heads import HEADS, HeadedNetwork
+from ..networks.tabular import TableLayout
 from ..objectives import Objective
 from ._sampling import Stratum
 
@@ -43,7 +45,7 @@ class Architecture:
     n_outputs : int
         Number of logits.
     hidden_layer_sizes, activation, dropout
-        Of the perceptron.
+        Of the perceptron, also that of the tabular network.
     dtype : {"float32", "float64"}
         Precision of its weights.
     head : str or None, default=None
@@ -53,6 +55,10 @@ class Architecture:
         Number of these features.
     head_options : mapping
         Arguments of the head.
+    layout : TableLayout or None, default=None
+        What the tabular network's columns are.
+    n_members : int, default=1
+        Number of the tabular network's members, each of which sees every row of a batch.
     """
 
     module: Callable[..., nn.Module] | str | None
@@ -65,6 +71,19 @@ class Architecture:
     head: str | None = None
     n_head_features: int = 0
     head_options: Mapping[str, Any] = field(default_factory=dict)
+    layout: TableLayout | None = None
+    n_members: int = 1
+
+    def export_state(self) -> dict[str, Any]:
+        """Return what it is made of, as built-in types."""
+        layout = self.layout and vars(self.layout).copy()
+        return vars(self) | {"layout": layout}
+
+    @classmethod
+    def load(cls, state: Mapping[str, Any]) -> Architecture:
+        """Return what :meth:`export_state` was of."""
+        layout = state.get("layout")
+        return cls(**{**state, "layout": layout and TableLayout(**layout)})
 
     def build(self) -> nn.Module:
         """Return a network with initial weights from torch's generator."""
@@ -75,6 +94,9 @@ class Architecture:
             self.hidden_layer_sizes,
             self.activation,
             self.dropout,
+            DTYPES[self.dtype],
+            self.layout,
+            self.n_members,
         )
         if self.head is not None:
             head = HEADS[self.head](self.n_head_features, self.n_outputs, **self.head_options)
@@ -127,6 +149,9 @@ class Recipe:
     average_from : int or None
         If training runs to its end, the network's weights become their mean over the steps after
         this one.
+    annealed : tuple of (int, int) or None
+        Steps at the beginning and at the end of which the learning rate falls from its value to 0,
+        along half a period of the cosine; ``None``: it stays.
     group_names : tuple of (int, str)
         Attribute and name of each group.
     seed : int
@@ -153,6 +178,7 @@ class Recipe:
     epochs: int
     warmup_steps: int = 0
     average_from: int | None = None
+    annealed: tuple[int, int] | None = None
     group_names: tuple[tuple[int, str], ...] = ()
     seed: int = 0
     augment: Callable[[Tensor], Tensor] | None = None
@@ -171,6 +197,25 @@ class Recipe:
             From 0 to 1.
         """
         return min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
+
+    def learning_rate_share(self, step: int) -> float:
+        """Compute the share of its value that the learning rate has.
+
+        Parameters
+        ----------
+        step : int
+            Steps before this one.
+
+        Returns
+        -------
+        float
+            From 1 to 0.
+        """
+        if self.annealed is None:
+            return 1.0
+        start, end = self.annealed
+        passed = min(1.0, max(0, step - start) / max(1, end - start))
+        return 0.5 * (1 + math.cos(math.pi * passed))
 
 
 def optimizer_options(

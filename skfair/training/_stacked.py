@@ -31,6 +31,7 @@ from ._device import reproducible
 from ._flipping import FlipLabels
 from ._members import Member, set_chance
 from ._monitor import Monitor
+from ._multipliers import Multipliers
 from ._net import is_early_stopping
 from ._sampling import Stratum
 from ._stacked_objective import StackedObjective, objective_signature, signature, tensors_of
@@ -56,13 +57,17 @@ def why_alone(member: Member) -> str | None:
         return f"{kind.__name__} has a fit of its own"
     if recipe.augment is not None:
         return "augment changes rows as it likes"
+    if recipe.annealed is not None:
+        return "the learning rate falls step by step"
     if recipe.objective.players:
         return f"{kind.__name__} trains a further network"
     if recipe.optimizer.__name__ not in ELEMENTWISE or not _is_torchs(recipe.optimizer):
-        return f"optimizer={estimator.optimizer!r} does not treat every weight by itself"
+        return f"optimizer={estimator.settings_.optimizer!r} does not treat every weight by itself"
     for _, callback in net.callbacks_:
         if isinstance(callback, Monitor) and not callback.reads_history:
             return f"monitor={estimator.monitor!r} asks for predictions after every epoch"
+        if isinstance(callback, Multipliers):
+            return "multipliers follow the decisions of every epoch"
     if len(net.optimizer_.param_groups) > 1:
         return "the optimizer treats some weights otherwise than others"
     if type(net.module_) is not MLP:
@@ -398,20 +403,27 @@ class Stack:
 
     def _step(self, inputs: dict[str, Tensor], y: Tensor) -> dict[str, Tensor]:
         self.steps += 1
-        if self.forward is None:  # logits alone: no graph but for the objective
-            logits = self.network.forward(inputs["X"], training=True).requires_grad_()
-            terms, state = self.objective.terms(logits, y, inputs, self.state)
-        else:
+        ramp = self._ramp()
+        if self.forward is not None:
             run, extra, of_lanes = self.forward(self.network, inputs, y, training=True)
             terms, state = self.objective.terms(run.logits, y, inputs | of_lanes, self.state, extra)
-        self._follow_groups(state)
-        self.state = None if state is None else state.detach()
-        loss = self.objective.total(terms, self._ramp())
-        if self.forward is None:
+            loss = self.objective.total(terms, ramp)
+            self.network.differentiate(loss.sum())
+        elif self.objective.first.gradient_for(inputs) is not None:
+            logits = self.network.forward(inputs["X"], training=True)
+            terms, state, gradient = self.objective.terms_with_gradient(
+                logits, y, inputs, self.state, ramp
+            )
+            loss = self.objective.total(terms, ramp)
+            self.network.backward(gradient)
+        else:  # logits alone: no graph but for the objective
+            logits = self.network.forward(inputs["X"], training=True).requires_grad_()
+            terms, state = self.objective.terms(logits, y, inputs, self.state)
+            loss = self.objective.total(terms, ramp)
             (gradient,) = torch.autograd.grad(loss.sum(), logits)
             self.network.backward(gradient)
-        else:
-            self.network.differentiate(loss.sum())
+        self._follow_groups(state)
+        self.state = None if state is None else state.detach()
         self.optimizer.step()
         average_from = self.recipe.average_from
         if average_from is not None and self.steps > average_from:

@@ -111,9 +111,14 @@ class StackedObjective:
                 self._left_out[name] = values == 0
         self.first = replace(first, weights=weights)
         self._tensors = None
+        self.gradient = first.gradient
         if self.shape[0] > 1:
             of_lanes = [list(tensors_of(lane[0].terms)) for lane in objectives]
             self._tensors = [torch.stack(same) for same in zip(*of_lanes, strict=True)]
+        if self.shape[0] > 1 and first.gradient is not None:
+            of_lanes = [list(tensors_of(lane[0].gradient)) for lane in objectives]
+            tensors = (torch.stack(same).unsqueeze(1) for same in zip(*of_lanes, strict=True))
+            self.gradient = with_tensors(first.gradient, tensors)
 
     def terms(
         self,
@@ -155,6 +160,23 @@ class StackedObjective:
             values = vmap(self._of_lane)(of_lane, of_member, self._tensors)
         state = values.pop("state", None)
         return values, state
+
+    def terms_with_gradient(
+        self,
+        logits: Tensor,
+        y: Tensor,
+        inputs: Mapping[str, Tensor],
+        state: Tensor | None,
+        ramp: float | Tensor,
+    ) -> tuple[Terms, Tensor | None, Tensor]:
+        """:meth:`terms`, and the gradient of the networks' losses, where it is written out.
+
+        ``ramp`` is that of :meth:`total`; the gradient is of the shape of ``logits``.
+        """
+        assert self.gradient is not None
+        groups = inputs["groups"].unsqueeze(1) if "groups" in inputs else None
+        loss_weights = self.first.loss_weights(ramp)
+        return self.gradient(logits, y.unsqueeze(1), groups, state, loss_weights)
 
     def _of_lane(
         self,

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import os
 import re
 import threading
@@ -17,11 +18,13 @@ import pandas as pd
 import pytest
 
 from skfair.datasets import (
+    _acs_income,
     _adult,
     _base,
     _compas,
     _german_credit,
     _meps,
+    fetch_acs_income,
     fetch_adult,
     fetch_compas,
     fetch_german_credit,
@@ -76,6 +79,19 @@ def raw_meps(table):
     return {"meps.csv": table.to_csv(index=False)}
 
 
+def raw_acs_income(table):
+    pytest.importorskip("pyarrow")
+    race = table["RAC1P"].astype(int) - 1
+    table = table.assign(RAC1P=race, number=range(len(table)))
+    train, test = (table[table["split"] == split].drop(columns="split") for split in SPLITS)
+    files = {}
+    for name, part in (("validation", train), ("test", pd.concat([test, test]))):
+        stream = io.BytesIO()
+        part.astype(float).to_parquet(stream)
+        files[f"ACSIncome.{name}.parquet"] = stream.getvalue()
+    return files
+
+
 class Case(NamedTuple):
     """A fetcher, what its publisher sends, and what the source's documentation says."""
 
@@ -89,6 +105,34 @@ class Case(NamedTuple):
 
 
 CASES = {
+    "acs_income": Case(
+        fetch_acs_income,
+        _acs_income,
+        raw_acs_income,
+        {
+            "OCCP": ["10", "5100", "9830"],
+            "SEX": ["1", "2", "2"],
+            "RAC1P": ["1", "9", "2"],
+            "PINCP": ["1", "0", "1"],
+            "split": ["train", "train", "test"],
+        },
+        1,
+        0.3687,
+        {
+            "SEX": {1: (260_105, 0.4421), 2: (239_245, 0.2889)},
+            "RAC1P": {
+                1: (389_156, 0.3907),
+                2: (44_435, 0.2470),
+                3: (3_559, 0.2223),
+                4: (269, 0.1859),
+                5: (651, 0.1751),
+                6: (28_903, 0.4475),
+                7: (850, 0.2506),
+                8: (18_982, 0.1742),
+                9: (12_545, 0.2924),
+            },
+        },
+    ),
     "adult": Case(
         fetch_adult,
         _adult,
@@ -241,7 +285,8 @@ def publish(case, monkeypatch):
             content = files.get(self.path.strip("/"))
             self.send_response(404 if content is None else 200)
             self.end_headers()
-            self.wfile.write((content or "").encode())
+            content = content or b""
+            self.wfile.write(content if isinstance(content, bytes) else content.encode())
 
         def log_message(self, *args):
             pass

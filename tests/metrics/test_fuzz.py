@@ -333,7 +333,6 @@ def state() -> tuple:
         repr(estimators),
         b"".join(w.numpy().tobytes() for w in weights),
         repr(np.geterr()),
-        repr(pd.get_option("mode.copy_on_write")),
     )
 
 

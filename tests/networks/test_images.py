@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from skfair.networks import AlexNet, Conv1dNet, ConvNet, ResNet18
+from skfair.networks import AlexNet, Conv1dNet, ConvNet, ResNet18, TableLayout, TabularNetwork
 from skfair.networks._build import MODULE_NAMES, build_module
 from skfair.networks.mlp import MLP
 
@@ -101,14 +101,22 @@ def test_one_dimensional_network_refuses_images():
         Conv1dNet((3, 28, 28), 2)
 
 
-NAMED = {"convnet": ConvNet, "alexnet": AlexNet, "resnet18": ResNet18, "conv1d": Conv1dNet}
+NAMED = {
+    "mlp": MLP,
+    "tabular": TabularNetwork,
+    "convnet": ConvNet,
+    "alexnet": AlexNet,
+    "resnet18": ResNet18,
+    "conv1d": Conv1dNet,
+}
 
 
 @pytest.mark.parametrize("name", MODULE_NAMES)
 def test_networks_are_known_by_name(name):
-    shape = (20,) if name in ("mlp", "conv1d") else (16, 16)
-    module = build_module(name, shape, 3, (8,), "relu", 0.0)
-    assert type(module) is (MLP if name == "mlp" else NAMED[name])
+    shape = (20,) if name in ("mlp", "tabular", "conv1d") else (16, 16)
+    layout = TableLayout(20, edges=dict.fromkeys(range(20), [0.0, 1.0]))
+    module = build_module(name, shape, 3, (8,), "relu", 0.0, layout=layout)
+    assert type(module) is NAMED[name]
     assert module.eval()(torch.rand(2, *shape)).shape == (2, 3)
 
 

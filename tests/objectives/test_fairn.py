@@ -346,3 +346,74 @@ def test_vmap_over_stacked_logits_equals_a_loop(n_classes, unfavorable, robustne
         close(new_states[i], expected_state)
         for name, value in expected_terms.items():
             close(terms[name][i], value.detach())
+
+
+ATTRIBUTES = {"two groups": [0, 0], "three": [0, 0, 0], "two attributes": [0, 0, 1, 1, 1]}
+
+
+def draw_batch(attribute_of, n, dtype):
+    """Logits, y, groups (some missing), their comparison, and a state."""
+    n_groups = len(attribute_of)
+    logits, y = 2 * torch.randn(n, 2, dtype=dtype), torch.randint(2, (n,))
+    columns = []
+    for attribute in sorted(set(attribute_of)):
+        codes = [-1, *(g for g in range(n_groups) if attribute_of[g] == attribute)]
+        columns.append(torch.tensor(codes)[torch.randint(len(codes), (n,))])
+    counts = torch.randint(5, 500, (2, n_groups))
+    comparison = Comparison.of(attribute_of, counts, dtype=dtype)
+    return logits, y, torch.stack(columns, 1), comparison, 50 * torch.rand(2, n_groups, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, F64])
+@pytest.mark.parametrize("n", [1, 37, 128, 1000])
+@pytest.mark.parametrize("weights", [(0.5, 0.1), (0.123, 0.0), (0, 0.077)])
+@pytest.mark.parametrize("attributes", ATTRIBUTES)
+def test_the_gradient_is_that_of_autograd_to_the_last_bit(attributes, weights, n, dtype):
+    torch.manual_seed(0)
+    logits, y, groups, comparison, state = draw_batch(ATTRIBUTES[attributes], n, dtype)
+    weights = dict(zip(("fairness", "robustness"), weights, strict=True))
+    for unfavorable, decay, before, codes in (
+        ((0,), 0.9, state, groups),
+        ((1,), 0.0, None, groups),
+        ((0,), 0.9, None, None),
+    ):
+        options = {"comparison": comparison, "unfavorable": unfavorable, "decay": decay}
+        objective = Objective(partial(fairn_terms, **options), weights)
+        leaf = logits.clone().requires_grad_()
+        terms, after = objective.terms(leaf, y, codes, None, before)
+        objective.total(terms, 0.37).backward()
+        found, state_found, gradient = fairn.fairn_gradient(
+            logits, y, codes, before, objective.loss_weights(0.37), **options
+        )
+        assert torch.equal(gradient, leaf.grad)
+        assert list(found) == list(terms)
+        assert all(torch.equal(found[name], terms[name]) for name in terms)
+        assert state_found is after is None or torch.equal(state_found, after)
+
+
+def test_the_gradient_of_many_networks_is_that_of_each():
+    torch.manual_seed(0)
+    lanes = [draw_batch(ATTRIBUTES["two attributes"], 20, F64) for _ in range(2)]
+    logits, state = torch.randn(2, 3, 20, 2, dtype=F64), torch.rand(2, 3, 2, 5, dtype=F64)
+    weights = {"cross_entropy": 1.0, "fairness": torch.rand(2, 3, dtype=F64), "robustness": 0.1}
+    first = lanes[0][3]
+    counts = torch.stack([lane[3].counts for lane in lanes]).unsqueeze(1)
+    terms, after, gradient = fairn.fairn_gradient(
+        logits,
+        torch.stack([lane[1] for lane in lanes]).unsqueeze(1),
+        torch.stack([lane[2] for lane in lanes]).unsqueeze(1),
+        state,
+        weights,
+        comparison=Comparison(first.contrasts, first.members, counts),
+        decay=0.5,
+    )
+    for i, (_, y, groups, comparison, _) in enumerate(lanes):
+        for j in range(3):
+            own = weights | {"fairness": weights["fairness"][i, j]}
+            expected = fairn.fairn_gradient(
+                logits[i, j], y, groups, state[i, j], own, comparison=comparison, decay=0.5
+            )
+            for name, value in expected[0].items():
+                torch.testing.assert_close(terms[name][i, j], value)
+            torch.testing.assert_close(after[i, j], expected[1])
+            torch.testing.assert_close(gradient[i, j], expected[2])

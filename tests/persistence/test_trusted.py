@@ -57,7 +57,13 @@ from sklearn.preprocessing import (
 from sklearn.svm import SVC
 
 import skfair
-from skfair import FaiRNClassifier, NetworkClassifier, PenaltyClassifier, SmoothedClassifier
+from skfair import (
+    FaiRNClassifier,
+    FairThresholdClassifier,
+    NetworkClassifier,
+    PenaltyClassifier,
+    SmoothedClassifier,
+)
 from skfair.audit._log import discard
 from skfair.audit._models import load_model
 from skfair.datasets import make_biased_classification
@@ -126,10 +132,11 @@ class OnNumbers:
         return self.classifier.fit(X[[*NUMBERS, "sex"]], y)
 
 
+AROUND_OTHERS = ("FairThresholdClassifier", "NetworkClassifier", "SmoothedClassifier")
 ESTIMATORS = {
     name: OnNumbers(getattr(skfair, name)(**GROUPED))
     for name in skfair.__all__
-    if name[0].isupper() and name not in ("SmoothedClassifier", "NetworkClassifier")
+    if name[0].isupper() and name not in AROUND_OTHERS
 }
 MODELS = ESTIMATORS | {
     "plain": network(),
@@ -150,6 +157,17 @@ MODELS = ESTIMATORS | {
     ),
     "smoothed": on_numbers(
         SmoothedClassifier(NetworkClassifier(**SHORT), n_samples=20, random_state=0)
+    ),
+    "thresholds": on_numbers(
+        FairThresholdClassifier(LogisticRegression(), sensitive_columns="sex")
+    ),
+    "thresholds, inferred": on_numbers(
+        FairThresholdClassifier(
+            NetworkClassifier(**SHORT),
+            group_estimator=LogisticRegression(),
+            sensitive_columns="sex",
+            drop_sensitive_columns=True,
+        )
     ),
     "smoothed linear": on_numbers(SmoothedClassifier(LogisticRegression(), random_state=0)),
     "scaler": network(StandardScaler()),

@@ -16,10 +16,14 @@ from skfair.objectives.penalties import PENALTIES
 from skfair.training._members import Member, SharedRows
 from skfair.training._stacked import make_stacks, why_alone
 
+# few rows and epochs are enough to compare
+pytestmark = pytest.mark.filterwarnings("ignore:The fitted")
+
 # In float64, so that rounding stays far below 1e-8 over all steps.
 SMALL = {"hidden_layer_sizes": (6, 5), "dtype": "float64", "random_state": 0, "lr": 0.01}
-FULL = SMALL | {"batch_size": -1, "max_epochs": 50}
-BATCHES = SMALL | {"batch_size": 30, "max_epochs": 10}
+FULL = SMALL | {"batch_size": -1, "max_epochs": 20}
+BATCHES = SMALL | {"batch_size": 30, "max_epochs": 5}
+AVERAGED = {"averaging": 0.9, "max_epochs": 10}  # over more than 50 steps
 
 
 @pytest.fixture(scope="module")
@@ -135,14 +139,17 @@ def test_full_batch_training_is_that_of_each_alone(kind, rows):
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_batches_and_dropped_units_are_those_of_each_alone(activation, dropout, rows):
-    params = BATCHES | {"activation": activation, "dropout": dropout, "averaging": 0.9}
+    params = BATCHES | AVERAGED | {"activation": activation, "dropout": dropout}
     estimators = [FaiRNClassifier(lambda_fairness=w, **params) for w in (0.2, 1.0)]
     assert assert_same(estimators, rows) == [(1, 2)]
 
 
-@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic", "identity"])
-@pytest.mark.parametrize("hidden", [(), (5,), (5, 4)])
-def test_derivatives_are_those_of_each_alone(activation, hidden, rows):
+@pytest.mark.parametrize(
+    ("hidden", "activation"),
+    [((), "relu"), ((5,), "relu")]
+    + [((5, 4), each) for each in ("relu", "tanh", "logistic", "identity")],
+)
+def test_derivatives_are_those_of_each_alone(hidden, activation, rows):
     params = BATCHES | {"activation": activation, "hidden_layer_sizes": hidden, "dropout": 0.1}
     for of_kind in (
         [FaiRNClassifier(distance="gradient", lambda_fairness=w, **params) for w in (0.2, 1.0)],
@@ -199,6 +206,21 @@ def test_seeds_make_lanes(rows):
     ]
     assert assert_same(estimators, rows) == [(3, 2)]
     assert assert_same(estimators[::2], rows) == [(3, 1)]
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+@pytest.mark.parametrize("params", [{}, {"group_memory": 0}, {"early_stopping": True}], ids=str)
+def test_a_gradient_that_is_written_out_is_that_of_each_alone(params, seeds, rows):
+    rows = {name: values for name, values in rows.items() if name != "sample_weight"}
+    estimators = [
+        FaiRNClassifier(lambda_fairness=w, warmup=warmup, **BATCHES | params | {"random_state": s})
+        for s in seeds
+        for w, warmup in ((0.0, 0.2), (0.5, 0.2), (2.0, 0.6))
+    ]
+    assert estimators[0].fit(**rows).net_.recipe.objective.gradient is not None
+    assert assert_same(estimators, rows) == [(len(seeds), 3)]
+    groups = np.c_[rows["sensitive_features"], np.where(rows["X"][:, 0] > 0, "d", "e")]
+    assert assert_same(estimators, rows | {"sensitive_features": groups}) == [(len(seeds), 3)]
 
 
 def test_learning_rates_may_differ_within_lanes(rows):
@@ -286,13 +308,16 @@ def test_a_diverging_member_leaves_the_others_alone(rows):
 
 def test_trainings_of_another_kind_form_stacks_of_their_own(rows):
     estimators = [
-        NetworkClassifier(**BATCHES),
-        NetworkClassifier(**BATCHES | {"hidden_layer_sizes": (7,)}),
-        NetworkClassifier(**BATCHES | {"batch_size": 60}),
-        NetworkClassifier(**BATCHES | {"max_epochs": 3}),
-        NetworkClassifier(optimizer="sgd", **BATCHES),
-        NetworkClassifier(averaging=0.9, **BATCHES),
-        NetworkClassifier(activation="tanh", **BATCHES),
+        NetworkClassifier(**params)
+        for params in (
+            BATCHES | {"max_epochs": 10},
+            BATCHES | AVERAGED,
+            BATCHES,
+            BATCHES | {"hidden_layer_sizes": (7,)},
+            BATCHES | {"batch_size": 60},
+            BATCHES | {"optimizer": "sgd"},
+            BATCHES | {"activation": "tanh"},
+        )
     ]
     assert assert_same(estimators, rows) == [(1, 1)] * len(estimators)
 

@@ -1,0 +1,1 @@
+"""The best thresholds for groups, under limits on how far their rates may differ."""

@@ -1,0 +1,229 @@
+"""Constraints on the groups' rates of decisions, by multipliers (Cotter et al. 2019).
+
+The network and the multipliers play a game with two different views of a rate. The network sees a
+smooth proxy: the decision d of every row (a difference of logits) counts as sigmoid(d / tau). The
+multipliers are changed between batches, by what the rates of decisions are on rows that are held
+out: see :func:`stepped`.
+
+Shapes: logits (n, 2); y (n,); groups (n, n_attributes); weights (n,) or None. The state is of shape
+(n_rates, 4, n_groups): running sums of hits and of cases of the decisions in training batches, the
+offset between their differences and those on the held-out rows, and the multipliers, at least 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ._base import Terms
+from .classification import RowLoss, binary_logit, row_losses, weighted_mean
+from .groups import group_means
+
+TEMPERATURE = 0.3  # tau: closer to decisions than 1, and still with a slope where they are made
+STEP, MAX_MULTIPLIER = 1.0, 5.0
+ABOVE = 0.1  # of the way from a least value to 1, that is aimed at
+MIN_VARIANCE = 0.01  # of a decision
+OFFSET_MEMORY = 0.5
+
+Rates = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Constraints:
+    """What is asked of the groups' rates.
+
+    Parameters
+    ----------
+    gaps : sequence of callable
+        ``rates(logits, y) -> (values, cases)`` of shape (n_rates, n) each: rates that are to be
+        alike. Each group is compared with everybody else of the same attribute.
+    floors : sequence of callable
+        Rates, one each, of which every group is to have a least value.
+    least : sequence of float
+        These values.
+    aim : float
+        Difference between the rates of ``gaps`` at which multipliers neither rise nor fall.
+    attribute_of : sequence of int
+        The attribute that each group belongs to.
+    """
+
+    gaps: Sequence[Rates]
+    floors: Sequence[Rates]
+    least: Sequence[float]
+    aim: float
+    attribute_of: Sequence[int]
+
+    def rates(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and cases of all rates, those of ``floors`` last, (n_rates, n) each."""
+        found = [rates(logits, y) for rates in (*self.gaps, *self.floors)]
+        values, cases = zip(*found, strict=True)
+        return torch.cat(values), torch.cat(cases)
+
+    def decided(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and cases of the decisions, not of probabilities."""
+        sure = torch.where(binary_logit(logits) > 0, torch.inf, -torch.inf).to(logits)
+        return self.rates(torch.stack([-sure, sure], -1), y)
+
+    def differences(self, means: Tensor, counts: Tensor) -> Tensor:
+        """How far each group is from where it should be.
+
+        Parameters
+        ----------
+        means, counts : Tensor of shape (n_rates, n_groups)
+            Of the cases of each rate; groups without any take no part.
+
+        Returns
+        -------
+        Tensor of shape (n_rates, n_groups)
+            Of ``gaps``: a group's rate minus that of everybody else. Of ``floors``: minus what it
+            lacks, seen from a little above the least value.
+        """
+        n_gaps = len(means) - len(self.floors)
+        shares = self._shares(counts)
+        others = 1 - shares
+        apart = (means - (shares * means) @ self._same_attribute(means)) / others.clamp(min=1e-9)
+        apart = torch.where((counts > 0) & (others > 1e-9), apart, 0.0)
+        wanted = [least + ABOVE * (1 - least) for least in self.least]
+        short = (means - means.new_tensor([*[0.0] * n_gaps, *wanted])[:, None]).clamp(max=0)
+        short = torch.where(counts > 0, short, 0.0)
+        return torch.cat([apart[:n_gaps], short[n_gaps:]])
+
+    def costs(self, forces: Tensor, counts: Tensor) -> Tensor:
+        """Weight of each group's rates in the loss, from what pulls at them.
+
+        What pulls a group's rate down against that of everybody else pulls theirs up.
+        """
+        n_gaps = len(forces) - len(self.floors)
+        pulled = forces - (self._shares(counts) * forces) @ self._same_attribute(forces)
+        return torch.cat([pulled[:n_gaps], forces[n_gaps:]])
+
+    def _shares(self, counts: Tensor) -> Tensor:
+        """Each group's share of the cases of its attribute."""
+        totals = counts @ self._same_attribute(counts)
+        return counts / totals.clamp(min=torch.finfo(counts.dtype).tiny)
+
+    def _same_attribute(self, like: Tensor) -> Tensor:
+        of = torch.tensor(self.attribute_of, device=like.device)
+        return (of[:, None] == of).to(like)
+
+
+def start(constraints: Constraints, like: Tensor, before: Tensor | None = None) -> Tensor:
+    """State to begin with: that of an earlier training if it is about the same rates.
+
+    Groups that have been added since come last and start at zero.
+    """
+    n_rates = len(constraints.rates(like.new_zeros(1, 2), torch.zeros(1, dtype=torch.int64))[0])
+    state = like.new_zeros(n_rates, 4, len(constraints.attribute_of))
+    if before is not None and before.ndim == 3 and before.shape[:2] == state.shape[:2]:
+        state[..., : before.shape[-1]] = before
+    return state
+
+
+def stepped(
+    constraints: Constraints, state: Tensor, means: Tensor, counts: Tensor, known: Tensor
+) -> Tensor:
+    """State with multipliers after a step of dual ascent.
+
+    mu <- max(0, mu + eta (|difference| - aim)), on the scale of log-odds: a rate with
+    variance v of a decision changes by about v when all decisions are shifted by 1.
+
+    Parameters
+    ----------
+    constraints : Constraints
+        What is asked.
+    state : Tensor of shape (n_rates, 4, n_groups)
+        Before.
+    means, counts : Tensor of shape (n_rates, n_groups)
+        Rates of decisions on held-out rows, and on how many cases they rest.
+    known : bool Tensor of shape (n_rates, n_groups)
+        Where these are enough to say something.
+
+    Returns
+    -------
+    Tensor of shape (n_rates, 4, n_groups)
+        After.
+    """
+    hits, cases, offset, multipliers = state.unbind(1)
+    found = constraints.differences(means, counts * known)
+    n_gaps = len(means) - len(constraints.floors)
+    aim = torch.zeros_like(means)
+    aim[:n_gaps] = constraints.aim
+    overall = (means * counts).sum(-1) / counts.sum(-1).clamp(min=1)
+    variance = (overall * (1 - overall)).clamp(min=MIN_VARIANCE)[:, None]
+    moved = multipliers + STEP * (0.25 / variance) * (found.abs() - aim)
+    multipliers = torch.where(known, moved.clamp(0, MAX_MULTIPLIER), multipliers)
+    in_training = constraints.differences(hits / cases.clamp(min=1e-9), cases)
+    drift = torch.where(known, in_training - found, 0.0)
+    offset = torch.where(offset == 0, drift, offset + OFFSET_MEMORY * (drift - offset))
+    return torch.stack([hits, cases, offset, multipliers], 1)
+
+
+def constrained_terms(
+    logits: Tensor,
+    y: Tensor,
+    groups: Tensor | None,
+    weights: Tensor | None,
+    state: Tensor | None = None,
+    *,
+    constraints: Constraints,
+    decay: float = 0.0,
+    row_loss: RowLoss = row_losses,
+    temperature: float = TEMPERATURE,
+) -> tuple[Terms, Tensor | None]:
+    """Compute an objective with multipliers.
+
+    Parameters
+    ----------
+    logits, y, groups, weights : Tensor
+        The batch. ``groups=None`` leaves the constraints out.
+    state : Tensor of shape (n_rates, 4, n_groups) or None
+        From the last batch; ``None``: all multipliers are 0.
+    constraints : Constraints
+        What is asked.
+    decay : float, default=0.0
+        How much of the running sums is kept.
+    row_loss : callable, default=row_losses
+        ``row_loss(logits, y) -> Tensor of shape (n,)``.
+    temperature : float, default=0.3
+        tau of the proxy.
+
+    Returns
+    -------
+    terms : dict
+        ``cross_entropy``, and ``constraints``: the proxies of the groups' rates, each by its
+        multiplier, in the direction in which the decisions of recent batches, seen from the
+        held-out rows, have to move. However small a group is, its member feels at most twice the
+        largest multiplier as a weight of its own proxy.
+    state : Tensor or None
+        For the next batch.
+    """
+    terms = {"cross_entropy": weighted_mean(row_loss(logits, y), weights)}
+    if groups is None:
+        return terms, state
+    if state is None:
+        terms["constraints"] = logits.new_zeros(())
+        return terms, state
+    n_groups = len(constraints.attribute_of)
+    values, cases = constraints.decided(logits.detach(), y)
+    weighted = cases if weights is None else cases * weights
+    _, _, batch = group_means(values, groups, weighted, n_groups)
+    hits, counts = (decay * state[:, :2] + batch).unbind(1)
+    offset, multipliers = state[:, 2:].unbind(1)
+    means = hits / counts.clamp(min=torch.finfo(counts.dtype).tiny)
+    direction = (constraints.differences(means, counts) - offset).sign()
+    n_gaps = len(means) - len(constraints.floors)
+    direction = torch.cat([direction[:n_gaps], direction[n_gaps:].clamp(max=0)])
+    costs = constraints.costs(multipliers * direction, counts)
+    values, cases = constraints.rates(logits / temperature, y)
+    pulled = (_of_rows(costs, groups) * values - _of_rows(costs * means, groups)) * cases
+    terms["constraints"] = weighted_mean(pulled.sum(0), weights)
+    return terms, torch.stack([hits, counts, offset, multipliers], 1).detach()
+
+
+def _of_rows(of_groups: Tensor, groups: Tensor) -> Tensor:
+    """Sum, over each row's groups, of what they have: (n_rates, n_groups) -> (n_rates, n)."""
+    padded = torch.nn.functional.pad(of_groups, (0, 1))  # a missing group, -1, has nothing
+    return padded[:, groups].sum(-1)

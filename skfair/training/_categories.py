@@ -1,0 +1,278 @@
+"""From the columns of a user's table to one matrix of numbers, in which categories are codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from numbers import Number
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api.types import (
+    infer_dtype,
+    is_bool_dtype,
+    is_complex_dtype,
+    is_numeric_dtype,
+    is_object_dtype,
+    is_string_dtype,
+)
+
+from .._columns import column_positions
+from .._tables import column_names
+from .._warnings import warn
+
+MISSING, RARE, FIRST = 0, 1, 2  # codes: no value; one that is rare or unseen; the first category
+MIN_CATEGORY_ROWS = 5  # a category of fewer rows shares the place of the unseen ones
+
+NUMBERS, TEXT, CATEGORIES, NOTHING = "numbers", "text", "categories", "nothing"
+KINDS_OF_OBJECTS = {
+    "string": TEXT,
+    "empty": NOTHING,
+    **dict.fromkeys(("integer", "floating", "mixed-integer-float", "boolean", "decimal"), NUMBERS),
+}
+TIMES = ("date", "time", "period", "duration")  # in names of types
+
+
+def category_columns(X: Any, selection: Any, kept: list[int] | None = None) -> list[int]:
+    """Positions of the columns that hold categories, among those that are kept.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n, n_features)
+        The table.
+    selection : "from_dtype", array-like of names, positions or truth values, or None
+        The parameter ``categorical_features``.
+    kept : list of int, default=None
+        Positions of the columns that the network sees; ``None`` for all.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a column holds neither numbers nor categories; the message names it.
+    """
+    kept = list(range(X.shape[1])) if kept is None else kept
+    by_dtype = isinstance(selection, str) and selection == "from_dtype"
+    chosen = set() if by_dtype else _chosen(X, selection)
+    if isinstance(X, np.ndarray) and X.dtype.kind in "biufc":
+        return [i for i, j in enumerate(kept) if j in chosen]
+    found = []
+    for i, j in enumerate(kept):
+        if j in chosen:
+            found.append(i)
+            continue
+        column, name = column_of(X, j), name_of(X, j)
+        kind = kind_of(column, name)
+        if by_dtype and kind != NUMBERS:
+            found.append(i)
+        elif kind == TEXT or (kind == CATEGORIES and not _are_numbers(column, name)):
+            raise ValueError(
+                f"X must hold numbers, not text, but for what categorical_features names: {name}."
+            )
+    return found
+
+
+def _chosen(X: Any, selection: Any) -> set[int]:
+    if selection is None:
+        return set()
+    as_array = np.asarray(selection)
+    if not as_array.size or (as_array.dtype == bool and not as_array.any()):
+        return set()
+    return set(column_positions(X, selection, "categorical_features"))
+
+
+def learn_categories(X: Any, columns: Iterable[int]) -> dict[int, list]:
+    """Return the categories of these columns that have at least ``MIN_CATEGORY_ROWS`` rows.
+
+    They are in their order, text or numbers, whatever the order of the rows.
+    """
+    learned = {}
+    for j in columns:
+        name = name_of(X, j)
+        codes, values = _factorize(column_of(X, j), name)
+        counts = np.bincount(codes[codes >= 0], minlength=len(values))
+        frequent = counts >= MIN_CATEGORY_ROWS
+        learned[j] = sorted(
+            value for value, is_kept in zip(values, frequent, strict=True) if is_kept
+        )
+        if counts[~frequent].sum() > counts[frequent].sum():
+            warn(
+                f"Most values of {name} of X occur in fewer than {MIN_CATEGORY_ROWS} rows. As "
+                "categories they share one place, so that little is learned of them. Make numbers "
+                "of it if that is what they are (pandas.to_numeric), or drop it."
+            )
+    return learned
+
+
+def new_categories(known: Mapping[int, list], found: Mapping[int, list]) -> dict[int, list]:
+    """Return the categories found that are not known, by column."""
+    new = {
+        j: [value for value in values if value not in set(known[j])] for j, values in found.items()
+    }
+    return {j: values for j, values in new.items() if values}
+
+
+def encode_table(X: Any, categories: Mapping[int, list], dtype: Any) -> np.ndarray:
+    """Return the matrix that the network sees.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n, n_features)
+        The table.
+    categories : mapping of int to list
+        What :func:`learn_categories` returned.
+    dtype : numpy.dtype
+        Of the result.
+
+    Returns
+    -------
+    ndarray of shape (n, n_features)
+        Numbers as they are, NaN where they are missing. Of a category its code: 0 where it is
+        missing, 1 if it is rare or not known, and from 2 on the known ones.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a column does not hold what it held in training; the message names it.
+    """
+    encoded = np.empty(X.shape, dtype=dtype)
+    for j in range(X.shape[1]):
+        column, name = column_of(X, j), name_of(X, j)
+        if j in categories:
+            encoded[:, j] = _codes(column, categories[j], name)
+            continue
+        with np.errstate(over="ignore"):
+            encoded[:, j] = _numbers(column, name)
+        if np.isinf(encoded[:, j]).any():
+            raise ValueError(
+                f"Input X contains infinity or a value too large for {np.dtype(dtype)}: {name}."
+            )
+    return encoded
+
+
+def name_of(X: Any, j: int) -> str:
+    """Return what errors call a column."""
+    names = column_names(X)
+    return f"column {names[j]!r}" if names else f"column {j}"
+
+
+def column_of(X: Any, j: int) -> pd.Series:
+    """Return a column of a DataFrame or an array."""
+    return X.iloc[:, j] if hasattr(X, "iloc") else pd.Series(X[:, j])
+
+
+def kind_of(column: pd.Series, name: str) -> str:
+    """Say what a column holds: numbers (truth values, too), text, categories or nothing.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If it is nothing of these.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype) or "dictionary" in str(dtype):  # Arrow's categories
+        return CATEGORIES
+    if is_object_dtype(dtype):
+        return _kind_of_objects(column, name)
+    if is_complex_dtype(dtype):
+        raise ValueError(f"Complex data not supported: {name} of X.")
+    if is_numeric_dtype(dtype) or is_bool_dtype(dtype):
+        return NUMBERS
+    if is_string_dtype(dtype):
+        return TEXT
+    if column.isna().all():
+        return NOTHING
+    raise _not_supported(name, str(dtype))
+
+
+def _kind_of_objects(column: pd.Series, name: str) -> str:
+    inferred = infer_dtype(column, skipna=True)
+    if inferred in KINDS_OF_OBJECTS:
+        return KINDS_OF_OBJECTS[inferred]
+    types = {type(value) for value in column[column.notna()]}
+    if all(
+        issubclass(kind, (Number, np.bool_)) and not issubclass(kind, complex) for kind in types
+    ):
+        return NUMBERS
+    others = sorted(
+        kind.__name__ for kind in types if not issubclass(kind, (str, Number, np.bool_))
+    )
+    if others:
+        raise _not_supported(name, others[0])
+    raise ValueError(
+        f"{name} of X holds text and numbers: make one of them, by astype(str) or "
+        "pandas.to_numeric."
+    )
+
+
+def _not_supported(name: str, kind: str) -> Exception:
+    if any(word in kind.lower() for word in TIMES):
+        return ValueError(
+            f"{name} of X holds dates or times ({kind}): make numbers of it that say what matters, "
+            "such as its year, the days since a fixed day or the hour."
+        )
+    return TypeError(
+        f"{name} of X holds {kind}: an entry's argument must be a string or a real number."
+    )
+
+
+def _numbers(column: pd.Series, name: str) -> np.ndarray:
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+        return column.to_numpy()
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    kind = kind_of(column, name)
+    if kind == NOTHING:
+        return np.full(len(column), np.nan)
+    if kind != NUMBERS:
+        raise ValueError(f"X must hold numbers, not text, where it held numbers in fit: {name}.")
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _are_numbers(column: pd.Series, name: str) -> bool:
+    """Whether a column of categories holds numbers only."""
+    return not any(isinstance(value, str) for value in _factorize(column, name)[1])
+
+
+def _codes(column: pd.Series, known: list, name: str) -> np.ndarray:
+    codes, values = _factorize(column, name)
+    if known and values and isinstance(known[0], str) != isinstance(values[0], str):
+        kinds = ("text", "numbers") if isinstance(known[0], str) else ("numbers", "text")
+        raise ValueError(f"{name} of X held {kinds[0]} in fit, now it holds {kinds[1]}.")
+    found = pd.Index(known, dtype=object).get_indexer(pd.Index(values, dtype=object))
+    code_of = np.append(np.where(found < 0, RARE, found + FIRST), MISSING)  # the last is that of -1
+    return code_of[codes]
+
+
+def _factorize(column: pd.Series, name: str) -> tuple[np.ndarray, list]:
+    """Return a column as positions, -1 where it is missing, in a list of its different values."""
+    if "dictionary" in str(column.dtype):
+        column = column.astype(object)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, values = column.cat.codes.to_numpy(), column.cat.categories
+        return codes, _plain(values, name) if (codes >= 0).any() else []
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError as error:
+        raise _not_supported(name, f"what cannot be a category ({error})") from error
+    return codes, _plain(values, name)
+
+
+def _plain(values: Iterable, name: str) -> list:
+    """Different values as text or numbers, so that they can be stored and put in order."""
+    plain = [_plain_value(value) for value in values]
+    if len({isinstance(value, str) for value in plain}) > 1:
+        raise ValueError(
+            f"{name} of X holds text and numbers: make one of them, by astype(str) or "
+            "pandas.to_numeric."
+        )
+    return plain
+
+
+def _plain_value(value: Any) -> str | int | float:
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, (bool, np.bool_, int, np.integer)):
+        return int(value)
+    if isinstance(value, Number) and not isinstance(value, complex):
+        return float(value)  # type: ignore[arg-type]
+    return str(value)  # an interval, a day
