@@ -18,6 +18,7 @@ from .._columns import column_positions
 from .._groups import (
     GroupEncoder,
     as_frame,
+    in_known_order,
     select_sensitive,
     warn_of_few,
     warn_of_fractions,
@@ -394,14 +395,14 @@ class Encoder:
         if columns is not None:
             quantities.scales = self.continuous
         if frame is not None:
-            names = [str(name) for name in frame.columns]
-            found = [attributes, *(names if attributes == "sum" else [len(names)])]
-            if columns not in (None, found):
+            frame = frame if columns is None else in_known_order(frame, columns[1:])
+            found = [attributes, *(str(name) for name in frame.columns)]
+            if columns is not None and not _are_same_attributes(found, columns):
                 raise ValueError(
                     "sensitive_features must have the same columns in every call of partial_fit, "
                     f"and attributes must stay as it is: got {found}, earlier {columns}."
                 )
-            columns = found
+            columns = found if columns is None else columns
             data.sensitive = quantities.encode(frame, options.continuous_features, data.weights)
             others = quantities.others(frame)
             data.groups = groups.encode(others) if others.shape[1] else None
@@ -437,13 +438,22 @@ class Encoder:
         return counts
 
 
+def _are_same_attributes(found: list, known: list) -> bool:
+    """Whether two calls have the same columns of sensitive features, in number at least."""
+    if found == known:
+        return True
+    return found[0] == known[0] == "intersection" and len(found) == len(known)
+
+
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
     """Check shape and names of X as passed; :meth:`Encoder.features` checks its values."""
     with naming("X"):
         if issparse(X):
             X = X.tocsr()  # other formats have no rows to take
         elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
-            table = np.asarray(X)  # of a list of numbers and text it would make text alone
+            table = np.asarray(
+                as_pandas(X)
+            )  # of a list of numbers and text it would make text alone
             X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
         if len(X.shape) < 2:
             check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
