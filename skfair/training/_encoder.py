@@ -49,6 +49,7 @@ from ._targets import (
     weigh_labels,
 )
 
+FLOATS = (np.float64, np.float32)
 MANY_CLASSES = "The number of unique classes is greater"  # than half of the rows, in a batch
 
 
@@ -318,7 +319,7 @@ class Encoder:
             return raw
         return _safe_indexing(raw, self.kept_columns, axis=1)
 
-    def features(self, raw: Any, dtypes: Sequence[Any] = (np.float64, np.float32)) -> Any:
+    def features(self, raw: Any, dtypes: Sequence[Any] = FLOATS) -> Any:
         """Return the numbers that the network sees, in one of ``dtypes``, or bytes of images.
 
         They are an ndarray, or rows of a sparse matrix, which stay as they are.
@@ -344,11 +345,11 @@ class Encoder:
     def _learn_columns(
         self, raw: Any, options: EncoderOptions, previous: Encoder | None, partial: bool
     ) -> Encoder:
-        """Learn which columns hold categories, and which, if the network takes them."""
+        """Learn which columns hold categories, and which ones, if the network takes them."""
         if self.dtype is None:
             return self
         selection, tabular = options.categorical_features, options.tabular
-        chosen = not (selection is None or (isinstance(selection, str)))
+        chosen = not (selection is None or isinstance(selection, str))
         numbers_only = tabular is False or issparse(raw) or len(raw.shape) != 2
         if numbers_only and chosen:
             raise ValueError(
@@ -359,12 +360,9 @@ class Encoder:
             if previous.categories is not None and not partial:
                 self._check_no_new_categories(raw)
             return self
-        if tabular is None:
-            if numbers_only or not all(raw.shape):
-                return self
-            if not chosen and is_ready(self.select_features(raw), (np.float64, np.float32)):
-                return self
-        if tabular is False:
+        if tabular is False or (tabular is None and (numbers_only or not all(raw.shape))):
+            return self
+        if tabular is None and not chosen and is_ready(self.select_features(raw), FLOATS):
             return self
         with naming("X"):
             table = self._as_table(raw)
