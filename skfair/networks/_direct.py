@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn.modules import module as torch_module
 
 from ._adversary import Adversary
 from .mlp import ACTIVATIONS, MLP
 
+# Of all modules; torch has a function for it only in later versions.
+GLOBAL_HOOKS = ("forward_pre_hooks", "forward_hooks", "backward_pre_hooks", "backward_hooks")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 # name -> (activation in place, gradient of its input from that of its output and its output)
@@ -44,7 +46,7 @@ class DirectMLP:
     @staticmethod
     def serves(module: nn.Module) -> bool:
         """Whether a module is a plain perceptron, with no hook that would wait for autograd."""
-        if type(module) is not MLP or _has_any_global_hook():
+        if type(module) is not MLP or _has_global_hooks():
             return False
         kind = ACTIVATIONS[module.activation][0]
         return (
@@ -183,6 +185,10 @@ class _Guess(Function):
 
 def _add(parameter: Tensor, gradient: Tensor) -> None:
     parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+
+
+def _has_global_hooks() -> bool:
+    return any(getattr(torch_module, f"_global_{name}") for name in GLOBAL_HOOKS)
 
 
 def _has_hooks(module: nn.Module) -> bool:
