@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
+from .._documentation import DocumentedEstimator
 from .._random import own_generator
 from .._warnings import warn
 from ..training._device import resolve_device
@@ -28,7 +29,7 @@ from ._together import MAX_MEMBERS, Call, CollectingBackend, run_task, shared_by
 __all__ = ["StackedSearchCV"]
 
 
-class StackedSearchCV(GridSearchCV):
+class StackedSearchCV(DocumentedEstimator, GridSearchCV):
     """Grid search that trains the networks of many candidates and folds together.
 
     The results are those of :class:`~sklearn.model_selection.GridSearchCV`, up to rounding. Only
