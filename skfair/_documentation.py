@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
-PROJECT = "skfair-torch"
+PROJECT, PACKAGE = "skfair-torch", __name__.partition(".")[0]
 
 
 @cache
@@ -28,16 +29,14 @@ class DocumentedEstimator:
 
     @property
     def _doc_link_module(self) -> str:
-        return "skfair" if documentation_url() else ""
+        return PACKAGE if documentation_url() else ""
 
     @property
     def _doc_link_template(self) -> str:
         return f"{documentation_url()}/generated/{{public_name}}.html"
 
     def _doc_link_url_param_generator(self, *_: Any) -> dict[str, str]:
-        import skfair
-
         kind = type(self)
         module = kind.__module__.partition("._")[0]
-        package = "skfair" if kind.__name__ in skfair.__all__ else module
+        package = PACKAGE if kind.__name__ in sys.modules[PACKAGE].__all__ else module
         return {"public_name": f"{package}.{kind.__name__}"}
