@@ -146,8 +146,9 @@ default="demographic_parity"
         y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
         share of rows with every label right.
     alpha : float >= 0, default=1.0
-        Weight of the penalty, if neither ``tolerance`` nor ``minimum`` is given. With ``group_weights="equal"`` and more than two groups it weighs the
-        mean over the pairs; ``history_`` has their sum.
+        Weight of the penalty, if neither ``tolerance`` nor ``minimum`` is given. With
+        ``group_weights="equal"`` and more than two groups it weighs the mean over the pairs;
+        ``history_`` has their sum.
     penalty_on : {"train", "holdout"}, default="train"
         Whether the penalty is computed on the rows of the batch, or on a part of the training data
         that takes no part in the cross-entropy. A batch then has as many rows of that part as of
@@ -180,6 +181,24 @@ default="demographic_parity"
         Exponent of the focal loss, which takes the place of cross-entropy, in "equal_loss" and
         "max_min" too: (1 - p)^focal, where p is the predicted probability of the true class (of
         each label), multiplies the cross-entropy. 0 is the cross-entropy itself.
+    tolerance : float in (0, 1), default=None
+        The gap asked for in the place of a weight: most that the rates of *decisions* which
+        ``penalty`` compares may differ between groups ("demographic_parity": shares accepted;
+        "equal_opportunity": true positive rates; "equalized_odds": true and false positive rates,
+        each; "predictive_parity": precision). ``validation_fraction`` of the rows are held out;
+        what the decisions on these are changes the multipliers of the rates [4]_, and the weights
+        kept are those of the most accurate epoch whose held-out gap is within tolerance. With more
+        than two groups the gap is the mean over groups of how far each is from everybody else
+        (``group_weights="share"``) or the largest difference between two ("equal"). Groups with
+        fewer than 30 held-out cases take no part.
+    confidence : float in (0, 1), default=None
+        If given, an upper bound of the gap (and a lower one of the rates of ``minimum``) at this
+        confidence is what has to meet ``tolerance`` (and ``minimum``): Clopper-Pearson limits,
+        which hold for all groups and rates of an epoch at once.
+    minimum : dict of str to float, default=None
+        Least rate of every group: ``minimum={"tpr": 0.6}`` raises the groups that are below, where
+        a tolerance may lower the others. Keys are "selection_rate", "tpr", "tnr" and "accuracy".
+        Alone it takes the place of the penalty, with ``tolerance`` it comes in addition.
     {network_parameters}
 
     Attributes

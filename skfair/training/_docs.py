@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ._settings import DEFAULTS
+from ._settings import DEFAULTS, MANY_ROWS
 
 BLOCK = re.MULTILINE | re.DOTALL
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -113,8 +113,12 @@ net_params : dict, default=None
     Further parameters of the :class:`skorch.NeuralNetClassifier` that trains the network:
     ``callbacks``, ``optimizer__betas``, ``iterator_train__drop_last`` ..."""
 
+BY_ROWS = {
+    "max_epochs": f"20 (8 for more than {MANY_ROWS:,} rows)",
+    "batch_size": "about a hundredth of the rows (a power of two from 128 to 1,024)",
+}
 for _name, (_of_others, _of_tabular) in DEFAULTS.items():
-    _value = "a hundredth of the rows (32 to 1,024)" if callable(_of_tabular) else repr(_of_tabular)
+    _value = BY_ROWS.get(_name, repr(_of_tabular))
     PARAMETERS = PARAMETERS.replace(
         f"{{{_name}}}", f"{_of_others!r}, or {_value} for the tabular network"
     )
