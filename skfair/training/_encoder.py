@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing, assert_all_finite, check_array
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from .._columns import column_positions
+from .._documentation import DocumentedEstimator
 from .._groups import (
     GroupEncoder,
     as_frame,
@@ -468,7 +469,7 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
         ) from None
 
 
-class TableLearner(StoredState, BaseEstimator):
+class TableLearner(StoredState, DocumentedEstimator, BaseEstimator):
     """Base of the estimators that learn an :class:`Encoder` before they train."""
 
     classes_: np.ndarray
