@@ -19,12 +19,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OrdinalEncoder
 
-from skfair import FairThresholdClassifier, PenaltyClassifier
+from skfair import FairThresholdClassifier, NetworkClassifier, PenaltyClassifier
 
 from ._common import Part, adult, compas, encode, german, meps, split
 from .threshold import Scored
 
 PARTS = ("train", "valid", "test")
+WEIGHTS, BOUNDS = (0.3, 1.0, 3.0), (0.005, 0.01, 0.02, 0.05)  # knobs
 MAX_CATEGORIES = 200  # of a column that trees may see as categories
 ACS_ROWS = 60_000  # of each part
 
@@ -42,7 +43,9 @@ class Task:
     categories: list[bool] = field(default_factory=list)
 
     def view(self, kind: str) -> dict[str, Part]:
-        """Parts as numbers: "linear", standardized and one-hot encoded, or for "trees"."""
+        """Parts as numbers, "linear" (standardized and one-hot) or for "trees", or as they are."""
+        if kind == "raw":
+            return self.parts
         if kind not in self.views:
             rows = [self.parts[name] for name in PARTS]
             make = encode if kind == "linear" else self._for_trees
@@ -185,7 +188,7 @@ def exponentiated_gradient(kind: str) -> Method:
             model.fit(train.X, train.y, sensitive_features=train.sensitive)
             yield Model(lambda part, m=model: m._pmf_predict(parts[part].X)[:, 1])
 
-    return Method(fit, (0.005, 0.01, 0.02, 0.05))
+    return Method(fit, BOUNDS)
 
 
 def threshold_optimizer(kind: str) -> Method:
@@ -258,26 +261,37 @@ def adversarial() -> Method:
             model.fit(train.X, train.y, sensitive_features=train.sensitive)
             yield Model(
                 lambda part, m=model: np.ravel(m.predict(parts[part].X)).astype(float),
-                lambda part, m=model: np.ravel(m.decision_function(parts[part].X)),
+                lambda part, m=model: np.ravel(m._raw_predict(parts[part].X)),
             )
 
     return Method(fit, (0.1, 0.3, 1.0))
 
 
-def penalty() -> Method:
-    """Our penalty with a fixed weight, which is the knob."""
+def network(kind: str) -> Method:
+    """Our plain network: a perceptron on encoded rows, or the tabular one on rows as they are."""
 
     def fit(task: Task, constraint: str, knobs: tuple, seed: int) -> Iterator[Model]:
-        parts = task.view("linear")
+        parts = task.view(kind)
+        for _ in knobs:
+            model = NetworkClassifier(random_state=seed).fit(parts["train"].X, parts["train"].y)
+            yield of_classifier(model, parts)
+
+    return Method(fit, (None,))
+
+
+def penalty(kind: str, parameter: str, knobs: tuple) -> Method:
+    """Our penalty, of a weight ("alpha") or within a tolerance."""
+
+    def fit(task: Task, constraint: str, knobs: tuple, seed: int) -> Iterator[Model]:
+        parts = task.view(kind)
         train = parts["train"]
         for knob in knobs:
-            model = PenaltyClassifier(
-                penalty=constraint, lambda_fairness=knob, max_epochs=30, random_state=seed
-            )
+            settings = {parameter: knob, "random_state": seed}
+            model = PenaltyClassifier(penalty=constraint, **settings)
             model.fit(train.X, train.y, sensitive_features=train.sensitive)
             yield of_classifier(model, parts)
 
-    return Method(fit, (0.1, 0.3, 1.0, 3.0))
+    return Method(fit, knobs)
 
 
 METHODS: dict[str, Method] = {
@@ -288,7 +302,12 @@ METHODS: dict[str, Method] = {
     "fairlearn thresholds, logistic": threshold_optimizer("logistic"),
     "fairlearn thresholds, boosting": threshold_optimizer("boosting"),
     "fairlearn adversarial": adversarial(),
-    "penalty": penalty(),
+    "perceptron": network("linear"),
+    "tabular network": network("raw"),
+    "penalty, weight": penalty("linear", "alpha", WEIGHTS),
+    "penalty, tolerance": penalty("linear", "tolerance", BOUNDS),
+    "penalty on tabular, weight": penalty("raw", "alpha", WEIGHTS),
+    "penalty on tabular, tolerance": penalty("raw", "tolerance", BOUNDS),
 }
 if importlib.util.find_spec("error_parity") is not None:
     METHODS |= {

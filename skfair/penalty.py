@@ -146,8 +146,9 @@ default="demographic_parity"
         y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
         share of rows with every label right.
     alpha : float >= 0, default=1.0
-        Weight of the penalty. With ``group_weights="equal"`` and more than two groups it weighs the
-        mean over the pairs; ``history_`` has their sum.
+        Weight of the penalty, if neither ``tolerance`` nor ``minimum`` is given. With
+        ``group_weights="equal"`` and more than two groups it weighs the mean over the pairs;
+        ``history_`` has their sum.
     penalty_on : {"train", "holdout"}, default="train"
         Whether the penalty is computed on the rows of the batch, or on a part of the training data
         that takes no part in the cross-entropy. A batch then has as many rows of that part as of
@@ -180,10 +181,30 @@ default="demographic_parity"
         Exponent of the focal loss, which takes the place of cross-entropy, in "equal_loss" and
         "max_min" too: (1 - p)^focal, where p is the predicted probability of the true class (of
         each label), multiplies the cross-entropy. 0 is the cross-entropy itself.
+    tolerance : float in (0, 1), default=None
+        The gap asked for in the place of a weight: most that the rates of *decisions* which
+        ``penalty`` compares may differ between groups ("demographic_parity": shares accepted;
+        "equal_opportunity": true positive rates; "equalized_odds": true and false positive rates,
+        each; "predictive_parity": precision). ``validation_fraction`` of the rows are held out;
+        what the decisions on these are changes the multipliers of the rates [4]_, and the weights
+        kept are those of the most accurate epoch whose held-out gap is within tolerance. With more
+        than two groups the gap is the mean over groups of how far each is from everybody else
+        (``group_weights="share"``) or the largest difference between two ("equal"). Groups with
+        fewer than 30 held-out cases take no part.
+    confidence : float in (0, 1), default=None
+        If given, an upper bound of the gap (and a lower one of the rates of ``minimum``) at this
+        confidence is what has to meet ``tolerance`` (and ``minimum``): Clopper-Pearson limits,
+        which hold for all groups and rates of an epoch at once.
+    minimum : dict of str to float, default=None
+        Least rate of every group: ``minimum={"tpr": 0.6}`` raises the groups that are below, where
+        a tolerance may lower the others. Keys are "selection_rate", "tpr", "tnr" and "accuracy".
+        Alone it takes the place of the penalty, with ``tolerance`` it comes in addition.
     {network_parameters}
 
     Attributes
     ----------
+    multipliers_ : pandas.DataFrame
+        The multiplier of each rate and group, after a fit with ``tolerance`` or ``minimum``.
     {attributes}
 
     Notes
@@ -198,6 +219,8 @@ default="demographic_parity"
        Challenges for Training Fair Neural Networks. 2021.
     .. [2] T. Li et al. FAIRER: Fairness as Decision Rationale Alignment. ICML 2023.
     .. [3] C.-Y. Chuang, Y. Mroueh. Fair Mixup: Fairness via Interpolation. ICLR 2021.
+    .. [4] A. Cotter, H. Jiang, K. Sridharan. Two-Player Games for Efficient Non-Convex Constrained
+       Optimization. ALT 2019.
 
     Examples
     --------
@@ -208,6 +231,15 @@ default="demographic_parity"
     >>> model = model.fit(X, y, sensitive_features=group)
     >>> model.predict(X[:3]).shape
     (3,)
+
+    A gap of at most .05 in the true positive rates, on the held-out rows:
+
+    >>> model = PenaltyClassifier(
+    ...     penalty="equal_opportunity", tolerance=0.05, validation_fraction=0.3, random_state=0
+    ... )
+    >>> history = model.fit(X, y, sensitive_features=group).history_
+    >>> bool(history.loc[history["monitor"].idxmax(), "valid_gap_tpr"] <= 0.05)
+    True
     """
 
     _parameter_constraints = {
@@ -291,7 +323,7 @@ default="demographic_parity"
                 f"tolerance={self.tolerance} is for penalty in {sorted(CONSTRAINED)}, which "
                 f"compare decisions; got penalty={self.penalty!r}."
             )
-        others = {"penalty_on": "train", "normalize": "conditional"}
+        others: dict[str, str | None] = {"penalty_on": "train", "normalize": "conditional"}
         if self.augment == "mixup":
             others["augment"] = None
         for name, needed in others.items():
@@ -333,11 +365,9 @@ default="demographic_parity"
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         if self._is_constrained:
-            row_loss = make_row_loss(self.focal)
-            objective = self._constrained_objective(
-                row_loss, memory_decay(batch_size, self._memory)
-            )
-            terms: partial = objective.terms
+            decay = memory_decay(batch_size, self._memory)
+            objective = self._constrained_objective(make_row_loss(self.focal), decay)
+            terms = partial(objective.terms)
         else:
             objective = super()._make_objective(comparison, batch_size)
             terms = partial(objective.terms, normalize=self.normalize)

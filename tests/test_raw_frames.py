@@ -30,12 +30,14 @@ from skfair import (
 )
 from skfair.metrics import (
     decision_rationale_similarity,
+    individual_fairness_violation,
     parity_score,
     prediction_sensitivity,
 )
 from skfair.model_selection import StackedSearchCV
 from skfair.networks._inspection import network_of, one_hot_network, rows_seen
 from skfair.recourse import counterfactuals
+from skfair.smoothing import WeightedMetric
 
 from .training.test_raw_tables import people
 
@@ -273,6 +275,15 @@ def test_smoothing_adds_noise_to_numbers_that_are_never_missing(table):
     with pytest.raises(ValueError, match="column 'code' of X receives noise.*category"):
         SmoothedClassifier(coded).fit(X, y)
     SmoothedClassifier(coded, numeric_columns=["score"], n_samples=50).fit(X, y)
+
+
+def test_individual_fairness_is_about_numbers_that_are_never_missing(table, trained):
+    X, _ = table
+    with pytest.raises(ValueError, match=r"'age', 'hours'.*WeightedMetric of other columns"):
+        individual_fairness_violation(trained, X)
+    metric = WeightedMetric("l2", [1.0], columns=[4])
+    found = individual_fairness_violation(trained, X, metric=metric, n_pairs=20, random_state=0)
+    assert found.largest > 0
 
 
 def test_no_warning_of_ours_on_an_ordinary_frame(table):

@@ -451,6 +451,12 @@ def test_leveling_down_is_said():
         on_scores(case.scores, case.y, case.groups, tolerance=0.02)
 
 
+def test_that_nobody_is_accepted_is_said():
+    case = CASES["two groups"]
+    with pytest.warns(UserWarning, match="Nobody is accepted, whatever the score.*randomize=True"):
+        on_scores(case.scores, case.y, case.groups, tolerance=0.0, randomize=False)
+
+
 # -- inferred groups ------------------------------------------------------------------------------
 
 

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn import functional
-from torch.nn.modules.module import _has_any_global_hook
+from torch.nn.modules import module as torch_module
 
 from ._adversary import Adversary
 from .mlp import ACTIVATIONS, MLP
 
+# Of all modules; torch has a function for it only in later versions.
+GLOBAL_HOOKS = ("forward_pre_hooks", "forward_hooks", "backward_pre_hooks", "backward_hooks")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 # name -> (activation in place, gradient of its input from that of its output and its output)
@@ -44,7 +46,7 @@ class DirectMLP:
     @staticmethod
     def serves(module: nn.Module) -> bool:
         """Whether a module is a plain perceptron, with no hook that would wait for autograd."""
-        if type(module) is not MLP or _has_any_global_hook():
+        if type(module) is not MLP or _has_global_hooks():
             return False
         kind = ACTIVATIONS[module.activation][0]
         return (
@@ -120,23 +122,16 @@ class DirectMLP:
 class DirectAdversary:
     """An adversary in training, whose guesses autograd can be asked about.
 
-    Going backward, autograd asks for the gradients of what the adversary has seen, and the weights'
+    Going backward, autograd gets the gradients of what the adversary has seen; those of its weights
     stay as they are.
 
     Parameters
     ----------
     adversary : Adversary
         One for which :meth:`serves` is true.
-
-    Attributes
-    ----------
-    reversal : Tensor or None
-        If there is one, the weights' gradients are those of the loss that autograd started from,
-        while what the adversary has seen gets this many times its own.
     """
 
     guesses: Tensor | None
-    reversal: Tensor | None
 
     def __init__(self, adversary: Adversary) -> None:
         self.body = DirectMLP(cast(MLP, adversary.body))
@@ -171,7 +166,7 @@ class DirectAdversary:
 
     def release(self) -> None:
         """Let go of what is kept for the backward pass."""
-        self.guesses = self.reversal = None
+        self.guesses = None
         self.body.release()
 
 
@@ -185,13 +180,15 @@ class _Guess(Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None]:
-        body, reversal = ctx.adversary.body, ctx.adversary.reversal
-        of_seen = body.backward(gradient, to_weights=reversal is not None, to_rows=True)
-        return of_seen if reversal is None else of_seen * reversal, None
+        return ctx.adversary.body.backward(gradient, to_weights=False, to_rows=True), None
 
 
 def _add(parameter: Tensor, gradient: Tensor) -> None:
     parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+
+
+def _has_global_hooks() -> bool:
+    return any(getattr(torch_module, f"_global_{name}") for name in GLOBAL_HOOKS)
 
 
 def _has_hooks(module: nn.Module) -> bool:

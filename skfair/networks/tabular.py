@@ -264,7 +264,16 @@ class CategoryEmbedding(nn.Module):
 # -- the network -------------------------------------------------------------------------------
 
 
-class MemberMLP(MLP):
+class TabularMLP(MLP):
+    """The perceptron, with a mask for dropout that takes a fifth of the time to draw."""
+
+    def _drop(self, h: Tensor) -> Tensor:
+        if not (self.dropout and self.training):
+            return h
+        return h * (torch.rand_like(h) >= self.dropout).to(h.dtype).div_(1 - self.dropout)
+
+
+class MemberMLP(TabularMLP):
     """Perceptrons that share their weight matrices, each with scales and biases of its own.
 
     Parameters
@@ -333,7 +342,7 @@ class MemberMLP(MLP):
             z = layer(self._each(torch.mul, h, scale_in))
             z = self._each(torch.add, self._each(torch.mul, z, scale_out), self.biases[i])
             if i < last:
-                h = functional.dropout(self.activations[i](z), self.dropout, self.training)
+                h = self._drop(self.activations[i](z))
         return z
 
     def _each(self, function: Callable[..., Tensor], rows: Tensor, of_members: Tensor) -> Tensor:
@@ -364,7 +373,7 @@ class TabularNetwork(nn.Module):
     n_members : int, default=1
         Number of perceptrons on the same embeddings, see :class:`MemberMLP`. In training each sees
         rows of its own, so that a batch has every row ``n_members`` times, one after the other. In
-        evaluation the logits are the logarithms of the members' mean probabilities.
+        evaluation the logits are the members' mean ones.
     dtype : torch.dtype, default=torch.float32
         Precision of the rows and of bin edges.
 
@@ -398,7 +407,7 @@ class TabularNetwork(nn.Module):
         if layout.n_codes:
             self.embeddings.append(CategoryEmbedding(layout, dtype=dtype))
         shape = (embedded_width(layout), n_outputs, hidden_layer_sizes, activation, dropout)
-        self.mlp = MLP(*shape) if n_members == 1 else MemberMLP(*shape, n_members)
+        self.mlp = TabularMLP(*shape) if n_members == 1 else MemberMLP(*shape, n_members)
         self.mlp.to(dtype)
 
     def embed(self, X: Tensor) -> Tensor:
@@ -433,8 +442,7 @@ class TabularNetwork(nn.Module):
         if self.training or self.n_members == 1:
             return self.mlp(embedded)
         rows = embedded.repeat_interleave(self.n_members, 0)
-        of_members = self.mlp(rows).unflatten(0, (-1, self.n_members)).log_softmax(2)
-        return of_members.logsumexp(1) - math.log(self.n_members)
+        return self.mlp(rows).unflatten(0, (-1, self.n_members)).mean(1)
 
     def forward(self, X: Tensor) -> Tensor:
         """Return the logits.

@@ -195,8 +195,8 @@ def constrained_terms(
     terms : dict
         ``cross_entropy``, and ``constraints``: the proxies of the groups' rates, each by its
         multiplier, in the direction in which the decisions of recent batches, seen from the
-        held-out rows, have to move. A row feels it at most as many times as strongly as its own
-        loss as the multiplier says, however small its group is.
+        held-out rows, have to move. However small a group is, its member feels at most twice the
+        largest multiplier as a weight of its own proxy.
     state : Tensor or None
         For the next batch.
     """

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .._torch_state import plain_torch
 from ..label_flip import LabelFlipClassifier
 from ..training import NeuralClassifier
-from ..training._encoder import is_image_bytes
+from ..training._numbers import is_image_bytes
 
 OPSET = 17  # of both exporters, and of every onnxruntime since 1.12
 OPTIONS = {"zipmap": [True, False, "columns"], "raw_scores": [True, False]}

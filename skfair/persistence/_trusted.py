@@ -16,7 +16,7 @@ import skfair
 from .. import networks
 from ..metrics import FairnessScorer, get_scorer, get_scorer_names
 from ..metrics._directions import unwrap
-from ..model_selection import StackedSearchCV, best_under_constraint
+from ..model_selection import StackedSearchCV, StratifiedSensitiveKFold, best_under_constraint
 from ..model_selection._monitor import ConstrainedMonitor
 from ..smoothing.metric import WeightedMetric
 from ..smoothing.noise import AddNoise, Noise
@@ -40,6 +40,7 @@ CLASSES = (
     FairnessScorer,
     Noise,
     StackedSearchCV,
+    StratifiedSensitiveKFold,
     WeightedMetric,
     best_under_constraint,
 )

@@ -173,12 +173,7 @@ class ConstrainedTraining(NeuralClassifier):
         if not self._is_constrained or plan.data.groups is None:
             return None
         assert plan.valid is not None and part is not None
-        weights, compared = plan.data.weights, self._gaps()
-        if weights is not None:
-            if self.class_weight is not None:  # no matter of the people
-                labels = self.classes_[plan.data.y]
-                weights = weights / compute_sample_weight(self.class_weight, labels)
-            weights = torch.from_numpy(weights[plan.valid]).to(plan.device, torch.float64)
+        compared = self._gaps()
         asked = Asked(
             gaps=() if compared is None else compared.names,
             tolerance=self.tolerance or 0.0,
@@ -193,10 +188,20 @@ class ConstrainedTraining(NeuralClassifier):
         return Multipliers(
             self._constraints(),
             asked,
-            HeldOut(rows, weights, self._first_is_positive()),
+            HeldOut(rows, self._weights_of(plan), self._first_is_positive()),
             recipe.batches.n_batches,
             None if self.monitor is None else Monitor(self.monitor, self, part),
         )
+
+    def _weights_of(self, plan: Plan) -> torch.Tensor | None:
+        """Weights of the held-out rows, without those of classes: no matter of the people."""
+        weights = plan.data.weights
+        if weights is None:
+            return None
+        if self.class_weight is not None:
+            labels = self.classes_[plan.data.y]
+            weights = weights / compute_sample_weight(self.class_weight, labels)
+        return torch.from_numpy(weights[plan.valid]).to(plan.device, torch.float64)
 
     def _finish(self, plan: Plan) -> None:
         super()._finish(plan)
@@ -210,8 +215,8 @@ class ConstrainedTraining(NeuralClassifier):
     def multipliers_(self) -> pd.DataFrame:
         """Multipliers of the constraints (pandas.DataFrame), a row a rate, a column a group.
 
-        A member of a group feels a multiplier as so many times its own loss at most. Only where
-        ``tolerance`` or ``minimum`` was set.
+        The weight of a proxy of the decision in the loss of each case of the rate; there after a
+        fit with ``tolerance`` or ``minimum``.
         """
         state = getattr(getattr(self, "net_", None), "objective_state_", None)
         if not _has_multipliers(state):

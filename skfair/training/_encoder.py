@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,17 +29,14 @@ from .._stored import StoredState, current_state
 from .._tables import as_pandas, brief, column_names, naming, some
 from .._warnings import ignored
 from ._categories import (
-    CATEGORIES,
     FIRST,
-    TEXT,
     category_columns,
-    column_of,
     encode_table,
-    kind_of,
     learn_categories,
     name_of,
     new_categories,
 )
+from ._numbers import is_ready, plain_numbers
 from ._old_states import from_format_0
 from ._targets import (
     Targets,
@@ -52,11 +48,6 @@ from ._targets import (
     weigh_labels,
 )
 
-ENCODING_ADVICE = (
-    "The tabular network (module=None or 'tabular') takes text as categories; for any other one "
-    "encode it with a OneHotEncoder in a ColumnTransformer. A sensitive column of text may stay in "
-    "X if it is named in sensitive_columns and drop_sensitive_columns=True."
-)
 MANY_CLASSES = "The number of unique classes is greater"  # than half of the rows, in a batch
 
 
@@ -334,22 +325,7 @@ class Encoder:
         raw = self.select_features(raw)
         if self.categories is not None:
             return encode_table(self._as_table(raw), self.categories, dtypes[0])
-        if is_image_bytes(raw):
-            return np.ascontiguousarray(raw)
-        if _is_ready(raw, dtypes):
-            return raw
-        advice = partial(_encoding_advice, raw)
-        with naming("X", advice), np.errstate(over="ignore", invalid="ignore"):  # of sums
-            X = check_array(
-                raw,
-                accept_sparse="csr",
-                dtype=list(dtypes),
-                order="C",  # torch knows no negative strides
-                allow_nd=True,
-                estimator=self.name,
-                input_name="X",
-            )
-        return X
+        return plain_numbers(raw, dtypes, self.name)
 
     def _as_table(self, raw: Any) -> Any:
         """Return rows as a DataFrame or an array of two dimensions."""
@@ -385,7 +361,7 @@ class Encoder:
         if tabular is None:
             if numbers_only or not all(raw.shape):
                 return self
-            if not chosen and _is_ready(self.select_features(raw), (np.float64, np.float32)):
+            if not chosen and is_ready(self.select_features(raw), (np.float64, np.float32)):
                 return self
         if tabular is False:
             return self
@@ -587,11 +563,6 @@ def select_rows(X: Any, rows: np.ndarray) -> Any:
     return _safe_indexing(X, rows)
 
 
-def is_image_bytes(X: Any) -> bool:
-    """Whether rows are images of bytes, which become numbers in [0, 1] batch by batch."""
-    return isinstance(X, np.ndarray) and X.dtype == np.uint8 and X.ndim > 2 and X.size > 0
-
-
 def takes_tables(module: Any) -> bool | None:
     """Whether a network takes categories and missing values, ``None`` if where there are some."""
     if module is None:
@@ -603,26 +574,6 @@ def _has_missing(table: Any) -> bool:
     if isinstance(table, np.ndarray) and table.dtype.kind == "f":
         return bool(np.isnan(table).any())
     return bool(np.any(pd.isna(table)))
-
-
-def _encoding_advice(raw: Any) -> str:
-    """Say which column holds text, and what to do with it."""
-    table = as_pandas(raw)
-    if not hasattr(table, "iloc"):
-        table = np.asarray(table)
-    for j in range(table.shape[1] if table.ndim == 2 else 0):
-        column = column_of(table, j)
-        if kind_of(column, name_of(table, j)) in (TEXT, CATEGORIES):
-            return f"The {name_of(table, j)} does not. {ENCODING_ADVICE}"
-    return ENCODING_ADVICE
-
-
-def _is_ready(X: Any, dtypes: Sequence[Any]) -> bool:
-    """Whether check_array would return X as it is; for one row that takes longer than the rest."""
-    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in dtypes or not X.size:
-        return False
-    with np.errstate(over="ignore", invalid="ignore"):
-        return X.flags.c_contiguous and bool(np.isfinite(X.sum()))
 
 
 def split_off(

@@ -124,12 +124,14 @@ class Asked:
             for attribute in range(found.shape[1]):
                 groups = known & (of == attribute)
                 if groups.sum() > 1:
-                    parts = (part[rate, groups] for part in rates)
-                    found[rate, attribute] = difference(*parts, self.by_share, self.tail)
+                    values, counts, cases = (part[rate, groups] for part in rates)
+                    found[rate, attribute] = difference(
+                        values, counts, cases, self.by_share, self.tail
+                    )
         return found.max(1)
 
     def lacks(self, rates: Rates) -> np.ndarray:
-        """What the worst group lacks of each least value, 0 if none does."""
+        """Return what the worst group lacks of each least value, 0 if none does."""
         values, _, cases = (part[len(self.gaps) :] for part in rates)
         if self.tail is not None:
             values, _ = clopper_pearson(values * cases, cases, self.tail)
@@ -232,6 +234,7 @@ class Multipliers(Callback):
         self.held_out: Any = held_out  # None after training
         self.n_batches = n_batches
         self.best: tuple[float, Finding] | None = None
+        self._kept: tuple[dict[str, Tensor], Tensor] | None = None
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Go on from the multipliers of an earlier training, if there are any."""
@@ -273,7 +276,7 @@ class Multipliers(Callback):
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Take weights and multipliers of the best epoch, and let go of the data."""
         self._hook.remove()
-        if self.best is not None:
+        if self._kept is not None:
             weights, net.objective_state_ = self._kept
             net.module_.load_state_dict(weights)
         self.held_out = self.monitor = self._hook = self._kept = None

@@ -17,7 +17,6 @@ from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from .._torch_state import check_interpreter
 from ..metrics._harm import MIN_MEMBERS
-from ..networks._direct import DirectMLP
 from ..networks._precision import DoublePrecision
 from ..objectives._base import Player, weighted_sum
 from ..objectives.groups import batch_part
@@ -274,7 +273,7 @@ class ObjectiveNet(NeuralNetClassifier):
             self._set_training(True)
         gradient_of = self._recipe.objective.gradient_for(batch[0])
         if self._direct is not None and gradient_of is not None:
-            return self._direct_step(batch, self._direct.network, gradient_of)
+            return self._direct_step(batch, self._direct, gradient_of)
         logits, terms, state = self._evaluate(batch, training=True)
         self._follow_groups(state)
         self.objective_state_ = state
@@ -291,20 +290,20 @@ class ObjectiveNet(NeuralNetClassifier):
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
 
     def _direct_step(
-        self, batch: Batch, network: DirectMLP, gradient_of: Callable
+        self, batch: Batch, direct: DirectPasses, gradient_of: Callable
     ) -> dict[str, Any]:
         """As :meth:`train_step_single`, with nothing left to automatic differentiation."""
         (inputs, y), objective = batch, self._recipe.objective
         loss_weights = objective.loss_weights(self._recipe.ramp(self.steps_))
         state = self.objective_state_
         with torch.no_grad():
-            logits = network.forward(inputs["X"])
+            logits = direct.network.forward(inputs["X"])
             terms, state, gradient = gradient_of(
-                logits, y, inputs.get("groups"), state, loss_weights
+                logits, y, inputs.get("groups"), state, loss_weights, **direct.adversaries
             )
             loss = weighted_sum(terms, loss_weights)
-            network.backward(gradient)
-        network.release()
+            direct.network.backward(gradient)
+        direct.release()
         self._follow_groups(state)
         self.objective_state_ = state
         return {"loss": loss, "y_pred": logits, "terms": terms}

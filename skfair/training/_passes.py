@@ -16,7 +16,7 @@ from ..objectives._base import Objective, Outputs, Terms, plain_forward, weighte
 class DirectPasses:
     """The passes of a network and of the adversaries that see its logits.
 
-    Gradients are those of automatic differentiation, but for the order of sums and factors.
+    Gradients are those of automatic differentiation, but for the order of sums.
 
     Parameters
     ----------
@@ -70,24 +70,19 @@ class DirectPasses:
         Tensor
             The network's loss.
         """
-        of_network, shared, inputs = dict(terms), [], [self._logits]
         for name, player in objective.players.items():
-            if not player.together or not player.weights.keys() & terms.keys():
-                continue
-            adversary, own = self.adversaries[name], weighted_sum(terms, player.weights)
-            if player.reverses is None:
-                adversary.backward(own, retain_graph=True)
-                continue
-            term, weight = terms[player.reverses], objective.loss_weights(ramp)[player.reverses]
-            of_network[player.reverses] = term.detach()
-            adversary.reversal = (term > 0) * -weight
-            shared.append(own)
-            inputs.append(adversary.marginal)
-        loss = objective.total(of_network, ramp)
-        sum(shared, loss).backward(inputs=inputs if self.adversaries else None)
+            if player.together and player.weights.keys() & terms.keys():
+                own = weighted_sum(terms, player.weights)
+                self.adversaries[name].backward(own, retain_graph=True)
+        loss = objective.total(terms, ramp)
+        loss.backward(inputs=[self._logits] if self.adversaries else None)
         if self._logits.grad is not None:
             self.network.backward(self._logits.grad)
+        self.release()
+        return loss
+
+    def release(self) -> None:
+        """Let go of what was kept for the backward pass."""
         self.network.release()
         for adversary in self.adversaries.values():
             adversary.release()
-        return loss

@@ -64,3 +64,27 @@ def test_thresholds_on_any_score_keep_the_tolerance_on_the_validation_rows():
     after = frontier.measured(task, "equalized_odds", rules)
     assert after["valid gap"] <= 0.02 + 1e-6 < before["valid gap"]
     assert after["a n"] == (parts["test"].sensitive == "a").sum()
+
+
+def test_the_best_keeps_to_the_tolerance():
+    rows = [("within", 0.7, 0.0), ("worse", 0.6, 0.0), ("beyond", 0.9, 1.0)]
+    chosen = pd.DataFrame(
+        {
+            "method": method,
+            "seed": 0,
+            "knob": 1,
+            "needs group": False,
+            "tolerance": 0.01,
+            "seconds": 1.0,
+            "missed": missed,
+            "test accuracy": accuracy,
+            "test gap": 0.0,
+            "right": (np.arange(1000) < 1000 * accuracy).astype(np.float32),
+        }
+        for method, accuracy, missed in rows
+    )
+    table = frontier.intervals(chosen, True).set_index("method")
+    assert table["behind best"].to_dict() == pytest.approx(
+        {"beyond": 0.2, "within": 0, "worse": -0.1}
+    )
+    assert -0.13 < table["low"]["worse"] < -0.1 < table["high"]["worse"] < -0.07

@@ -11,7 +11,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from skfair.networks import TableLayout, TabularNetwork, learn_layout
 from skfair.networks._build import build_module
 from skfair.networks._inspection import first_layer, relu_layers, weight_layers
-from skfair.networks.tabular import MemberMLP, NumberEmbedding, bin_edges
+from skfair.networks.tabular import MemberMLP, NumberEmbedding, TabularMLP, bin_edges
 from skfair.objectives.fairn import boundary_distance, forward_with_gradient_norm
 
 nan = float("nan")
@@ -265,8 +265,17 @@ def test_rows_take_turns_with_members_in_training(members, table, n_rows):
         torch.testing.assert_close(logits[row], expected)
 
 
-def test_evaluation_averages_the_members_probabilities(members, table):
+def test_evaluation_averages_the_members(members, table):
     X = torch.from_numpy(table)
     embedded = members.embed(X)
-    by_member = [member_by_hand(members.mlp, j, embedded).softmax(1) for j in range(3)]
-    torch.testing.assert_close(members.eval()(X), torch.stack(by_member).mean(0).log())
+    by_member = [member_by_hand(members.mlp, j, embedded) for j in range(3)]
+    torch.testing.assert_close(members.eval()(X), torch.stack(by_member).mean(0))
+
+
+def test_dropout_leaves_the_mean_as_it_is():
+    torch.manual_seed(0)
+    mlp = TabularMLP(1, 2, (3,), dropout=0.3)
+    dropped = mlp._drop(torch.ones(100_000))
+    assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.7])
+    assert dropped.mean().item() == pytest.approx(1, abs=0.01)  # standard error 0.002
+    assert (mlp.eval()._drop(torch.ones(10)) == 1).all()
