@@ -50,7 +50,7 @@ doctest_test_doctest_blocks = "default"
 
 # Examples on real data are shown without their output where there is no folder of data.
 sources = (Path(__file__).parent / "examples").glob("*.py")
-real = "|".join(source.stem for source in sources if "fetch_" in source.read_text())
+real = "|".join(s.stem for s in sources if re.search("fetch_|SKFAIR_DATA", s.read_text()))
 left_out = "" if "SKFAIR_DATA" in os.environ else rf"(?!({real})\.py)"
 
 sphinx_gallery_conf = {
@@ -59,6 +59,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "download_all_examples": False,
     "show_signature": False,
+    "ignore_repr_types": r"matplotlib|skfair\.displays",  # <... object at 0x...>
     "min_reported_time": 3600,
     "write_computation_times": False,  # that page loads scripts from other hosts
 }
@@ -69,6 +70,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
+    "navbar_persistent": ["search-button"],
     "header_links_before_dropdown": 8,
     "navbar_align": "left",
 }
