@@ -23,7 +23,7 @@ class Result(SphinxDirective):
     }
 
     def run(self) -> list[nodes.Node]:
-        """Return the table, and its settings in a list below."""
+        """Return the table, and its settings folded below it."""
         path = RESULTS / f"{self.arguments[0]}.csv"
         self.env.note_dependency(str(path))
         lines = path.read_text().splitlines()
@@ -37,9 +37,11 @@ class Result(SphinxDirective):
         table = table[: self.options.get("rows", len(table))]
         if not table or any(name not in table[0] for name in columns):
             raise self.error(f"{path.name} has no such rows or columns; it has {list(table[0])}")
-        made_by = nodes.line_block("", *(nodes.line("", line) for line in settings))
         around = nodes.container("", _table(columns, table), classes=["scroll"])
-        return [around, nodes.container("", made_by, classes=["made-by"])]
+        made_by = nodes.line_block("", *(nodes.line("", line) for line in settings))
+        fold = '<details class="made-by"><summary>What made it</summary>'
+        folded = [nodes.raw("", fold, format="html"), made_by]
+        return [around, *folded, nodes.raw("", "</details>", format="html")]
 
 
 def _table(columns: list[str], rows: list[dict[str, str]]) -> nodes.table:
