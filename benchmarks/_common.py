@@ -180,11 +180,15 @@ def beside(table: pd.DataFrame, paper: dict, by: list[str], names: list[str]) ->
     return table.join(printed.set_axis([f"paper {name}" for name in names], axis=1))
 
 
-def report(name: str, table: pd.DataFrame, title: str, settings: dict[str, Any]) -> None:
+def report(
+    name: str, table: pd.DataFrame, title: str, settings: dict[str, Any], write: bool = True
+) -> None:
     """Print the table and write it, with the settings in front, to ``results/NAME.csv``."""
     shown = table[[c for c in table.columns if not c.endswith(" sd")]]
     print(f"\n{title}")
     print(shown.to_string(index=False, float_format=lambda v: f"{v:.3f}", na_rep="-"))
+    if not write:
+        return
     settings = settings | {
         "threads": torch.get_num_threads(),
         "machine": f"{platform.machine()}, Python {platform.python_version()}",

@@ -243,7 +243,8 @@ def main() -> None:
         settings = {
             "command": "python -m benchmarks.celeba_dralign"
             + " --quick" * args.quick
-            + f" --part {args.part}" * (args.part != "all"),
+            + f" --part {args.part}" * (args.part != "all")
+            + f" --seeds {args.seeds}" * (args.seeds != 3),
             "seeds": args.seeds,
             "faces": f"10,000 of CelebA, {SIZE} x {SIZE} gray; by person 60, 15 and 25 %, the test "
             f"part the same for all seeds: labeled female {sizes['female']}, male {sizes['male']}",

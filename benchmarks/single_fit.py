@@ -8,6 +8,7 @@ after the other. A second table divides a step into its parts, measured in a run
 from __future__ import annotations
 
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, _multilayer_perceptron
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 
@@ -54,8 +56,9 @@ def sklearn(X: np.ndarray, y: np.ndarray, group: np.ndarray, batch: int, epochs:
     model = MLPClassifier(
         HIDDEN, batch_size=batch, max_iter=epochs, n_iter_no_change=epochs + 1, random_state=0
     )
-    model._validate_hyperparameters = lambda: None  # no warning that it might go on
-    model.fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it could go on
+        model.fit(X, y)
 
 
 FITS: dict[str, Callable] = {"MLPClassifier": sklearn, "FaiR-N": fair_network, "network": network}

@@ -1,4 +1,4 @@
-"""Thresholds for groups: ``python -m benchmarks.threshold [--part speed | adult]``.
+"""Thresholds for groups: ``python -m benchmarks.threshold [--part speed | adult | inferred]``.
 
 Speed: 166,450 scored rows of ACSIncome, every constraint, beside error-parity's solver where it is
 installed (see benchmarks/threshold_reference.py). Adult by sex: one classifier fitted to three
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from fairlearn.postprocessing import ThresholdOptimizer
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -119,6 +119,7 @@ def speed(quick: bool) -> pd.DataFrame:
                     model, seconds = timed(partial(fit, **params))
                     row[f"error-parity, seconds{label}"] = seconds
                     row[f"error-parity, error{label}"] = model.cost()
+                row["difference"] = row["error"] - row["error-parity, error, all points"]
             found.append(row)
     return pd.DataFrame(found)
 
@@ -180,7 +181,10 @@ def on_adult(seeds: int) -> pd.DataFrame:
     rows = []
     for seed in range(seeds):
         parts = split(whole.X, whole.y, whole.sensitive, 0.25, seed)
-        train, valid, encoded = encode(*parts, test)
+        train, valid, encoded = (
+            part._replace(X=part.X.astype(np.float64))  # fairlearn 0.15 fails with float32
+            for part in encode(*parts, test)
+        )
         for base_name, base in BASES.items():
             base.fit(train.X, train.y)
             for constraint in ("demographic_parity", "equal_opportunity", "equalized_odds"):
@@ -192,8 +196,41 @@ def on_adult(seeds: int) -> pd.DataFrame:
     return by.mean().join(spread).assign(seeds=seeds).reset_index()
 
 
+def inferred(seeds: int) -> pd.DataFrame:
+    """Adult without the column of sex: thresholds by sex, by sex inferred, and no constraint."""
+    whole, test = (part._replace(X=part.X.drop(columns="sex")) for part in adult())
+    rows = []
+    for seed in range(seeds):
+        parts = split(whole.X, whole.y, whole.sensitive, 0.25, seed)
+        train, valid, encoded = encode(*parts, test)
+        for base_name, base in BASES.items():
+            frozen = FrozenEstimator(base.fit(train.X, train.y))
+            guess = clone(base).fit(train.X, train.sensitive)
+            for constraint in ("demographic_parity", "equal_opportunity", "equalized_odds"):
+                for tolerance in TOLERANCES[1:]:
+                    for method, infers in (("known", None), ("inferred", FrozenEstimator(guess))):
+                        model = FairThresholdClassifier(
+                            frozen,
+                            constraint=constraint,
+                            tolerance=tolerance,
+                            group_estimator=infers,
+                            random_state=seed,
+                        )
+                        model.fit(valid.X, valid.y, sensitive_features=valid.sensitive)
+                        given = {"sensitive_features": encoded.sensitive}
+                        decided = model.predict(encoded.X, **given)
+                        p = model.predict_proba(encoded.X, **given)[:, 1]
+                        row = {"base": base_name, "constraint": constraint, "sex": method}
+                        row |= {"tolerance": tolerance} | measured(encoded, decided)
+                        row["by chance"] = ((p > 0) & (p < 1)).mean()
+                        row["guessed right"] = guess.score(encoded.X, encoded.sensitive)
+                        rows.append(row)
+    by = pd.DataFrame(rows).groupby(["base", "constraint", "tolerance", "sex"], sort=False)
+    return by.mean().join(by[["accuracy"]].std().add_suffix(" sd")).reset_index()
+
+
 def main() -> None:
-    args = arguments(__doc__.splitlines()[0], part=["all", "speed", "adult"])
+    args = arguments(__doc__.splitlines()[0], part=["all", "speed", "adult", "inferred"])
     suffix = "_quick" if args.quick else ""
     settings = {"error-parity": "0.3.12" if HAS_ERROR_PARITY else "not installed"}
     warnings.simplefilter("ignore", UserWarning)  # of groups with few positives: shown here
@@ -204,6 +241,10 @@ def main() -> None:
         seeds = 1 if args.quick else args.seeds
         title = "Adult, sex, test part: thresholds chosen on a quarter of the training part"
         report(f"threshold_adult{suffix}", on_adult(seeds), title, settings | {"seeds": seeds})
+    if args.part in ("all", "inferred"):
+        seeds = 1 if args.quick else args.seeds
+        title = "Adult without sex among the features, test part: sex known, or inferred"
+        report(f"threshold_inferred{suffix}", inferred(seeds), title, settings | {"seeds": seeds})
 
 
 if __name__ == "__main__":

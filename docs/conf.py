@@ -1,6 +1,9 @@
 """Configuration of the documentation: ``sphinx-build -W -b html docs docs/_build/html``."""
 
+import os
 import re
+import sys
+from pathlib import Path
 
 from sphinx.ext import autosummary
 
@@ -16,32 +19,65 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",  # formulas without a request to another host
     "numpydoc",
+    "myst_parser",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "notfound.extension",
+    "evidence",
 ]
-exclude_patterns = ["_build", "_templates", "examples"]
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+exclude_patterns = ["_build", "_extensions", "_templates", "examples"]
 templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["skfair.css"]
+html_favicon = "_static/favicon.svg"
 default_role = "literal"
+suppress_warnings = ["myst.xref_missing"]  # links of CONTRIBUTING.md into the repository
+smartquotes = False  # option names are pasted into code
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+notfound_urls_prefix = ""
 
 autosummary_generate = True
 autosummary.WELL_KNOWN_ABBREVIATIONS += ("Eq.",)  # else summaries end there
+toc_object_entries_show_parents = "hide"  # whole names are cut in the margin
 autodoc_typehints = "none"  # the docstrings say them in words
 numpydoc_show_class_members = False  # _templates/autosummary/class.rst lists the methods
 doctest_test_doctest_blocks = "default"
 
+# Examples on real data are shown without their output where there is no folder of data.
+sources = (Path(__file__).parent / "examples").glob("*.py")
+real = "|".join(s.stem for s in sources if re.search("fetch_|SKFAIR_DATA", s.read_text()))
+left_out = "" if "SKFAIR_DATA" in os.environ else rf"(?!({real})\.py)"
+
 sphinx_gallery_conf = {
+    "filename_pattern": rf"/(?=plot_){left_out}",
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "download_all_examples": False,
     "show_signature": False,
+    "ignore_repr_types": r"matplotlib|skfair\.displays",  # <... object at 0x...>
     "min_reported_time": 3600,
+    "write_computation_times": False,  # that page loads scripts from other hosts
 }
 
 html_theme = "pydata_sphinx_theme"
-html_title = "skfair"
+html_title = f"skfair {version}"
 html_show_sourcelink = False
-html_theme_options = {"navigation_with_keys": False, "secondary_sidebar_items": ["page-toc"]}
-html_sidebars = {"changelog": [], "index": []}
+html_theme_options = {
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "navbar_persistent": ["search-button"],
+    "header_links_before_dropdown": 8,
+    "navbar_align": "left",
+}
+# No sidebar beside pages that have none below them.
+alone = """index install quickstart concepts which_method how_to evidence errata faq changelog
+    contributing search genindex py-modindex 404 _modules/**"""
+html_sidebars = {page: [] for page in alone.split()}
 
 
 def escape_plain_text(app, what, name, obj, options, lines):

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._installation import check_folder, show_versions
 from ._moved import install
 from ._version import __version__
 
@@ -30,8 +31,10 @@ __all__ = [
     "PivotClassifier",
     "SmoothedClassifier",
     "__version__",
+    "show_versions",
 ]
 
+check_folder(__path__[0])
 install()
 
 # Loaded when they are asked for: torch takes seconds, and the data sets do without.

@@ -84,8 +84,8 @@ def current_state(estimator: StoredState, state: dict[str, Any]) -> dict[str, An
         raise NewerFormatError(newer_format(f"This {name}", version, found, STATE_FORMAT))
     if found < STATE_FORMAT:
         state = estimator._upgrade_state(state)
-        for parameter in inspect.signature(type(estimator)).parameters.values():
-            if parameter.default is not parameter.empty:
-                state.setdefault(parameter.name, parameter.default)
         state[FORMAT_KEY] = STATE_FORMAT
+    for parameter in inspect.signature(type(estimator)).parameters.values():
+        if parameter.default is not parameter.empty:
+            state.setdefault(parameter.name, parameter.default)
     return state

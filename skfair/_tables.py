@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import sklearn
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
@@ -92,7 +93,8 @@ def numbers(X: Any, parameter: str = "X", dtype: Any = np.float64, **checks: Any
     ValueError, TypeError
         If X does not hold finite numbers.
     """
-    with naming(parameter):
+    X = X.detach().cpu() if hasattr(X, "detach") else X  # a tensor of torch, which may not be there
+    with naming(parameter), sklearn.config_context(array_api_dispatch=False):
         return check_array(as_pandas(X), dtype=dtype, input_name=parameter, **checks)
 
 

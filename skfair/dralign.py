@@ -186,6 +186,7 @@ class DRAlignClassifier(NeuralClassifier):
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         n_cells, quota = self._layout
+        quota *= self.n_members  # each of which sees every row
         favorable = favorable_codes(self.unfavorable, self.classes_)
         n_classes, labels = len(self.classes_), None
         if self._by_label():

@@ -33,6 +33,7 @@ from .training._encoder import (
     TrainingData,
     check_table,
     select_rows,
+    takes_tables,
 )
 from .training._flipping import FlipLabels, flip_labels
 from .training._outcome import warn_of_groups_left_out
@@ -382,8 +383,8 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
             return raw
         return self._encoder.select_features(raw)
 
-    def _logits(self, X: Any, function: Callable | None = None) -> np.ndarray:
-        return self.estimator_._logits(X, function)
+    def _logits(self, X: Any, *args: Any, **kwargs: Any) -> np.ndarray:
+        return self.estimator_._logits(X, *args, **kwargs)
 
     def _favorable_codes(self) -> tuple[int, ...] | None:
         return (1,) if len(self.classes_) == 2 else None
@@ -420,7 +421,8 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = takes_tables(self.module) is not True
+        tags.input_tags.allow_nan = takes_tables(self.module) is not False
         tags.classifier_tags.multi_class = self._targets().multi_class
         if self.estimator is not None and (inner := inner_tags(self)) is not None:
             tags.input_tags = inner.input_tags

@@ -17,7 +17,7 @@ from ._warnings import warn
 from .networks._adversary import N_MIXTURE_PARAMETERS, Adversary
 from .networks._build import build_module
 from .objectives import Comparison, Objective, Player
-from .objectives.pivot import GroupShares, forward_with_adversary, pivot_terms
+from .objectives.pivot import GroupShares, forward_with_adversary, pivot_gradient, pivot_terms
 from .training import NeuralClassifier, inherit_parameters
 from .training._base import Plan
 from .training._device import resolve_device
@@ -156,11 +156,17 @@ class PivotClassifier(NeuralClassifier):
         players, shares = {}, self._shares(comparison)
         if self.groups_ or self._encoder.continuous:
             players["adversary"] = self._make_adversary(shares)
+        gradient = None
+        others = self._encoder.continuous or self._encoder.multi_label
+        if shares is not None and len(shares.outside) == 1 and not others:
+            gradient = partial(pivot_gradient, shares=shares, tell_class=self._tells_class())
         return Objective(
             partial(pivot_terms, shares=shares),
             weights={"information": self.lambda_fairness, "adversary": 0, "chance": 0},
             forward=partial(forward_with_adversary, tell_class=self._tells_class()),
             players=players,
+            calls_once=True,
+            gradient=gradient,
         )
 
     def _make_adversary(self, shares: GroupShares | None) -> Player:

@@ -27,6 +27,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from ._documentation import DocumentedEstimator
 from ._random import own_generator
 from ._stored import StoredState
 from ._tables import as_pandas, naming
@@ -54,9 +55,9 @@ from .smoothing.metric import METRICS
 from .smoothing.noise import NOISES, AddNoise, Noise
 from .training import NeuralClassifier
 from .training._base import inner_tags
-from .training._categories import name_of
+from .training._categories import category_columns, name_of
 from .training._device import resolve_device
-from .training._encoder import check_table, columns_kept
+from .training._encoder import check_table, columns_kept, takes_tables
 from .training._parameters import NetworkParameterized
 from .training._transaction import all_or_nothing
 
@@ -67,7 +68,9 @@ MAX_DRAWS = 10**9  # of a person: days
 MAX_FLOAT32_WIDTHS = 1e4  # of the noise from zero, beyond which float32 cannot resolve it
 
 
-class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class SmoothedClassifier(
+    StoredState, DocumentedEstimator, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
     """Classifier made individually fair by randomized smoothing.
 
     The answer for a person is the share of each class among the decisions of ``estimator`` on many
@@ -273,6 +276,7 @@ class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseE
             for_estimator = self._route(fit_params)
             _check_classes(raw, y, for_estimator.get("sample_weight"))
             self._columns = noisy_columns(raw, self.numeric_columns)
+            self._check_no_categories(raw)
             numbers = self._numbers(raw)
             names = getattr(self, "feature_names_in_", None)
             known = np.arange(self.n_features_in_) if names is None else names
@@ -288,7 +292,6 @@ class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseE
                     f"estimator must be a classifier; {self.estimator!r} is fitted, but has no "
                     "classes_."
                 )
-            self._check_no_categories(raw)
             self.classes_ = np.asarray(self.estimator_.classes_)
             # what is answered and proved, whatever the parameters become
             self._shared, self._adaptive = bool(self.shared_noise), bool(self.adaptive)
@@ -351,11 +354,12 @@ class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseE
 
     def _check_no_categories(self, raw: Any) -> None:
         """Refuse to add noise to what the network takes as categories."""
-        if not self._is_network():
+        network = self.estimator
+        is_network = isinstance(network, NetworkParameterized)
+        if not is_network or takes_tables(network.module) is False:
             return
-        codes = self._network._encoder.categories or {}
-        for column, seen in zip(self._columns, self._seen(self._network, raw), strict=True):
-            if seen in codes:
+        for column in category_columns(raw, network.categorical_features):
+            if column in self._columns:
                 raise ValueError(
                     f"{name_of(raw, column)} of X receives noise, but the network takes it as a "
                     "category: name the columns of numbers in numeric_columns."

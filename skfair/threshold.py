@@ -8,30 +8,21 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.frozen import FrozenEstimator
+from sklearn.base import ClassifierMixin, MetaEstimatorMixin
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import check_cv
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
-from sklearn.utils.validation import (
-    check_is_fitted,
-    has_fit_parameter,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.validation import check_is_fitted
 
-from ._contents import folds_by_content, uniform_by_row
-from ._groups import GroupEncoder, select_sensitive, warn_of_order
+from ._contents import uniform_by_row
+from ._groups import GroupEncoder, as_frame, in_known_order, select_sensitive, warn_of_order
 from ._random import own_generator
 from ._tables import as_pandas
 from ._tensors import takes_tensors
 from ._thresholds._cells import Cells
 from ._thresholds._choice import acceptance, best_pooled, best_rules, problems
+from ._thresholds._fitting import CrossFitting
 from ._thresholds._limits import (
     CONSTRAINTS,
     RATES,
@@ -40,29 +31,20 @@ from ._thresholds._limits import (
     Rows,
     acceptance_costs,
 )
-from ._thresholds._roc import Rules
-from ._thresholds._scores import (
-    check_same_classes,
-    cross_fitted_posterior,
-    cross_fitted_scores,
-    posterior_of,
-    scores_of,
-)
+from ._thresholds._roc import Rule, Rules
+from ._thresholds._scores import posterior_of, scores_of
 from ._warnings import warn
 from .training._base import inner_tags
-from .training._encoder import TableLearner, TrainingData, check_table, select_rows
-from .training._targets import Targets
+from .training._encoder import EncoderOptions, Targets, check_table, select_rows, whole_state
 from .training._transaction import all_or_nothing
 
 __all__ = ["FairThresholdClassifier"]
 
 MINIMA = {"selection_rate": "selection_rate", "tpr": "true_positive_rate"}
-RESPONSES = ["predict_proba", "decision_function"]
 RATE_COLUMNS = ("n", "base_rate", *RATES)
-FOLDS = 5
 
 
-class FairThresholdClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner):
+class FairThresholdClassifier(MetaEstimatorMixin, ClassifierMixin, CrossFitting):
     """Classifier with a threshold for each group, chosen so that the groups' rates are alike.
 
     Of all decisions that are made by thresholds on the score of ``estimator``, one or a mixture of
@@ -194,7 +176,6 @@ default="accuracy"
     __metadata_request__predict_proba = {"sensitive_features": True}
     __metadata_request__score = {"sensitive_features": True}
 
-    class_weight = None  # the objective says what a class counts
     _encodes_rows = False
 
     _parameter_constraints: dict = {
@@ -276,6 +257,17 @@ default="accuracy"
     def _targets(self) -> Targets:
         return Targets(multi_class=False, hint="Thresholds accept one class, or the other.")
 
+    def _encoder_options(self) -> EncoderOptions:
+        return EncoderOptions(
+            name=type(self).__name__,
+            targets=self._targets(),
+            sensitive_columns=self.sensitive_columns,
+            drop_sensitive_columns=self.drop_sensitive_columns,
+            attributes=self.attributes,
+            class_weight=None,  # the objective says what a class counts
+            dtype=None,
+        )
+
     # -- fitting ------------------------------------------------------------------------------
 
     @takes_tensors
@@ -336,106 +328,6 @@ default=None
             members = (codes[:, :, np.newaxis] == np.arange(len(self.groups_))).any(axis=1)
             self._learn_rules(Rows(scores, weights, data.y, members, cells, posterior))
         return self
-
-    def _fit_estimators(self, data: TrainingData, cells: np.ndarray) -> None:
-        """Fit what is not fitted already."""
-        self._responses = RESPONSES if self.response_method == "auto" else [self.response_method]
-        self.estimator_ = self.estimator
-        if not self._is_fitted_already(self.estimator):
-            params = self._fit_params("estimator", data)
-            self._warn_of_weights("estimator", params, data)
-            self.estimator_ = clone(self.estimator).fit(data.X, self.classes_[data.y], **params)
-        check_same_classes(self.estimator_, self.classes_)
-        if not self._infers:
-            return
-        if self.sensitive_columns is not None and not self.drop_sensitive_columns:
-            raise ValueError(
-                "group_estimator would see the group in sensitive_columns: use "
-                "drop_sensitive_columns=True."
-            )
-        self.group_estimator_ = self.group_estimator
-        if not self._is_fitted_already(self.group_estimator):
-            rows = np.flatnonzero(cells >= 0)
-            params = self._fit_params("group_estimator", data, rows)
-            self._warn_of_weights("group_estimator", params, data)
-            labels = self._cells.names[cells[rows]]
-            X = select_rows(data.X, rows)
-            self.group_estimator_ = clone(self.group_estimator).fit(X, labels, **params)
-        check_is_fitted(self.group_estimator_)
-
-    def _is_fitted_already(self, estimator: Any) -> bool:
-        return self.prefit or isinstance(estimator, FrozenEstimator)
-
-    def _fit_params(
-        self, name: str, data: TrainingData, rows: np.ndarray | None = None
-    ) -> dict[str, Any]:
-        """Weights, and for ``estimator`` sensitive features, as far as its ``fit`` takes them."""
-        given = {"sample_weight": data.weights}
-        if name == "estimator":
-            given["sensitive_features"] = data.sensitive_features
-        given = {key: value for key, value in given.items() if value is not None}
-        if rows is not None:
-            given = {key: select_rows(value, rows) for key, value in given.items()}
-        if _routing_enabled():
-            return dict(process_routing(self, "fit", **given)[name].fit)
-        estimator = getattr(self, name)
-        return {key: value for key, value in given.items() if has_fit_parameter(estimator, key)}
-
-    def _warn_of_weights(self, name: str, params: dict[str, Any], data: TrainingData) -> None:
-        if data.weights is not None and "sample_weight" not in params:
-            warn(
-                f"fit of {name} ({type(getattr(self, name)).__name__}) is not given sample_weight, "
-                "which counts for the thresholds only. A pipeline is given it with metadata "
-                "routing.",
-            )
-
-    def _folds(
-        self, data: TrainingData, cells: np.ndarray, X: Any, y: Any, sample_weight: Any
-    ) -> list | None:
-        """Training and test rows of ``data``, if there is something to fit."""
-        inner = [self.estimator, self.group_estimator] if self._infers else [self.estimator]
-        if all(map(self._is_fitted_already, inner)):
-            return None
-        if self.cv is None or isinstance(self.cv, Integral):
-            n_folds = FOLDS if self.cv is None else int(self.cv)
-            return folds_by_content(data.X, data.y, cells, n_folds)
-        folds = list(check_cv(self.cv, y, classifier=True).split(X, y))
-        if sample_weight is None:
-            return folds
-        there = np.broadcast_to(np.asarray(sample_weight) > 0, len(y))  # others are left out
-        place = np.cumsum(there) - 1
-        return [[place[part[there[part]]] for part in fold] for fold in folds]
-
-    def _cross_scores(self, data: TrainingData, folds: list | None) -> np.ndarray:
-        """Return the scores (n,) that choose the thresholds."""
-        if self._is_fitted_already(self.estimator):
-            return scores_of(self.estimator_, data.X, self._responses)
-        params = self._fit_params("estimator", data)
-        labels = self.classes_[data.y]
-        return cross_fitted_scores(
-            self.estimator, data.X, labels, folds, self._responses, params, self.n_jobs
-        )
-
-    def _cross_posterior(
-        self, data: TrainingData, cells: np.ndarray, folds: list | None
-    ) -> np.ndarray:
-        """Return the probabilities (n, n_cells) of groups that choose the thresholds."""
-        names = self._cells.names
-        posterior = posterior_of(self.group_estimator_, data.X, names)
-        if folds is None or self._is_fitted_already(self.group_estimator):
-            return posterior
-        is_known = cells >= 0  # others were not trained on
-        rows, place = np.flatnonzero(is_known), np.cumsum(is_known) - 1
-        posterior[rows] = cross_fitted_posterior(
-            self.group_estimator,
-            select_rows(data.X, rows),
-            names[cells[rows]],
-            [[place[part[is_known[part]]] for part in fold] for fold in folds],
-            names,
-            self._fit_params("group_estimator", data, rows),
-            self.n_jobs,
-        )
-        return posterior
 
     def _learn_rules(self, rows: Rows) -> None:
         """Choose the thresholds."""
@@ -575,7 +467,8 @@ default=None
         encoder = self._encoder
         attributes = "sum" if max(encoder.attribute_of) > 0 else "intersection"
         groups = GroupEncoder(attributes, encoder.groups, encoder.attribute_of)
-        cells = self._cells.of_rows(groups.look_up(sensitive_features, n))
+        frame = in_known_order(as_frame(sensitive_features, n), (encoder.group_columns or [""])[1:])
+        cells = self._cells.of_rows(groups.look_up(frame, n))
         if unknown := int((cells < 0).sum()):
             warn(
                 f"sensitive_features: the group of {unknown} of {n} rows is missing, or was not "
@@ -630,6 +523,21 @@ default=None
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_rules")
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        if "_rules" in state:  # as arrays, lists and tuples
+            state["_cells"] = list(self._cells)
+            state["_rules"] = [list(rule) for rule in (self._rules.pooled, *self._rules.of_cells)]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_rules" in vars(self):
+            with whole_state(self):
+                self._cells = Cells(*self._cells)
+                pooled, *of_cells = (Rule(*rule) for rule in vars(self)["_rules"])
+                self._rules = Rules(pooled, of_cells)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

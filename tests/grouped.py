@@ -43,7 +43,7 @@ def groups_in(
     """
     try:
         X, y = X.toarray() if issparse(X) else np.asarray(X), np.asarray(y)
-        sums = X.real.astype(float).sum(axis=1)
+        sums = np.nansum(X.real.astype(float), axis=1)
         there = np.ones(len(y), bool) if sample_weight is None else np.asarray(sample_weight) > 0
     except (TypeError, ValueError):
         return None

@@ -46,6 +46,12 @@ from .grouped import (
     counted_fits,
 )
 
+# few epochs are enough
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The fitted"),
+    pytest.mark.filterwarnings("ignore:The adversary of PivotClassifier"),
+]
+
 QUICK = {"max_epochs": 3, "batch_size": 64, "hidden_layer_sizes": (8,), "random_state": 0}
 FULL = {"batch_size": -1, "dtype": "float64"}
 SHORT = {"max_epochs": 10, "lr": 0.02, "hidden_layer_sizes": (32,)}  # an accuracy of .83

@@ -34,6 +34,8 @@ from skfair.recourse import counterfactuals
 from skfair.training._batches import TensorRows
 from skfair.training._net import ObjectiveNet
 
+pytestmark = pytest.mark.filterwarnings("ignore:The fitted")  # few epochs are enough
+
 SMALL = {
     "convnet": partial(ConvNet, width=4),
     "alexnet": partial(AlexNet, width=4),

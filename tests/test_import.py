@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -25,3 +26,14 @@ def test_names_come_when_they_are_asked_for():
         assert getattr(skfair, name) is getattr(skfair, name)
     with pytest.raises(AttributeError, match="module 'skfair' has no attribute 'FairClassifier'"):
         skfair.FairClassifier  # noqa: B018
+
+
+def test_a_notebook_without_widgets_is_not_warned():
+    code = """
+        import sys, types
+        sys.modules["ipykernel.zmqshell"] = types.ModuleType("ipykernel.zmqshell")  # a notebook
+        sys.modules["IPython"] = types.SimpleNamespace(get_ipython=object)
+        sys.modules["ipywidgets"] = None  # not installed
+        import skfair, skfair.audit, skfair.smoothing
+    """
+    assert run(textwrap.dedent(code)).stderr == ""

@@ -23,6 +23,12 @@ from skorch.callbacks import Callback
 from skfair import LabelFlipClassifier, NetworkClassifier
 from skfair.training._flipping import flip_labels
 
+# few rows are enough
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:sensitive_features. .* groups have fewer"),
+    pytest.mark.filterwarnings("ignore:The fitted"),
+]
+
 QUICK = {"max_epochs": 5, "batch_size": 64, "random_state": 0}
 
 

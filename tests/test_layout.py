@@ -28,7 +28,7 @@ def find(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_without_an_underscore_are_in_the_reference(name):
-    assert name in mentioned(), f"list {name} in docs/api.rst, or give it an underscore"
+    assert name in mentioned(), f"list {name} in docs/api, or give it an underscore"
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -21,6 +21,8 @@ from skfair import (
     SmoothedClassifier,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:The fitted")  # few epochs are enough
+
 QUICK = {"max_epochs": 2, "batch_size": 64, "hidden_layer_sizes": (4,), "random_state": 0}
 NETWORKS = [
     FaiRNClassifier(**QUICK),

@@ -22,6 +22,7 @@ from skfair import (
     DRAlignClassifier,
     FairFeaturesClassifier,
     FaiRNClassifier,
+    FairThresholdClassifier,
     LabelFlipClassifier,
     MarginClassifier,
     PenaltyClassifier,
@@ -48,6 +49,9 @@ ESTIMATORS = {
     "smoothed": SmoothedClassifier(FaiRNClassifier(**QUICK), **DRAWS),
     "smoothed any": SmoothedClassifier(DecisionTreeClassifier(max_depth=2), adaptive=True, **DRAWS),
     "smoothed linear": SmoothedClassifier(LogisticRegression(), random_state=0),
+    "thresholds": FairThresholdClassifier(
+        LogisticRegression(), group_estimator=LogisticRegression(), random_state=0
+    ),
 }
 NEEDS_GROUPS = (  # and warns where there are none
     "fairn",
@@ -131,15 +135,15 @@ def one_class(X, y, group):
     return X, np.zeros_like(y), group
 
 
-def with_nan(X, y, group):
-    return np.where(X > 1, np.nan, X), y, group
+def with_infinity(X, y, group):
+    return np.where(X > 1, np.inf, X), y, group
 
 
 def warning_as_error(X, y, group):
     return X, np.digitize(X[:, 0], [-0.5, 0.5]), group
 
 
-@pytest.mark.parametrize("spoil", [bad_length, one_class, with_nan, warning_as_error])
+@pytest.mark.parametrize("spoil", [bad_length, one_class, with_infinity, warning_as_error])
 @pytest.mark.parametrize("fitted", [False, True])
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_a_fit_that_fails_leaves_all_as_it_was(people, name, fitted, spoil):

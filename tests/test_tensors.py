@@ -20,6 +20,7 @@ from skfair import (
     PivotClassifier,
     SmoothedClassifier,
 )
+from skfair.metrics import get_scorer, get_scorer_names, recourse_gap
 
 from .answers import answers
 
@@ -126,3 +127,22 @@ def test_tensors_of_another_device_come_back_there(people, dispatch):
         assert found.device.type == "cuda"
         found = found.cpu()
     np.testing.assert_array_equal(np.asarray(found), model.predict_proba(X))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_metrics_and_scorers_take_tensors(people, dispatch):
+    X, y, group = people
+    model = FaiRNClassifier(**QUICK).fit(X, y, sensitive_features=group)
+    tensors = [torch.as_tensor(values) for values in people]
+    for name in set(get_scorer_names()) - {"neg_prediction_sensitivity"}:  # of columns, by name
+        scorer, known = get_scorer(name), {"sensitive_features": group}
+        told = {"sensitive_features": tensors[2]}
+        if not scorer.needs_groups:
+            known = told = {}
+        with sklearn.config_context(array_api_dispatch=False):
+            expected = scorer(model, X, y, **known)
+        assert scorer(model, *tensors[:2], **told) == pytest.approx(expected, nan_ok=True), name
+    decision = model.decision_function(tensors[0])
+    assert recourse_gap(decision, sensitive_features=tensors[2]) == pytest.approx(
+        recourse_gap(np.asarray(decision), sensitive_features=group)
+    )

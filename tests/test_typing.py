@@ -79,7 +79,8 @@ def messages(tmp_path_factory):
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_mypy_rejects_a_value_of_the_wrong_type(messages, name):
     (message,) = messages[f"wrong type: {name}"]
-    assert message.startswith('error: Argument "lr"') and 'expected "float"' in message
+    assert message.startswith('error: Argument "lr"')
+    assert "expected \"float | Literal['auto']\"" in message
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

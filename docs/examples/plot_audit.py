@@ -45,10 +45,16 @@ search = GridSearchCV(
     cv=3,
 ).fit(X, y)
 
-fig, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 LambdaHeatmapDisplay.from_estimator(search, score="accuracy", ax=axes[0])
 LambdaHeatmapDisplay.from_estimator(search, score="neg_recourse_gap", ax=axes[1])
-ParetoDisplay.from_estimator(search, ax=axes[2])
+plt.show()
+
+# %%
+# The same candidates by accuracy and gap:
+
+ParetoDisplay.from_estimator(search)
+plt.show()
 
 # %%
 # The chosen network and the plain one
@@ -58,25 +64,32 @@ ParetoDisplay.from_estimator(search, ax=axes[2])
 # with zero for the accepted, and the gap is the difference between them.
 
 plain = NetworkClassifier(sensitive_columns=-1, max_epochs=15, random_state=0).fit(X, y)
-fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharex=True)
+fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained", sharex=True)
 for ax, model in zip(axes, (plain, search.best_estimator_), strict=True):
     RecourseGapDisplay.from_estimator(model, X_test, sensitive_features=group_test, ax=ax)
+plt.show()
 
 # %%
-# Training, sensitivity, subgroups
+# Sensitivity, subgroups, training
 # --------------------------------
 #
 # The sensitivity is the derivative of the probability by the group. Predictions are "matching"
 # where the chosen network makes them, too. Only the plain network's are shown.
 
-fig, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
-HistoryDisplay.from_estimator(search, ax=axes[0])
+fig, axes = plt.subplots(1, 2, figsize=(9, 4), layout="constrained")
 SensitivityDisplay.from_estimator(
-    plain, X_test, sensitive_columns=-1, match=search.best_estimator_, ax=axes[1]
+    plain, X_test, sensitive_columns=-1, match=search.best_estimator_, ax=axes[0]
 )
 SubgroupDisplay.from_estimator(
-    plain, X_test, y_test, sensitive_features={"group": group_test}, max_depth=1, ax=axes[2]
+    plain, X_test, y_test, sensitive_features={"group": group_test}, max_depth=1, ax=axes[1]
 )
+plt.show()
+
+# %%
+# The terms of the loss while the chosen network trained:
+
+HistoryDisplay.from_estimator(search)
+plt.show()
 
 # %%
 # A network that does not use the attribute can still use what goes along with it: a small

@@ -65,6 +65,12 @@ def problems(rates: pd.DataFrame, limits: Limits, classes: np.ndarray) -> Iterat
             )
     labels = rates.index.tolist()
     accepted, expected = (rates[name].to_numpy() for name in ("selection_rate", "base_rate"))
+    if not accepted.any() or (accepted == 1).all():
+        yield (
+            f"{'Everybody' if accepted.any() else 'Nobody'} is accepted, whatever the score: no "
+            "other decisions were better within these limits. A larger tolerance, larger groups, "
+            "or randomize=True leave more of a choice."
+        )
     out = left_out(accepted, expected, rates["n"].to_numpy())
     if out.any():
         named = "; ".join(

@@ -1,8 +1,9 @@
-"""What can be typed behind ``python -m skfair``."""
+"""What can be typed behind ``skfair`` and ``python -m skfair``."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from ._validation import CONSTRAINTS
 
 
 def make_parser() -> argparse.ArgumentParser:
+    is_script = Path(sys.argv[0]).stem == "skfair"
     parser = argparse.ArgumentParser(
-        prog="python -m skfair", description="Fairness of classifiers, from a table to a report."
+        prog="skfair" if is_script else "python -m skfair",
+        description="Fairness of classifiers, from a table to a report.",
     )
     parser.add_argument("--version", action="version", version=f"skfair {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -31,7 +34,7 @@ def make_parser() -> argparse.ArgumentParser:
         "data",
         type=Path,
         nargs="?",
-        help="CSV file with a header; it may be compressed (.gz, .zip, ...)",
+        help="CSV file with a header, which may be compressed (.gz, .zip, ...), or Parquet",
     )
     add("--target", required=True, metavar="COLUMN", help="the outcome")
     add("--positive", "--favorable", required=True, metavar="VALUE", help="the favorable outcome")

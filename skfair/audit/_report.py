@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
-from tqdm.auto import tqdm
 
 from .._files import write_atomically
 from .._groups import as_frame
+from .._progress import tqdm
 from .._random import own_generator
 from .._tables import as_pandas
 from .._version import __version__

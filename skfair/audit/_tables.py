@@ -1,4 +1,4 @@
-"""Tables as people have them: CSV files of any dialect."""
+"""Tables as people have them: CSV files of any dialect, and Parquet."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ._errors import InputError
 from ._log import Log, discard
 from ._numbers import NumberReader
 
+PARQUET_ENDINGS = (".parquet", ".pq")
 SEPARATORS = ",;\t|"
 ENCODINGS = ("utf-8-sig", "cp1252", "latin-1")  # the last one knows every byte
 MAX_SAMPLE_CHARACTERS, MAX_SAMPLE_LINES = 2**18, 200  # by which the separator is judged
@@ -23,13 +24,13 @@ MISSING_VALUES = ["?", "#N/A", "#NA", "N/A", "NA", "n/a", "NULL", "null", "NaN",
 
 
 def read_table(path: Path, log: Log = discard) -> pd.DataFrame:
-    """Read a CSV file, compressed or not, whatever its separator and decimal sign.
+    """Read a CSV file, compressed or not, whatever its separator and decimal sign; or Parquet.
 
     Parameters
     ----------
     path : Path
         The file, in UTF-8 with or without a byte order mark, UTF-16 with one, or else Windows-1252
-        or Latin-1.
+        or Latin-1. Its name tells Parquet, which has types of its own.
     log : callable
         Told, a line at a time, which columns are read otherwise than they are written.
 
@@ -43,12 +44,26 @@ def read_table(path: Path, log: Log = discard) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If there is no such file, it is empty, has no rows or one column only, or a name repeats.
+        If there is no such file, it is empty, has no rows or one column only, or a name repeats;
+        or there is nothing to read Parquet with.
     """
     if not path.exists():
         raise InputError(f"there is no file {path}.")
     if path.is_dir():
-        raise InputError(f"{path} is a folder, not a CSV file.")
+        raise InputError(f"{path} is a folder, not a CSV or Parquet file.")
+    is_parquet = path.suffix.lower() in PARQUET_ENDINGS
+    table = _read_parquet(path) if is_parquet else _read_csv(path, log)
+    if not len(table):
+        raise InputError(f"{path} has a header, but no rows.")
+    if table.shape[1] < 2:
+        raise InputError(
+            f"{path} has one column only, {', '.join(map(repr, table.columns))}; columns are "
+            "separated by a comma, semicolon, tab or vertical bar."
+        )
+    return table
+
+
+def _read_csv(path: Path, log: Log) -> pd.DataFrame:
     encoding, sample = _detect_encoding(path)
     announced, sample = _split_announcement(sample)
     if not sample.strip():
@@ -58,13 +73,6 @@ def read_table(path: Path, log: Log = discard) -> pd.DataFrame:
     one_more = set(n_values) == {n_names + 1}
     cells = _read_cells(path, encoding, separator, int(announced is not None), n_names + one_more)
     table = _with_header(cells, one_more, path)
-    if not len(table):
-        raise InputError(f"{path} has a header, but no rows.")
-    if table.shape[1] < 2:
-        raise InputError(
-            f"{path} has one column only, {', '.join(map(repr, table.columns))}; columns are "
-            "separated by a comma, semicolon, tab or vertical bar."
-        )
     return _parse_values(table, separator, log)
 
 
@@ -204,3 +212,38 @@ def _parse_values(table: pd.DataFrame, separator: str, log: Log) -> pd.DataFrame
         elif columns[name] is text and (odd := reader.exception(text)):
             log(f"note: {name}: taken for categories because of {odd!r}; most values are numbers")
     return pd.DataFrame(columns)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Read numbers and truth values as they are, and anything else as text.
+
+    An index with a name is a column.
+    """
+    try:
+        table = pd.read_parquet(path)
+    except ImportError as error:
+        raise InputError("Parquet files need pyarrow: python -m pip install pyarrow.") from error
+    except Exception as error:  # whatever its reader raises
+        why = " ".join(str(error).split()).rstrip(".")
+        raise InputError(f"{path} cannot be read as Parquet: {why}.") from error
+    table = table.reset_index(drop=all(name is None for name in table.index.names))
+    names = [str(name).strip() for name in table.columns]
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{path} has more than one column named {repeated[0]!r}.")
+    columns = (_as_audited(table.iloc[:, i]) for i in range(len(names)))
+    return pd.DataFrame(dict(zip(names, columns, strict=True)))
+
+
+def _as_audited(column: pd.Series) -> pd.Series:
+    """Return numbers and truth values by NumPy's types, and other values as text."""
+    whole = not column.isna().any()
+    if pd.api.types.is_bool_dtype(column) and whole:
+        return column.astype(bool)
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        if not isinstance(column.dtype, np.dtype):
+            kind = np.int64 if pd.api.types.is_integer_dtype(column) and whole else np.float64
+            column = column.astype(kind)
+        return column
+    text = column.astype(object).map(lambda value: str(value).strip(), na_action="ignore")
+    missing = text.isna() | text.isin(["", *MISSING_VALUES])
+    return text.mask(missing, np.nan).astype(object)

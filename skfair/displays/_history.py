@@ -8,11 +8,13 @@ from typing import Any, Self
 import pandas as pd
 
 from .._estimators import split_pipeline
-from ._base import Display, shorten_label
+from ._base import PALETTE, Display, add_legend, shorten_label
 
 __all__ = ["HistoryDisplay"]
 
 HIDDEN_COLUMNS = ("epoch", "dur")
+PANELS_IN_A_ROW = 3
+PANEL_INCHES = 3.2, 2.4
 
 
 class HistoryDisplay(Display):
@@ -26,11 +28,15 @@ class HistoryDisplay(Display):
     ----------
     history : DataFrame
         A row an epoch, as ``history_``.
+    warmup_epochs : float, default=0
+        Number of epochs over which the fairness weights rose, which are shaded.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
-        Axes of the last plot.
+        Axes of the last plot, the first panel.
+    axes_ : list of matplotlib.axes.Axes
+        All of them.
     figure_ : matplotlib.figure.Figure
         Its figure.
 
@@ -41,13 +47,13 @@ class HistoryDisplay(Display):
     >>> from skfair.displays import HistoryDisplay
     >>> X, y, group = make_biased_classification(random_state=0)
     >>> model = FaiRNClassifier(max_epochs=3).fit(X, y, sensitive_features=group)
-    >>> display = HistoryDisplay.from_estimator(model, columns=["fairness"])
-    >>> display.ax_.get_xlabel()
-    'epoch'
+    >>> display = HistoryDisplay.from_estimator(model)
+    >>> [ax.get_title() for ax in display.axes_]
+    ['train_loss', 'cross_entropy', 'fairness', 'robustness']
     """
 
-    def __init__(self, history: pd.DataFrame) -> None:
-        self.history = history
+    def __init__(self, history: pd.DataFrame, warmup_epochs: float = 0) -> None:
+        self.history, self.warmup_epochs = history, warmup_epochs
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None, **kwargs: Any) -> Self:
@@ -77,7 +83,9 @@ class HistoryDisplay(Display):
             raise ValueError(
                 f"{type(inside).__name__} has no history_ of epochs; networks of skfair have."
             )
-        return cls.from_predictions(inside.history_, ax=ax, **kwargs)
+        recipe = getattr(getattr(inside, "net_", None), "recipe", None)
+        warmup = recipe.warmup_steps / recipe.batches.n_batches if recipe else 0
+        return cls(inside.history_, warmup).plot(ax=ax, **kwargs)
 
     @classmethod
     def from_predictions(cls, history: pd.DataFrame, *, ax: Any = None, **kwargs: Any) -> Self:
@@ -100,15 +108,15 @@ class HistoryDisplay(Display):
         return cls(history).plot(ax=ax, **kwargs)
 
     def plot(self, *, ax: Any = None, columns: Sequence[str] | None = None, **kwargs: Any) -> Self:
-        """Plot a line for each column.
+        """Plot a panel for each column, or all columns on given axes.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes, default=None
-            Where to plot, new axes if ``None``.
+            Where to plot all lines; a new figure with a panel for each term if ``None``.
         columns : sequence of str, default=None
             Columns of the history, all that hold numbers if ``None``. Those of held-out rows
-            (``valid_``) are dashed, in the color of the same column of the training rows.
+            (``valid_``) are dashed, beside the same column of the training rows.
         **kwargs : dict
             For :meth:`matplotlib.axes.Axes.plot`.
 
@@ -127,16 +135,43 @@ class HistoryDisplay(Display):
         columns = known if columns is None else list(columns)
         if unknown := [c for c in columns if c not in self.history]:
             raise ValueError(f"columns={unknown} are not in the history, which has {known}.")
-        ax = self._axes(ax)
-        epochs = self.history.get("epoch", range(1, len(self.history) + 1))
-        colors: dict[str, Any] = {}
-        for column in sorted(columns, key=lambda c: c.startswith("valid_")):
-            held_out = column.startswith("valid_")
-            term = column.removeprefix("valid_").removeprefix("train_")
-            style = {"label": shorten_label(column), "linestyle": "--" if held_out else "-"}
-            style |= {"color": colors[term]} if term in colors else {}
-            (line,) = ax.plot(epochs, self.history[column], **style | kwargs)
-            colors[term] = line.get_color()
-        ax.set(xlabel="epoch")
-        ax.legend()
+        terms: dict[str, list[str]] = {}  # the loss first, and training rows before others
+        for column in sorted(columns, key=lambda c: (c.startswith("valid_"), c != "train_loss")):
+            terms.setdefault(column.removeprefix("valid_").removeprefix("train_"), []).append(
+                column
+            )
+        if ax is None:
+            self.axes_ = self._panels(len(terms))
+        else:
+            self.axes_ = [self._axes(ax)]
+        for number, drawn in enumerate(terms.values()):
+            panel = self.axes_[number if ax is None else 0]
+            color = PALETTE[0] if ax is None else PALETTE[number % len(PALETTE)]
+            self._plot_term(panel, drawn, {"color": color} | kwargs)
+            if ax is None:
+                panel.set_title(shorten_label(drawn[0]))
+        for panel in self.axes_:
+            if self.warmup_epochs:
+                panel.axvspan(0, self.warmup_epochs, color="0.5", alpha=0.15, label="warm-up")
+            panel.set(xlabel="epoch")
+        add_legend(self.axes_[0])
+        self.ax_ = self.axes_[0]
         return self
+
+    def _panels(self, n_terms: int) -> list[Any]:
+        """Return axes in rows, on a new figure."""
+        n_columns = min(max(n_terms, 1), PANELS_IN_A_ROW)
+        n_rows = -(-n_terms // n_columns) or 1
+        width, height = PANEL_INCHES
+        axes = self._grid(n_rows, n_columns, (width * n_columns, height * n_rows))
+        for unused in axes[n_terms:]:
+            unused.remove()
+        return axes[: max(n_terms, 1)]
+
+    def _plot_term(self, ax: Any, columns: list[str], style: dict[str, Any]) -> None:
+        """Plot a term, on training rows and, dashed, on those held out."""
+        epochs = self.history.get("epoch", range(1, len(self.history) + 1))
+        for column in columns:
+            line = "--" if column.startswith("valid_") else "-"
+            label = {"label": shorten_label(column), "linestyle": line}
+            ax.plot(epochs, self.history[column], **label | style)

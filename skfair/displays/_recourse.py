@@ -12,9 +12,19 @@ from .._tables import as_pandas
 from .._warnings import ignored
 from ..metrics._gaps import widest_pair
 from ..metrics._recourse import burdens, recourse_gap
-from ._base import Display, shorten_label
+from ._base import (
+    MAX_LABEL_CHARACTERS,
+    PALETTE,
+    Display,
+    add_legend,
+    fit_label,
+    shorten_label,
+)
 
 __all__ = ["RecourseGapDisplay"]
+
+MAX_HISTOGRAMS = 3  # more lie over each other until none can be told
+QUANTILES = 0.1, 0.25, 0.5, 0.75, 0.9
 
 
 class RecourseGapDisplay(Display):
@@ -142,7 +152,10 @@ class RecourseGapDisplay(Display):
         return cls(distances, means, gap).plot(ax=ax, **kwargs)
 
     def plot(self, *, ax: Any = None, bins: Any = 30, **kwargs: Any) -> Self:
-        """Plot a histogram for each group, and its mean.
+        """Plot each group's distances, and its mean.
+
+        Two or three groups are histograms; of more each has a row, with intervals that hold the
+        middle 80 and 50 % of its refused, and a diamond at the mean over all its members.
 
         Parameters
         ----------
@@ -151,7 +164,7 @@ class RecourseGapDisplay(Display):
         bins : int or array-like, default=30
             Of the histograms, which share them.
         **kwargs : dict
-            For :meth:`matplotlib.axes.Axes.hist`.
+            For :meth:`matplotlib.axes.Axes.hist`, or for :meth:`matplotlib.axes.Axes.hlines`.
 
         Returns
         -------
@@ -159,6 +172,22 @@ class RecourseGapDisplay(Display):
             This display.
         """
         ax = self._axes(ax)
+        many = len(self.distances) > MAX_HISTOGRAMS
+        title = f"recourse gap {self.gap:.3f}"
+        if len(self.means) > 2:
+            names = [fit_label(ax, name) for name in self.means]
+            high, low = widest_pair(list(self.means.values()))
+            line = " / " if len(names[high]) + len(names[low]) < MAX_LABEL_CHARACTERS else " /\n"
+            title += f"\n({names[high]}{line}{names[low]})"
+        ax.set(xlabel="distance of the refused", title=title)
+        if many:
+            self._plot_intervals(ax, kwargs)
+        else:
+            self._plot_histograms(ax, bins, kwargs)
+        add_legend(ax)
+        return self
+
+    def _plot_histograms(self, ax: Any, bins: Any, kwargs: dict) -> None:
         everybody = np.concatenate(list(self.distances.values()))
         edges = np.histogram_bin_edges(everybody, bins) if len(everybody) else 1
         for name, values in self.distances.items():
@@ -167,11 +196,28 @@ class RecourseGapDisplay(Display):
             bars = ax.hist(values, edges, **style)[2]
             color = bars[0].get_facecolor() if len(bars) else None
             ax.axvline(self.means[name], color=color, alpha=1.0, linestyle="--")
-        title = f"recourse gap {self.gap:.3f}"
-        if len(self.means) > 2:
-            names = list(self.means)
-            high, low = widest_pair(list(self.means.values()))
-            title += f"\n({names[high]} / {names[low]})"
-        ax.set(xlabel="distance of the refused to acceptance", ylabel="density", title=title)
-        ax.legend()
-        return self
+        ax.set(ylabel="density")
+
+    def _plot_intervals(self, ax: Any, kwargs: dict) -> None:
+        """Plot a row for each group, the one that is furthest from acceptance on top."""
+        names = sorted(self.means, key=self.means.__getitem__)
+        rows = np.arange(len(names))
+        quantiles = np.array(
+            [
+                np.quantile(self.distances[name], QUANTILES)
+                if len(self.distances[name])
+                else np.full(len(QUANTILES), np.nan)
+                for name in names
+            ]
+        )
+        for (first, last), width, share in ((0, -1), 1.5, 80), ((1, -2), 5, 50):
+            style = {
+                "color": PALETTE[0],
+                "linewidth": width,
+                "label": f"middle {share} % of the refused",
+            }
+            ax.hlines(rows, quantiles[:, first], quantiles[:, last], **style | kwargs)
+        means = [self.means[name] for name in names]
+        ax.plot(means, rows, "D", color=PALETTE[5], markersize=5, label="mean over all members")
+        ax.set_yticks(rows, [fit_label(ax, name) for name in names])
+        ax.set(xlim=(0, None))

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from ..metrics import prediction_sensitivity
-from ._base import Display
+from ._base import NEUTRAL, Display, add_legend
 
 __all__ = ["SensitivityDisplay"]
 
@@ -160,13 +160,13 @@ class SensitivityDisplay(Display):
             raise ValueError("kind='roc' needs match with both True and False in it.")
         else:
             self._plot_roc(self._axes(ax), ~self.match, kwargs)
-        self.ax_.legend()
+        add_legend(self.ax_)
         return self
 
     def _plot_roc(self, ax: Any, differs: np.ndarray, kwargs: dict) -> None:
         false, true, _ = roc_curve(differs, self.sensitivity)
         ax.plot(false, true, **{"label": f"AUC {self.roc_auc:.2f}"} | kwargs)
-        ax.plot([0, 1], [0, 1], "k:")
+        ax.plot([0, 1], [0, 1], ":", color=NEUTRAL)
         ax.set(xlabel="share of matching predictions", ylabel="share of the others", aspect=1)
 
     def _plot_histograms(self, ax: Any, bins: Any, kwargs: dict) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from .._estimators import accepted_codes, check_classifier
 from .._rates import RATES
 from ..metrics import subgroup_report
-from ._base import PALETTE, Display, shorten_label
+from ._base import NEUTRAL, PALETTE, Display, add_legend, fit_label, shorten_label
 
 __all__ = ["SubgroupDisplay"]
 
@@ -155,10 +155,10 @@ class SubgroupDisplay(Display):
                 style = {"fmt": "o", "color": color, "label": label, "capsize": 2}
                 ax.errorbar(rows["value"], rows.index, xerr=width, **style | kwargs)
         everybody = (shown["value"] - shown["deviation"]).iloc[0]
-        ax.axvline(everybody, color="black", linestyle=":", label="everybody")
+        ax.axvline(everybody, color=NEUTRAL, linestyle=":", label="everybody")
         ax.set_yticks(
-            shown.index, [f"{shorten_label(g)} ({n})" for g, n in shown[["group", "size"]].values]
+            shown.index, [f"{fit_label(ax, g)} ({n})" for g, n in shown[["group", "size"]].values]
         )
         ax.set(xlabel=shorten_label(self.metric))
-        ax.legend()
+        add_legend(ax)
         return self

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils._param_validation import Interval, validate_params
 
 from .._columns import numeric_columns, rows_with
@@ -17,6 +17,7 @@ from .._estimators import check_classifier
 from .._random import own_generator
 from .._tables import as_table, check_weights, numbers
 from ..smoothing import WeightedMetric
+from ..smoothing._columns import check_complete
 from ..smoothing.guarantees import epsilon_reached
 
 __all__ = ["individual_fairness_violation"]
@@ -112,9 +113,13 @@ def individual_fairness_violation(
         X = numbers(X, dtype="numeric")
     estimator = getattr(estimator, "best_estimator_", estimator)
     metric = _resolve(metric, estimator, X)
+    columns = list(range(X.shape[1])) if metric.columns is None else metric.columns
+    check_complete(
+        _safe_indexing(X, [i for i in columns if i < X.shape[1]], axis=1),
+        "there is no distance: give a WeightedMetric of other columns, or impute",
+    )
     metric(X[:1], X[:1])  # are these its columns?
     epsilon = _sampling_error(estimator) if epsilon is None else epsilon
-    columns = list(range(X.shape[1])) if metric.columns is None else metric.columns
     values = numbers(X.iloc[:, columns] if isinstance(X, pd.DataFrame) else X[:, columns])
     rng = own_generator(random_state)
     search = _Search(estimator, X, metric, columns)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import sklearn
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
-from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import indexable
@@ -18,6 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
+from .._documentation import DocumentedEstimator
 from .._random import own_generator
 from .._warnings import warn
 from ..training._device import resolve_device
@@ -28,7 +30,7 @@ from ._together import MAX_MEMBERS, Call, CollectingBackend, run_task, shared_by
 __all__ = ["StackedSearchCV"]
 
 
-class StackedSearchCV(GridSearchCV):
+class StackedSearchCV(DocumentedEstimator, GridSearchCV):
     """Grid search that trains the networks of many candidates and folds together.
 
     The results are those of :class:`~sklearn.model_selection.GridSearchCV`, up to rounding. Only
@@ -45,7 +47,8 @@ class StackedSearchCV(GridSearchCV):
         A network of skfair, or a pipeline that ends in one. Its other steps are fitted once for
         each fold and each combination of their own parameters.
     param_grid : dict or list of dict
-        As in :class:`~sklearn.model_selection.GridSearchCV`.
+        As in :class:`~sklearn.model_selection.GridSearchCV`; with ``n_iter`` as the distributions
+        of :class:`~sklearn.model_selection.RandomizedSearchCV`.
     scoring : str, callable, list, tuple or dict, default=None
         As there.
     n_jobs : int, default=None
@@ -54,6 +57,9 @@ class StackedSearchCV(GridSearchCV):
         As there; :class:`~skfair.model_selection.best_under_constraint` is such a callable.
     cv : int, cross-validation generator or iterable, default=None
         As there.
+    n_iter : int >= 1, default=None
+        Number of candidates that are drawn from ``param_grid``, by ``random_state``; ``None`` takes
+        every combination.
     n_repeats : int >= 1, default=1
         How often every candidate is trained on every fold, each time from another seed. Means and
         standard deviations in ``cv_results_`` are then over folds and seeds: split ``s`` is fold
@@ -66,8 +72,9 @@ class StackedSearchCV(GridSearchCV):
     return_train_score : bool, default=False
         As there.
     random_state : int, RandomState or None, default=None
-        Source of the repeats' seeds and of the rows held out; ``None`` takes the estimator's
-        ``random_state`` as source, or as the only seed without repeats.
+        Source of the candidates that are drawn, of the repeats' seeds and of the rows held out;
+        ``None`` takes the estimator's ``random_state`` as source, or as the only seed without
+        repeats.
     verbose : int, default=0
         As there.
     holdout : float in (0, 1), splitter or array-like, default=None
@@ -136,6 +143,7 @@ class StackedSearchCV(GridSearchCV):
     """
 
     _parameter_constraints = GridSearchCV._parameter_constraints | {
+        "n_iter": [Interval(Integral, 1, None, closed="left"), None],
         "n_repeats": [Interval(Integral, 1, None, closed="left")],
         "max_stack": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
@@ -158,6 +166,7 @@ class StackedSearchCV(GridSearchCV):
         n_jobs: int | None = None,
         refit: Any = True,
         cv: Any = None,
+        n_iter: int | None = None,
         n_repeats: int = 1,
         max_stack: int | str = "auto",
         error_score: Any = np.nan,
@@ -179,6 +188,7 @@ class StackedSearchCV(GridSearchCV):
             error_score=error_score,
             return_train_score=return_train_score,
         )
+        self.n_iter = n_iter
         self.n_repeats = n_repeats
         self.max_stack = max_stack
         self.random_state = random_state
@@ -236,16 +246,27 @@ class StackedSearchCV(GridSearchCV):
             backend.leave()  # scikit-learn's Parallel has it; what runs inside has the user's
         cv = None
         if self.n_repeats > 1:
+            if not hasattr(self, "_checked_cv_orig"):
+                raise ValueError(
+                    f"n_repeats={self.n_repeats} needs scikit-learn 1.9, this is "
+                    f"{sklearn.__version__}; RepeatedStratifiedKFold repeats the folds."
+                )
             cv = _RepeatedSplits(self._checked_cv_orig, self.n_repeats)
             self.n_splits_ *= self.n_repeats
-        evaluate_candidates(ParameterGrid(self.param_grid), cv=cv)
+        evaluate_candidates(self._candidates(), cv=cv)
+
+    def _candidates(self) -> list[dict[str, Any]]:
+        if self.n_iter is None:
+            return list(ParameterGrid(self.param_grid))
+        rng = own_generator(self._source())
+        return list(ParameterSampler(self.param_grid, self.n_iter, random_state=rng))
 
     def _run_calls(self, calls: list) -> list:
         """Run what scikit-learn wants to be run in parallel."""
         if not all(getattr(f, "function", f) is _fit_and_score for f, _, _ in calls):
             return [function(*args, **kwargs) for function, args, kwargs in calls]
-        given, n_folds = self._given(), self.n_splits_ // self.n_repeats
-        seeds = self._seeds()
+        given, seeds = self._given(), self._seeds()
+        n_folds = len({kwargs["split_progress"][0] for _, _, kwargs in calls}) // self.n_repeats
         made = []
         for position, (_, args, kwargs) in enumerate(calls):
             split = kwargs["split_progress"][0]
@@ -290,7 +311,8 @@ class StackedSearchCV(GridSearchCV):
                 f"{type(self.estimator).__name__} has no parameter {name!r}: n_repeats, "
                 "random_state and device of StackedSearchCV need a network that has it."
             )
-        if any(name in candidate for candidate in ParameterGrid(self.param_grid)):
+        grids = [self.param_grid] if isinstance(self.param_grid, Mapping) else self.param_grid
+        if any(name in grid for grid in grids):
             raise ValueError(
                 f"param_grid must not contain {name!r}, which n_repeats, random_state or device of "
                 "StackedSearchCV set."

@@ -12,8 +12,8 @@ from uuid import uuid4
 import sklearn
 from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm import tqdm
 
+from .._progress import tqdm
 from .._warnings import ignored
 
 if TYPE_CHECKING:

@@ -76,9 +76,12 @@ class Adversary(nn.Module):
         mixtures : Tensor of shape (n, n_continuous, 3, n_components)
             See :func:`~skfair.objectives.pivot.mixture_log_density`.
         """
-        guesses = self.body(seen)
+        return self.divide(self.body(seen))
+
+    def divide(self, guesses: Tensor) -> tuple[Tensor, Tensor]:
+        """Divide what the body returned into the logits and mixtures of :meth:`forward`."""
         if self.mixtures[0] == 0:
-            return guesses, guesses.new_empty(len(seen), *self.mixtures)
+            return guesses, guesses.new_empty(len(guesses), *self.mixtures)
         return guesses[:, : self.n_groups], guesses[:, self.n_groups :].unflatten(1, self.mixtures)
 
     def without_looking(self, y: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import sklearn
 import torch
 from scipy.sparse import issparse
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from .._tables import numbers
+from .._tensors import as_array
 from ._one_hot import OneHotTable
 from .mlp import MLP
 
@@ -50,7 +52,9 @@ def network_of(final: Any) -> Network:
 def rows_seen(final: Any, inputs: Any) -> np.ndarray:
     """Return what the module of a differentiable classifier sees of the classifier's input."""
     if is_ours(final):
-        return final._logits(inputs, lambda module, rows: rows, may_miss=True)
+        with sklearn.config_context(array_api_dispatch=False):
+            rows = as_array(inputs)
+            return final._logits(rows, lambda module, rows: rows, may_miss=True)
     inputs = inputs.toarray() if hasattr(inputs, "toarray") else inputs
     rows = numbers(inputs, dtype="numeric", allow_nd=True)
     n_features = getattr(final, "n_features_in_", rows.shape[1])

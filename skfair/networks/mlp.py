@@ -93,9 +93,12 @@ class MLP(nn.Module):
         for activate, layer in zip(self.activations, followers, strict=True):
             h = activate(z)
             if self.dropout:
-                h = functional.dropout(h, self.dropout, self.training)
+                h = self._drop(h)
             z = layer(h)
         return z
+
+    def _drop(self, h: Tensor) -> Tensor:
+        return functional.dropout(h, self.dropout, self.training)
 
     def forward_with_gradient_norm(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits, and the norm of the decision's gradient by the chain rule.
@@ -122,7 +125,7 @@ class MLP(nn.Module):
             X = activate(z)
             slope = derivative(z, X)
             if self.dropout and self.training:
-                mask = functional.dropout(torch.ones_like(X), self.dropout)
+                mask = self._drop(torch.ones_like(X))
                 X, slope = X * mask, slope * mask
             slopes.append(slope)
         logits = self.output(X)

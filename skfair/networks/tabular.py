@@ -16,6 +16,7 @@ from .mlp import MLP
 N_BINS = 32
 NUMBER_SIZE = 16
 CATEGORY_SIZE = 8
+ROWS_AT_ONCE = 2**12  # whose activations stay in the cache: prediction takes a third of the time
 
 
 # -- what a table is made of -------------------------------------------------------------------
@@ -25,7 +26,7 @@ CATEGORY_SIZE = 8
 class TableLayout:
     """What each column of an encoded table is.
 
-    Attributes
+    Parameters
     ----------
     n_features : int
         Number of columns.
@@ -150,7 +151,7 @@ class NumberEmbedding(nn.Module):
 
     positions: Tensor
     left: Tensor
-    width: Tensor
+    slope: Tensor
     substitute: Tensor
     may_miss: Tensor
 
@@ -158,19 +159,19 @@ class NumberEmbedding(nn.Module):
         super().__init__()
         edges = [np.asarray(of, np.float64) for of in layout.edges.values()]
         n_columns, n_bins = len(edges), max(1, *(len(of) - 1 for of in edges))
-        # A bin that a column lacks is infinitely wide, so that its component is 0.
         left = torch.zeros(n_columns, 1, n_bins, dtype=torch.float64)
-        width = torch.full_like(left, torch.inf)
+        slope = torch.zeros_like(left)  # which makes 0 of a bin that a column lacks
         for i, of in enumerate(edges):
             if len(of) > 1:
-                widths = np.diff(of).clip(max=torch.finfo(dtype).max)
-                left[i, 0, : len(widths)] = torch.from_numpy(of[:-1])
-                width[i, 0, : len(widths)] = torch.from_numpy(widths)
+                left[i, 0, : len(of) - 1] = torch.from_numpy(of[:-1])
+                with np.errstate(over="ignore"):
+                    slopes = (1 / np.diff(of)).clip(min=torch.finfo(dtype).tiny)
+                slope[i, 0, : len(of) - 1] = torch.from_numpy(slopes)
         substitute = [of[len(of) // 2] if len(of) else 0.0 for of in edges]
         may_miss = [position in layout.missing for position in layout.edges]
         self.register_buffer("positions", torch.tensor(list(layout.edges)))
         self.register_buffer("left", left.to(dtype))
-        self.register_buffer("width", width.to(dtype))
+        self.register_buffer("slope", slope.to(dtype))
         self.register_buffer("substitute", torch.tensor(substitute, dtype=dtype).unsqueeze(1))
         self.register_buffer("may_miss", torch.tensor(may_miss).unsqueeze(1))
         self.weight = nn.Parameter(torch.empty(n_columns, n_bins + 1, NUMBER_SIZE, dtype=dtype))
@@ -193,7 +194,7 @@ class NumberEmbedding(nn.Module):
         values = X.index_select(1, self.positions).t()
         missing = values.isnan()
         values = torch.where(missing, self.substitute, values).unsqueeze(2)
-        within = ((values - self.left) / self.width).clamp(0, 1)
+        within = ((values - self.left) * self.slope).clamp(0, 1)
         missing = (missing & self.may_miss).unsqueeze(2)
         return torch.cat([within.masked_fill(missing, 0), missing.to(within.dtype)], 2)
 
@@ -264,7 +265,16 @@ class CategoryEmbedding(nn.Module):
 # -- the network -------------------------------------------------------------------------------
 
 
-class MemberMLP(MLP):
+class TabularMLP(MLP):
+    """The perceptron, with a mask for dropout that takes a fifth of the time to draw."""
+
+    def _drop(self, h: Tensor) -> Tensor:
+        if not (self.dropout and self.training):
+            return h
+        return h * (torch.rand_like(h) >= self.dropout).to(h.dtype).div_(1 - self.dropout)
+
+
+class MemberMLP(TabularMLP):
     """Perceptrons that share their weight matrices, each with scales and biases of its own.
 
     Parameters
@@ -279,13 +289,16 @@ class MemberMLP(MLP):
     Notes
     -----
     A member scales what enters a layer and what leaves it (BatchEnsemble); at first members differ
-    in the signs of what enters the first layer (TabM).
+    in the signs of what enters the first layer (TabM). Parameters are the scales' differences from
+    1, so that weight decay draws members together.
 
     References
     ----------
     Gorishniy, Y., Kotelnikov, A., and Babenko, A. TabM: advancing tabular deep learning with
     parameter-efficient ensembling. ICLR 2025.
     """
+
+    signs: Tensor
 
     def __init__(
         self,
@@ -299,16 +312,14 @@ class MemberMLP(MLP):
         super().__init__(n_features, n_outputs, hidden_layer_sizes, activation, dropout)
         self.n_members = n_members
         layers = [*self.hidden, self.output]
+        widths_in = [of.in_features for of in layers]
+        widths_out = [of.out_features for of in layers]
+        signs = torch.randint(2, (n_members, widths_in[0])).mul(2).sub(1)
+        self.register_buffer("signs", signs.to(layers[0].weight.dtype))
         self.scales_in, self.scales_out, self.biases = (
-            nn.ParameterList(make(n_members, width) for width in widths)
-            for make, widths in (
-                (torch.ones, [layer.in_features for layer in layers]),
-                (torch.ones, [layer.out_features for layer in layers]),
-                (torch.zeros, [layer.out_features for layer in layers]),
-            )
+            nn.ParameterList(torch.zeros(n_members, width) for width in widths)
+            for widths in (widths_in, widths_out, widths_out)
         )
-        with torch.no_grad():
-            self.scales_in[0].bernoulli_(0.5).mul_(2).sub_(1)
 
     def forward(self, X: Tensor) -> Tensor:
         """Return the logits of one member for each row, of the first one for the first.
@@ -323,21 +334,16 @@ class MemberMLP(MLP):
         Tensor of shape (n, n_outputs)
             Logits; row ``i`` is the member's number ``i % n_members``.
         """
-        layers = zip(
-            [*self.hidden, self.output],
-            self.scales_in,
-            self.scales_out,
-            self.biases,
-            [*self.activations, None],
-            strict=True,
-        )
+        last = len(self.hidden)
         h = X
-        for layer, scale_in, scale_out, bias, activate in layers:
-            z = self._each(torch.mul, layer(self._each(torch.mul, h, scale_in)), scale_out)
-            z = self._each(torch.add, z, bias)
-            if activate is None:
-                break
-            h = functional.dropout(activate(z), self.dropout, self.training)
+        for i, layer in enumerate((*self.hidden, self.output)):
+            scale_in, scale_out = 1 + self.scales_in[i], 1 + self.scales_out[i]
+            if i == 0:
+                scale_in = scale_in * self.signs
+            z = layer(self._each(torch.mul, h, scale_in))
+            z = self._each(torch.add, self._each(torch.mul, z, scale_out), self.biases[i])
+            if i < last:
+                h = self._drop(self.activations[i](z))
         return z
 
     def _each(self, function: Callable[..., Tensor], rows: Tensor, of_members: Tensor) -> Tensor:
@@ -368,7 +374,7 @@ class TabularNetwork(nn.Module):
     n_members : int, default=1
         Number of perceptrons on the same embeddings, see :class:`MemberMLP`. In training each sees
         rows of its own, so that a batch has every row ``n_members`` times, one after the other. In
-        evaluation the logits are the logarithms of the members' mean probabilities.
+        evaluation the logits are the members' mean ones.
     dtype : torch.dtype, default=torch.float32
         Precision of the rows and of bin edges.
 
@@ -402,7 +408,7 @@ class TabularNetwork(nn.Module):
         if layout.n_codes:
             self.embeddings.append(CategoryEmbedding(layout, dtype=dtype))
         shape = (embedded_width(layout), n_outputs, hidden_layer_sizes, activation, dropout)
-        self.mlp = MLP(*shape) if n_members == 1 else MemberMLP(*shape, n_members)
+        self.mlp = TabularMLP(*shape) if n_members == 1 else MemberMLP(*shape, n_members)
         self.mlp.to(dtype)
 
     def embed(self, X: Tensor) -> Tensor:
@@ -437,8 +443,7 @@ class TabularNetwork(nn.Module):
         if self.training or self.n_members == 1:
             return self.mlp(embedded)
         rows = embedded.repeat_interleave(self.n_members, 0)
-        of_members = self.mlp(rows).unflatten(0, (-1, self.n_members)).log_softmax(2)
-        return of_members.logsumexp(1) - math.log(self.n_members)
+        return self.mlp(rows).unflatten(0, (-1, self.n_members)).mean(1)
 
     def forward(self, X: Tensor) -> Tensor:
         """Return the logits.
@@ -453,4 +458,7 @@ class TabularNetwork(nn.Module):
         Tensor of shape (n, n_outputs)
             Logits; in training row ``i`` is for the member ``i % n_members``.
         """
-        return self.after_embedding(self.embed(X))
+        n_rows = max(1, ROWS_AT_ONCE // self.n_members**2) * self.n_members
+        if torch.is_grad_enabled() or len(X) <= n_rows:
+            return self.after_embedding(self.embed(X))
+        return torch.cat([self.after_embedding(self.embed(part)) for part in X.split(n_rows)])

@@ -102,11 +102,16 @@ class Objective:
         that of their mean.
     players : mapping of str to Player
         Further networks by name, which ``forward`` is handed.
+    calls_once : bool
+        Whether ``forward`` does nothing with the networks but call each once, the further ones
+        with what it makes of the logits, which it returns. The backward passes of perceptrons, and
+        of :class:`~skfair.PivotClassifier`'s adversary, are then written out, which is faster.
     gradient : callable or None
-        ``gradient(logits, y, groups, state, loss_weights) -> (terms, state, gradient)``: what
-        ``terms`` returns of rows without weights, and the gradient of the loss on the logits,
+        ``gradient(logits, y, groups, state, loss_weights, **players) -> (terms, state, gradient)``:
+        what ``terms`` returns of rows without weights, and the gradient of the loss on the logits,
         written out for speed. Rounding is that of automatic differentiation, which does it if there
-        is none. Tensors may have leading axes of networks.
+        is none. Tensors may have leading axes of networks. Players that take their last step
+        together are handed over, and get their gradients on the way.
 
     Examples
     --------
@@ -129,6 +134,7 @@ class Objective:
     always: tuple[str, ...] = ("cross_entropy",)
     n_summands: Mapping[str, float] = field(default_factory=dict)
     players: Mapping[str, Player] = field(default_factory=dict)
+    calls_once: bool = False
     gradient: Callable[..., tuple[Terms, Any, Tensor]] | None = None
 
     def total(self, terms: Terms, ramp: float | Tensor = 1.0) -> Tensor:
@@ -158,11 +164,33 @@ class Objective:
         return weighted_sum(terms, loss_weights)
 
     def gradient_for(self, inputs: Mapping[str, Tensor]) -> Callable | None:
-        """Return ``gradient``, if it takes into account all there is in a batch's ``inputs``."""
+        """Return ``gradient``, if it takes into account all there is in a batch.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor
+            Of the batch.
+
+        Returns
+        -------
+        callable or None
+            ``None`` where rows have weights, or some are there for the fairness term alone.
+        """
         return None if inputs.keys() & {"weights", "penalty_only"} else self.gradient
 
     def loss_weights(self, ramp: float | Tensor = 1.0) -> dict[str, float | Tensor]:
-        """Weight in the loss of every term, see :meth:`total`."""
+        """Weight in the loss of every term, as in :meth:`total`.
+
+        Parameters
+        ----------
+        ramp : float or Tensor, default=1.0
+            From 0 to 1 during the warm-up.
+
+        Returns
+        -------
+        dict of str to float or Tensor
+            By name.
+        """
         loss_weights: dict[str, float | Tensor] = dict.fromkeys(self.always, 1.0)
         for name, weight in self.weights.items():
             loss_weights[name] = ramp * (weight / self.n_summands.get(name, 1.0))

@@ -125,8 +125,7 @@ def cross_entropy_with_gradient(logits: Tensor, y: Tensor) -> tuple[Tensor, Tens
     log_p = logits.log_softmax(-1)
     true = y.unsqueeze(-1).expand(*log_p.shape[:-1], 1)
     loss = functional.nll_loss(log_p, y) if y.ndim == 1 else -log_p.gather(-1, true).mean((-2, -1))
-    of_log_p = torch.zeros_like(log_p)
-    of_log_p.scatter_(-1, true, -(log_p.new_ones(1) / y.shape[-1]).expand_as(true))
+    of_log_p = torch.zeros_like(log_p).scatter_(-1, true, -1 / y.shape[-1])
     of_logits = torch.ops.aten._log_softmax_backward_data(of_log_p, log_p, -1, log_p.dtype)
     return loss, of_logits
 

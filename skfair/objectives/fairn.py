@@ -210,7 +210,7 @@ def fairn_gradient(
     the mean of 1 / (1 + d), and rows have no weights.
     """
     decision = binary_logit(logits)
-    recourse = logit_recourse(logits, unfavorable)
+    recourse = (decision if unfavorable[0] else -decision).relu()
     closeness = (1 + decision.abs()).reciprocal()
     loss, gradient = cross_entropy_with_gradient(logits, y)
     terms = {"cross_entropy": loss}
@@ -227,7 +227,8 @@ def fairn_gradient(
         terms["fairness"], of_means = comparison.gap_with_pullback(means, present)
         if (weight := _as_tensor(loss_weights["fairness"], logits)) is not None:
             of_recourse = of_values(of_means(weight))
-            pull_back(of_recourse * (recourse > 0), unfavorable[0])
+            of_logit = torch.ops.aten.threshold_backward(of_recourse, recourse, 0)
+            pull_back(of_logit, unfavorable[0])
     terms["robustness"] = closeness.mean(-1)
     if (weight := _as_tensor(loss_weights["robustness"], logits)) is not None:
         of_closeness = weight.unsqueeze(-1) / closeness.shape[-1]

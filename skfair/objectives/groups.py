@@ -132,7 +132,7 @@ class Comparison:
         the same attribute.
     members : Tensor of shape (n_attributes, n_groups)
         1 where a group belongs to an attribute.
-    counts : Tensor of shape (n_classes, n_groups) or None
+    counts : Tensor of shape (n_classes, n_groups) or (n_groups,), or None
         (Weighted) number of training rows of each class in each group, by which groups are weighed;
         ``None`` takes all pairs of groups alike.
     """
@@ -332,7 +332,9 @@ class Comparison:
     @cached_property
     def _group_counts(self) -> Tensor | None:
         """Number of training rows of each group."""
-        return None if self.counts is None else self.counts.sum(-2)
+        if self.counts is None or self.counts.ndim == 1:
+            return self.counts
+        return self.counts.sum(-2)
 
     @cached_property
     def _same_attribute(self) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from ..networks._adversary import Adversary
 from ._base import Outputs, Terms
-from .classification import cross_entropy
+from .classification import cross_entropy, cross_entropy_with_gradient
 from .groups import Comparison
 
 MIN_SPREAD = 0.01  # in standard deviations: the density of a number that repeats stays finite
@@ -122,13 +123,34 @@ def visible_prediction(logits: Tensor, y: Tensor, tell_class: bool) -> Tensor:
         With two classes the log-odds alone; then a column for each class if it is told.
     """
     seen = logits
-    if y.ndim == 1:
-        two = logits.shape[-1] == 2
-        seen = logits.diff(dim=-1) if two else logits - logits.mean(-1, keepdim=True)
+    if y.ndim == 1 and logits.shape[-1] == 2:
+        seen = logits @ logits.new_tensor([[-1.0], [1.0]])  # going backward, one operation
+    elif y.ndim == 1:
+        seen = logits - logits.mean(-1, keepdim=True)
     seen = seen.asinh()
     if not tell_class:
         return seen
     return torch.cat([seen, functional.one_hot(y, logits.shape[-1]).to(seen.dtype)], dim=-1)
+
+
+def pull_back_visible(of_seen: Tensor, seen: Tensor, of_logits: Tensor) -> None:
+    """Lead a gradient back through :func:`visible_prediction`, where rows have one label.
+
+    Parameters
+    ----------
+    of_seen, seen : Tensor of shape (n, n_seen)
+        Gradient of what is seen, and what is seen.
+    of_logits : Tensor of shape (n, n_classes)
+        Gradient of the logits, to which it is added.
+    """
+    n_classes = of_logits.shape[-1]
+    n_seen = 1 if n_classes == 2 else n_classes
+    of_difference = of_seen[:, :n_seen] / seen[:, :n_seen].cosh()  # asinh' = 1 / cosh(asinh)
+    if n_classes == 2:
+        of_logits[:, :1] -= of_difference
+        of_logits[:, 1:] += of_difference
+    else:
+        of_logits += of_difference - of_difference.mean(-1, keepdim=True)
 
 
 def forward_with_adversary(
@@ -213,9 +235,7 @@ def pivot_terms(
     looking: list[Tensor] = []
     not_looking: list[Tensor] = []
     if guessed_groups is not None and groups is not None and shares is not None:
-        factors = None if shares.weights is None else shares.of_rows(shares.weights, y, groups)
-        parts = _parts(groups >= 0, weights, factors, logits.dtype)
-        log_shares = shares.of_rows(shares.log_shares, y, groups)
+        parts, log_shares = _of_groups(shares, y, groups, weights, logits.dtype)
         for attribute, (codes, part) in enumerate(
             zip(groups.unbind(1), parts.unbind(1), strict=True)
         ):
@@ -237,6 +257,49 @@ def pivot_terms(
         pairs = zip(looking, not_looking, strict=True)
         terms["information"] = _sum([(chance - loss).clamp(min=0) for loss, chance in pairs])
     return terms, None
+
+
+def pivot_gradient(
+    logits: Tensor,
+    y: Tensor,
+    groups: Tensor | None,
+    state: None,
+    loss_weights: Mapping[str, float | Tensor],
+    *,
+    shares: GroupShares,
+    tell_class: bool,
+    adversary: Any,
+) -> tuple[Terms, None, Tensor]:
+    """:func:`pivot_terms` of one attribute, and the gradients of both players, written out.
+
+    See :class:`~skfair.objectives.Objective`. Rows have one label and no weights. The adversary's
+    way back from its guesses serves both: the network gets the reversed gradient of its loss.
+    """
+    loss, of_logits = cross_entropy_with_gradient(logits, y)
+    terms = {"cross_entropy": loss}
+    if groups is None:
+        return terms, state, of_logits
+    parts, log_shares = _of_groups(shares, y, groups, None, logits.dtype)
+    seen = visible_prediction(logits, y, tell_class)
+    log_p = adversary.body.forward(seen).log_softmax(-1)
+    codes = groups.clamp(min=0)
+    terms["adversary"] = -(parts * log_p.gather(1, codes)).sum()
+    terms["chance"] = -(parts * log_shares).sum()
+    terms["information"] = (terms["chance"] - terms["adversary"]).clamp(min=0)
+    of_guesses = (log_p.exp() * parts).scatter_add_(1, codes, -parts)
+    of_seen = adversary.body.backward(of_guesses, to_rows=True)
+    reversal = (terms["information"] > 0) * -loss_weights["information"]
+    pull_back_visible(of_seen * reversal, seen, of_logits)
+    return terms, state, of_logits
+
+
+def _of_groups(
+    shares: GroupShares, y: Tensor, groups: Tensor, weights: Tensor | None, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Part of each row in its attributes' means, and its groups' logarithmic shares, (n, k)."""
+    factors = None if shares.weights is None else shares.of_rows(shares.weights, y, groups)
+    parts = _parts(groups >= 0, weights, factors, dtype)
+    return parts, shares.of_rows(shares.log_shares, y, groups)
 
 
 def _sum(values: list[Tensor]) -> Tensor:

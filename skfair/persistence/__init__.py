@@ -1,7 +1,8 @@
-"""Fitted estimators in files that run no code."""
+"""Fitted estimators in files that run no code, and as graphs for programs without Python."""
 
 from .._stored import NewerFormatError
 from ._files import DamagedFileError, UntrustedTypesError, dump, load
+from ._onnx import to_onnx
 from ._trusted import trusted_types
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "UntrustedTypesError",
     "dump",
     "load",
+    "to_onnx",
     "trusted_types",
 ]

@@ -9,17 +9,23 @@ from typing import Any
 import sklearn.metrics
 import sklearn.model_selection
 from sklearn.feature_selection import chi2, f_classif, mutual_info_classif
+from torch import nn
 
 import skfair
 
 from .. import networks
 from ..metrics import FairnessScorer, get_scorer, get_scorer_names
 from ..metrics._directions import unwrap
-from ..model_selection import StackedSearchCV, best_under_constraint
+from ..model_selection import StackedSearchCV, StratifiedSensitiveKFold, best_under_constraint
 from ..model_selection._monitor import ConstrainedMonitor
 from ..smoothing.metric import WeightedMetric
 from ..smoothing.noise import AddNoise, Noise
 from ..training._recipe import OPTIMIZERS
+
+
+def _is_module(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, nn.Module)
+
 
 # A name that is trusted may be called by a crafted file, with any arguments: these are classes
 # whose making does nothing but store, and functions that compute from what they are given. Names,
@@ -28,12 +34,13 @@ from ..training._recipe import OPTIMIZERS
 # trees and splines of scikit-learn, whose compiled code reads memory where their arrays say.
 CLASSES = (
     *(getattr(skfair, name) for name in skfair.__all__ if name[0].isupper()),
-    *(getattr(networks, name) for name in networks.__all__),
+    *(kind for kind in map(vars(networks).get, networks.__all__) if _is_module(kind)),
     AddNoise,
     ConstrainedMonitor,
     FairnessScorer,
     Noise,
     StackedSearchCV,
+    StratifiedSensitiveKFold,
     WeightedMetric,
     best_under_constraint,
 )
@@ -48,6 +55,7 @@ OTHER_NAMES = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
+    "sklearn.compose._column_transformer._RemainderColsList",
     "sklearn.compose._column_transformer.make_column_selector",
     "sklearn.impute._iterative.IterativeImputer",
     "sklearn.impute._iterative._ImputerTriplet",

@@ -1,5 +1,6 @@
 """Recourse in the input space: what a refused person would have to change."""
 
 from ._counterfactuals import counterfactuals
+from ._result import Counterfactuals
 
-__all__ = ["counterfactuals"]
+__all__ = ["Counterfactuals", "counterfactuals"]

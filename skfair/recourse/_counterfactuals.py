@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
-from tqdm.auto import tqdm
 
 from .._columns import column_positions
 from .._estimators import check_classifier, find_attribute, split_pipeline
 from .._labels import unfavorable_codes
+from .._progress import tqdm
 from .._random import own_generator
 from .._tables import as_table
 from .._warnings import warn
@@ -22,6 +21,7 @@ from ._columns import is_hashable, rows_of
 from ._decisions import Decisions, refuses
 from ._dependence import broken_functions
 from ._profiles import Profiles
+from ._result import Counterfactuals
 from ._search import Distance, Search
 from ._state import undisturbed
 
@@ -60,7 +60,7 @@ def counterfactuals(
     max_iter: int = 50,
     random_state: int | np.random.RandomState | None = None,
     verbose: int = 0,
-) -> Bunch:
+) -> Counterfactuals:
     """Nearest accepted profile found for each refused person.
 
     What would have had to be different for this person to be accepted? The distance to the answer
@@ -126,10 +126,12 @@ def counterfactuals(
 
     Returns
     -------
-    result : :class:`~sklearn.utils.Bunch`
-        A row for each refused person:
+    result : Counterfactuals
+        A :class:`~sklearn.utils.Bunch` with a row for each refused person, which shows and
+        tabulates what would change:
 
         - ``refused`` : int ndarray of shape (n_refused,), their positions in X;
+        - ``people`` : like X, (n_refused, n_features), who they are;
         - ``counterfactuals`` : like X, (n_refused, n_features), the accepted profile, or the
           person's own where none was found; a DataFrame has X's index of the refused;
         - ``distance`` : float ndarray of shape (n_refused,), infinite where none was found;
@@ -230,8 +232,9 @@ def counterfactuals(
             lengths[found] = measure(values[found], everyone[found])
     broken = _broken(profiles, table, rows_of(reference, order), columns, categorical)
     is_frame = hasattr(X, "iloc")
-    return Bunch(
+    return Counterfactuals(
         refused=refused,
+        people=profiles.X,
         counterfactuals=table,
         distance=lengths,
         valid=found,

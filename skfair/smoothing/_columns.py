@@ -33,15 +33,22 @@ def noisy_columns(X: Any, columns: Any) -> list[int]:
     return [int(position) for position in positions]
 
 
+def check_complete(part: Any, advice: str) -> None:
+    """Refuse columns of a DataFrame with missing values, to which something is impossible."""
+    if not hasattr(part, "iloc"):
+        return
+    missing = part.isna().to_numpy().any(axis=0)
+    if missing.any():
+        raise ValueError(
+            f"The columns {list(part.columns[missing])} of X contain NaN, or other missing values, "
+            f"to which {advice}."
+        )
+
+
 def noisy_numbers(X: Any, positions: list[int], columns: Any, estimator: Any) -> np.ndarray:
     """Finite numbers of the columns; ``columns`` is what they were named by."""
     part = _safe_indexing(X, positions, axis=1)
-    if hasattr(part, "iloc") and part.isna().to_numpy().any():
-        missing = list(part.columns[part.isna().to_numpy().any(axis=0)])
-        raise ValueError(
-            f"The columns {missing} of X contain NaN, or other missing values, to which no noise "
-            "can be added: name the other ones in numeric_columns, or impute."
-        )
+    check_complete(part, "no noise can be added: name the other ones in numeric_columns, or impute")
     hint = f"Leave columns of text out of numeric_columns={columns!r}."
     with naming("X", hint):
         return check_array(part, dtype=np.float64, input_name="X", estimator=estimator)

@@ -16,9 +16,9 @@ import pandas as pd
 import torch
 from pandas.api.types import is_numeric_dtype
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from .._columns import rows_with
+from .._progress import tqdm
 from .._rates import clopper_pearson
 from ..networks._inspection import first_layer, relu_layers
 from .noise import Noise

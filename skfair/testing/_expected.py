@@ -104,10 +104,9 @@ def _is_around_another(params: dict[str, Any]) -> bool:
 
 def _settings(estimator: Any) -> Settings:
     """What a network is trained with on the numbers of the checks."""
-    return Settings.of(estimator, tabular=takes_tables(estimator.module) is True)
+    return Settings.of(estimator, tabular=takes_tables(estimator.module) is True, n_rows=0)
 
 
 def _held_out(estimator: Any) -> bool:
-    settings, monitor = _settings(estimator), estimator.monitor
-    chosen = settings.early_stopping or settings.restore_best or monitor is not None
+    chosen = estimator.early_stopping or estimator.restore_best or estimator.monitor is not None
     return bool(chosen) or getattr(estimator, "penalty_on", None) == "holdout"

@@ -25,6 +25,7 @@ from ..networks._build import check_module
 from ..networks.tabular import learn_layout
 from ..objectives import Comparison, Objective
 from ._batches import TensorRows, as_numbers, batch_starts
+from ._callbacks import CallbackSupportMixin, epoch_tasks
 from ._device import available_devices, reproducible, resolve_device
 from ._encoder import TableLearner, TrainingData, split_off, takes_tables, whole_state
 from ._monitor import ValidationPart, training_callbacks
@@ -65,6 +66,8 @@ class Plan:
         Number of passes over the rows.
     averaging : float
         Share of the last steps whose weights are averaged.
+    annealed : bool
+        Whether the learning rate falls to 0.
     by_group : bool
         Whether to look at the groups when it has ended.
     previous : dict or None
@@ -81,6 +84,7 @@ class Plan:
     holdout: np.ndarray | None
     epochs: int
     averaging: float
+    annealed: bool
     by_group: bool
     previous: dict[str, Any] | None = None
     rows: TensorRows | None = None
@@ -105,7 +109,13 @@ class Plan:
 
 
 @inherit_parameters(NetworkParameterized)
-class NeuralClassifier(NetworkPredictions, TableLearner, NetworkParameterized, metaclass=ABCMeta):
+class NeuralClassifier(
+    CallbackSupportMixin,
+    NetworkPredictions,
+    TableLearner,
+    NetworkParameterized,
+    metaclass=ABCMeta,
+):
     """Base of the neural classifiers.
 
     A subclass states its own hyper-parameters in ``__init__`` and hands the rest on as
@@ -281,7 +291,9 @@ default=None
         by_group: bool = True,
     ) -> Plan:
         """Say what is trained with, on which rows, for how long and from which seed."""
-        self.settings_ = Settings.of(self, tabular=self._encoder.categories is not None)
+        self.settings_ = Settings.of(
+            self, tabular=self._encoder.categories is not None, n_rows=len(data.y)
+        )
         told = data.groups is not None or data.sensitive is not None
         if not told and (self._wants_groups() or self._sampling() != "natural"):
             by_label = self._sampling() == "group_label"
@@ -309,6 +321,7 @@ default=None
             holdout=holdout,
             epochs=self.settings_.max_epochs if epochs is None else epochs,
             averaging=averaging,
+            annealed=self.settings_.lr_schedule == "cosine" and epochs is None,
             by_group=by_group,
             previous=previous,
         )
@@ -337,9 +350,12 @@ default=None
             generator,
             user,
             type(self).__name__,
-            callbacks=training_callbacks(
-                self, part, plan.epochs, callbacks, self._make_keeper(plan, recipe, part)
-            ),
+            callbacks=[
+                *epoch_tasks(self, data, plan.epochs),
+                *training_callbacks(
+                    self, part, plan.epochs, callbacks, self._make_keeper(plan, recipe, part)
+                ),
+            ],
             verbose=int(self.verbose > 1),
             train_split=None if valid is None else predefined_split(plan.rows.subset(valid)),
         )
@@ -362,8 +378,7 @@ default=None
         self, data: TrainingData, rng: np.random.RandomState
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Divide the rows into those to train on and those held out, ``None`` for all and none."""
-        settings = self.settings_
-        if settings.early_stopping or settings.restore_best or self.monitor is not None:
+        if self.early_stopping or self.restore_best or self.monitor is not None:
             return split_off(data, self.validation_fraction, rng)
         return None, None
 
@@ -430,6 +445,7 @@ default=None
             )
         settings, n_batches = self.settings_, batches.n_batches
         optimizer = settings.optimizer
+        first_step, n_steps = plan.steps_before, plan.epochs * n_batches
         return Recipe(
             architecture=self._architecture,
             objective=self._make_objective(comparison, batches.size if n_batches > 1 else None),
@@ -440,9 +456,8 @@ default=None
             batches=batches,
             epochs=plan.epochs,
             warmup_steps=round(self.warmup * settings.max_epochs * n_batches),
-            average_from=first_averaged_step(
-                plan.averaging, plan.epochs * n_batches, plan.steps_before
-            ),
+            average_from=first_averaged_step(plan.averaging, n_steps, first_step),
+            annealed=(first_step, first_step + n_steps) if plan.annealed else None,
             group_names=tuple(
                 zip(encoder.attribute_of, map(group_name, encoder.groups), strict=True)
             ),
@@ -492,7 +507,7 @@ default=None
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.module != "tabular"
+        tags.input_tags.sparse = takes_tables(self.module) is not True
         tags.input_tags.allow_nan = takes_tables(self.module) is not False
         tags.classifier_tags.multi_class = self._targets().multi_class
         tags.classifier_tags.multi_label = self._targets().multi_label
@@ -518,7 +533,7 @@ default=None
         with whole_state(self), reproducible(device, seed=0):
             self._architecture = Architecture.load(architecture)
             # without any it was stored before there was a choice
-            self.settings_ = Settings(**settings) if settings else Settings.of(self, tabular=False)
+            self.settings_ = Settings(**settings) if settings else Settings.of(self, False, 0)
             self.net_ = ObjectiveNet.load(self._architecture, net_state, device)
 
 

@@ -105,9 +105,7 @@ def learn_categories(X: Any, columns: Iterable[int]) -> dict[int, list]:
 
 def new_categories(known: Mapping[int, list], found: Mapping[int, list]) -> dict[int, list]:
     """Return the categories found that are not known, by column."""
-    new = {
-        j: [value for value in values if value not in set(known[j])] for j, values in found.items()
-    }
+    new = {j: sorted(set(values) - set(known[j])) for j, values in found.items()}
     return {j: values for j, values in new.items() if values}
 
 
@@ -135,17 +133,21 @@ def encode_table(X: Any, categories: Mapping[int, list], dtype: Any) -> np.ndarr
         If a column does not hold what it held in training; the message names it.
     """
     encoded = np.empty(X.shape, dtype=dtype)
-    for j in range(X.shape[1]):
-        column, name = column_of(X, j), name_of(X, j)
-        if j in categories:
-            encoded[:, j] = _codes(column, categories[j], name)
-            continue
-        with np.errstate(over="ignore"):
-            encoded[:, j] = _numbers(column, name)
-        if np.isinf(encoded[:, j]).any():
-            raise ValueError(
-                f"Input X contains infinity or a value too large for {np.dtype(dtype)}: {name}."
-            )
+    with np.errstate(over="ignore"):
+        if isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
+            encoded[:] = X
+        else:
+            for j in range(X.shape[1]):
+                if j not in categories:
+                    encoded[:, j] = numbers_of(column_of(X, j), name_of(X, j))
+    for j, known in categories.items():
+        encoded[:, j] = _codes(column_of(X, j), known, name_of(X, j))
+    infinite = np.isinf(encoded).any(axis=0)
+    if infinite.any():
+        raise ValueError(
+            f"Input X contains infinity or a value too large for {np.dtype(dtype)}: "
+            f"{name_of(X, int(infinite.argmax()))}."
+        )
     return encoded
 
 
@@ -215,7 +217,8 @@ def _not_supported(name: str, kind: str) -> Exception:
     )
 
 
-def _numbers(column: pd.Series, name: str) -> np.ndarray:
+def numbers_of(column: pd.Series, name: str) -> np.ndarray:
+    """Return a column of numbers, NaN where they are missing."""
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
         return column.to_numpy()
     if isinstance(column.dtype, pd.CategoricalDtype):

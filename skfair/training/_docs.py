@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ._settings import DEFAULTS
+from ._settings import DEFAULTS, MANY_ROWS
 
 BLOCK = re.MULTILINE | re.DOTALL
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -40,8 +40,11 @@ default="auto"
     The optimizer; "auto" is {optimizer}.
 lr : float > 0, default="auto"
     Learning rate; "auto" is {lr}.
+lr_schedule : {"constant", "cosine"}, default="auto"
+    Whether the learning rate stays, or falls to 0 over the ``max_epochs`` of ``fit`` along half a
+    period of the cosine; "auto" is {lr_schedule}.
 weight_decay : float >= 0, default="auto"
-    L2 penalty, as the optimizer understands it; "auto" is {weight_decay}.
+    L2 penalty, as the optimizer understands it; "auto" is {weight_decay} if ``optimizer`` is AdamW.
 max_epochs : int, default="auto"
     Number of passes over the data; "auto" is {max_epochs}.
 batch_size : int, default="auto"
@@ -57,10 +60,10 @@ augment : callable, default=None
     torch's generator follows ``random_state``.
 warmup : float in [0, 1], default=0.0
     Share of the training steps over which the weights of the fairness terms rise linearly from 0.
-early_stopping : bool, default="auto"
+early_stopping : bool, default=False
     Whether to hold out a stratified part of the data and to stop when ``monitor`` has not improved
     by ``tol`` for ``n_iter_no_change`` epochs after the warm-up. If False, all ``max_epochs`` are
-    run; "auto" is {early_stopping}.
+    run.
 validation_fraction : float in (0, 1), default=0.1
     Share held out if ``early_stopping``, ``monitor`` or ``restore_best`` asks for it.
 n_iter_no_change : int, default=10
@@ -71,9 +74,8 @@ monitor : str, scorer or callable, default=None
     What is watched on the held-out part, greater being better: the name of a scorer, a scorer
     ``(estimator, X, y)`` (handed the sensitive features if it requests them), or a callable on the
     epoch's row of the history (a dict). ``None`` watches the loss.
-restore_best : bool, default="auto"
-    Whether the weights of the best epoch after the warm-up, in the eyes of ``monitor``, are kept;
-    "auto" is {restore_best} (as ``early_stopping`` if that is turned off).
+restore_best : bool, default=False
+    Whether the weights of the best epoch after the warm-up, in the eyes of ``monitor``, are kept.
 sensitive_columns : str, int, list, slice or callable, default=None
     Column(s) of X that hold the sensitive feature(s), selected as in ``ColumnTransformer``. A name
     also stands for the columns that a transformer derived from it (``sex`` for ``cat__sex_Male``).
@@ -111,9 +113,14 @@ net_params : dict, default=None
     Further parameters of the :class:`skorch.NeuralNetClassifier` that trains the network:
     ``callbacks``, ``optimizer__betas``, ``iterator_train__drop_last`` ..."""
 
+BY_ROWS = {
+    "max_epochs": f"20 (8 for more than {MANY_ROWS:,} rows)",
+    "batch_size": "about a hundredth of the rows (a power of two from 128 to 1,024)",
+}
 for _name, (_of_others, _of_tabular) in DEFAULTS.items():
+    _value = BY_ROWS.get(_name, repr(_of_tabular))
     PARAMETERS = PARAMETERS.replace(
-        f"{{{_name}}}", f"{_of_others!r}, or {_of_tabular!r} for the tabular network"
+        f"{{{_name}}}", f"{_of_others!r}, or {_value} for the tabular network"
     )
 
 ATTRIBUTES = """\
@@ -133,8 +140,8 @@ net_ : skorch.NeuralNetClassifier
     The trained net.
 settings_ : Settings
     What it was trained with: ``hidden_layer_sizes``, ``dropout``, ``optimizer``, ``lr``,
-    ``weight_decay``, ``max_epochs``, ``batch_size``, ``early_stopping`` and ``restore_best``, where
-    the parameters may say "auto".
+    ``lr_schedule``, ``weight_decay``, ``max_epochs`` and ``batch_size``, where the parameters may
+    say "auto".
 module_ : torch.nn.Module
     The trained network.
 history_ : pandas.DataFrame

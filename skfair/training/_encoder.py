@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,11 @@ from sklearn.utils import _safe_indexing, assert_all_finite, check_array
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from .._columns import column_positions
+from .._documentation import DocumentedEstimator
 from .._groups import (
     GroupEncoder,
     as_frame,
+    in_known_order,
     select_sensitive,
     warn_of_few,
     warn_of_fractions,
@@ -30,17 +31,14 @@ from .._stored import StoredState, current_state
 from .._tables import as_pandas, brief, column_names, naming, some
 from .._warnings import ignored
 from ._categories import (
-    CATEGORIES,
     FIRST,
-    TEXT,
     category_columns,
-    column_of,
     encode_table,
-    kind_of,
     learn_categories,
     name_of,
     new_categories,
 )
+from ._numbers import is_ready, plain_numbers
 from ._old_states import from_format_0
 from ._targets import (
     Targets,
@@ -52,11 +50,7 @@ from ._targets import (
     weigh_labels,
 )
 
-ENCODING_ADVICE = (
-    "The tabular network (module=None or 'tabular') takes text as categories; for any other one "
-    "encode it with a OneHotEncoder in a ColumnTransformer. A sensitive column of text may stay in "
-    "X if it is named in sensitive_columns and drop_sensitive_columns=True."
-)
+FLOATS = (np.float64, np.float32)
 MANY_CLASSES = "The number of unique classes is greater"  # than half of the rows, in a batch
 
 
@@ -107,8 +101,8 @@ class EncoderOptions:
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
             continuous_features=getattr(estimator, "continuous_features", None),
-            categorical_features=estimator.categorical_features,
-            tabular=takes_tables(estimator.module),
+            categorical_features=getattr(estimator, "categorical_features", None),
+            tabular=takes_tables(estimator.module) if encodes_rows else False,
         )
 
 
@@ -326,7 +320,7 @@ class Encoder:
             return raw
         return _safe_indexing(raw, self.kept_columns, axis=1)
 
-    def features(self, raw: Any, dtypes: Sequence[Any] = (np.float64, np.float32)) -> Any:
+    def features(self, raw: Any, dtypes: Sequence[Any] = FLOATS) -> Any:
         """Return the numbers that the network sees, in one of ``dtypes``, or bytes of images.
 
         They are an ndarray, or rows of a sparse matrix, which stay as they are.
@@ -334,22 +328,7 @@ class Encoder:
         raw = self.select_features(raw)
         if self.categories is not None:
             return encode_table(self._as_table(raw), self.categories, dtypes[0])
-        if is_image_bytes(raw):
-            return np.ascontiguousarray(raw)
-        if _is_ready(raw, dtypes):
-            return raw
-        advice = partial(_encoding_advice, raw)
-        with naming("X", advice), np.errstate(over="ignore", invalid="ignore"):  # of sums
-            X = check_array(
-                raw,
-                accept_sparse="csr",
-                dtype=list(dtypes),
-                order="C",  # torch knows no negative strides
-                allow_nd=True,
-                estimator=self.name,
-                input_name="X",
-            )
-        return X
+        return plain_numbers(raw, dtypes, self.name)
 
     def _as_table(self, raw: Any) -> Any:
         """Return rows as a DataFrame or an array of two dimensions."""
@@ -367,11 +346,11 @@ class Encoder:
     def _learn_columns(
         self, raw: Any, options: EncoderOptions, previous: Encoder | None, partial: bool
     ) -> Encoder:
-        """Learn which columns hold categories, and which, if the network takes them."""
+        """Learn which columns hold categories, and which ones, if the network takes them."""
         if self.dtype is None:
             return self
         selection, tabular = options.categorical_features, options.tabular
-        chosen = not (selection is None or (isinstance(selection, str)))
+        chosen = not (selection is None or isinstance(selection, str))
         numbers_only = tabular is False or issparse(raw) or len(raw.shape) != 2
         if numbers_only and chosen:
             raise ValueError(
@@ -382,12 +361,9 @@ class Encoder:
             if previous.categories is not None and not partial:
                 self._check_no_new_categories(raw)
             return self
-        if tabular is None:
-            if numbers_only or not all(raw.shape):
-                return self
-            if not chosen and _is_ready(self.select_features(raw), (np.float64, np.float32)):
-                return self
-        if tabular is False:
+        if tabular is False or (tabular is None and (numbers_only or not all(raw.shape))):
+            return self
+        if tabular is None and not chosen and is_ready(self.select_features(raw), FLOATS):
             return self
         with naming("X"):
             table = self._as_table(raw)
@@ -418,14 +394,14 @@ class Encoder:
         if columns is not None:
             quantities.scales = self.continuous
         if frame is not None:
-            names = [str(name) for name in frame.columns]
-            found = [attributes, *(names if attributes == "sum" else [len(names)])]
-            if columns not in (None, found):
+            frame = frame if columns is None else in_known_order(frame, columns[1:])
+            found = [attributes, *(str(name) for name in frame.columns)]
+            if columns is not None and not _are_same_attributes(found, columns):
                 raise ValueError(
                     "sensitive_features must have the same columns in every call of partial_fit, "
                     f"and attributes must stay as it is: got {found}, earlier {columns}."
                 )
-            columns = found
+            columns = found if columns is None else columns
             data.sensitive = quantities.encode(frame, options.continuous_features, data.weights)
             others = quantities.others(frame)
             data.groups = groups.encode(others) if others.shape[1] else None
@@ -461,13 +437,22 @@ class Encoder:
         return counts
 
 
+def _are_same_attributes(found: list, known: list) -> bool:
+    """Whether two calls have the same columns of sensitive features, in number at least."""
+    if found == known:
+        return True
+    return found[0] == known[0] == "intersection" and len(found) == len(known)
+
+
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
     """Check shape and names of X as passed; :meth:`Encoder.features` checks its values."""
     with naming("X"):
         if issparse(X):
             X = X.tocsr()  # other formats have no rows to take
         elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
-            table = np.asarray(X)  # of a list of numbers and text it would make text alone
+            table = np.asarray(
+                as_pandas(X)
+            )  # of a list of numbers and text it would make text alone
             X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
         if len(X.shape) < 2:
             check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
@@ -484,7 +469,7 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
         ) from None
 
 
-class TableLearner(StoredState, BaseEstimator):
+class TableLearner(StoredState, DocumentedEstimator, BaseEstimator):
     """Base of the estimators that learn an :class:`Encoder` before they train."""
 
     classes_: np.ndarray
@@ -495,6 +480,10 @@ class TableLearner(StoredState, BaseEstimator):
     def _targets(self) -> Targets:
         """Return what y may be."""
         return Targets()
+
+    def _encoder_options(self) -> EncoderOptions:
+        """Return what the parameters say about the user's table."""
+        return EncoderOptions.of(self, self._targets(), self._encodes_rows)
 
     def _encode(
         self,
@@ -511,7 +500,7 @@ class TableLearner(StoredState, BaseEstimator):
         warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
         raw, y = check_table(self, X, y, reset=not resume)
         self._encoder, data = Encoder.learn(
-            EncoderOptions.of(self, self._targets(), self._encodes_rows),
+            self._encoder_options(),
             raw,
             y,
             sensitive_features,
@@ -583,11 +572,6 @@ def select_rows(X: Any, rows: np.ndarray) -> Any:
     return _safe_indexing(X, rows)
 
 
-def is_image_bytes(X: Any) -> bool:
-    """Whether rows are images of bytes, which become numbers in [0, 1] batch by batch."""
-    return isinstance(X, np.ndarray) and X.dtype == np.uint8 and X.ndim > 2 and X.size > 0
-
-
 def takes_tables(module: Any) -> bool | None:
     """Whether a network takes categories and missing values, ``None`` if where there are some."""
     if module is None:
@@ -599,26 +583,6 @@ def _has_missing(table: Any) -> bool:
     if isinstance(table, np.ndarray) and table.dtype.kind == "f":
         return bool(np.isnan(table).any())
     return bool(np.any(pd.isna(table)))
-
-
-def _encoding_advice(raw: Any) -> str:
-    """Say which column holds text, and what to do with it."""
-    table = as_pandas(raw)
-    if not hasattr(table, "iloc"):
-        table = np.asarray(table)
-    for j in range(table.shape[1] if table.ndim == 2 else 0):
-        column = column_of(table, j)
-        if kind_of(column, name_of(table, j)) in (TEXT, CATEGORIES):
-            return f"The {name_of(table, j)} does not. {ENCODING_ADVICE}"
-    return ENCODING_ADVICE
-
-
-def _is_ready(X: Any, dtypes: Sequence[Any]) -> bool:
-    """Whether check_array would return X as it is; for one row that takes longer than the rest."""
-    if type(X) is not np.ndarray or X.ndim != 2 or X.dtype not in dtypes or not X.size:
-        return False
-    with np.errstate(over="ignore", invalid="ignore"):
-        return X.flags.c_contiguous and bool(np.isfinite(X.sum()))
 
 
 def split_off(

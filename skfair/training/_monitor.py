@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from skorch.callbacks import Callback, EarlyStopping
-from tqdm.auto import tqdm
 
+from .._progress import tqdm
 from .._tables import brief
 from .._warnings import ignored
 from ..metrics import get_scorer
@@ -216,10 +216,10 @@ def training_callbacks(
             before.append(("skfair_monitor", Monitor(estimator.monitor, estimator, part)))
             watched = {"monitor": "monitor", "lower_is_better": False}
         watched["threshold_mode"] = "abs"
-        if estimator.settings_.restore_best and keeper is None:
+        if estimator.restore_best and keeper is None:
             keep = AfterWarmup(patience=epochs + 1, threshold=0, load_best=True, **watched)
             before.append(("skfair_restore_best", keep))
-        if estimator.settings_.early_stopping:
+        if estimator.early_stopping:
             stop = AfterWarmup(
                 patience=estimator.n_iter_no_change, threshold=estimator.tol, **watched
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,12 +17,11 @@ from torch.optim.swa_utils import get_swa_multi_avg_fn
 
 from .._torch_state import check_interpreter
 from ..metrics._harm import MIN_MEMBERS
-from ..networks import MLP
-from ..networks._direct import DirectMLP
 from ..networks._precision import DoublePrecision
-from ..objectives._base import Player, plain_forward, weighted_sum
+from ..objectives._base import Player, weighted_sum
 from ..objectives.groups import batch_part
 from ._batches import Batch, BatchLoader, as_numbers, row_slices
+from ._passes import DirectPasses
 from ._recipe import DTYPES, Architecture, Recipe
 
 average_in_place = get_swa_multi_avg_fn()
@@ -58,7 +57,7 @@ class ObjectiveNet(NeuralNetClassifier):
     _steps: list[tuple[dict[str, Tensor], int]]
     _group_sums: Tensor | None
     _means: list[Tensor] | None
-    _direct: DirectMLP | None
+    _direct: DirectPasses | None
 
     def __init__(
         self,
@@ -201,23 +200,22 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def _forward(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Any]]:
         inputs, y = batch
-        forward, players = self._recipe.objective.forward, dict(self.players_.items())
+        objective = self._recipe.objective
         if training:
-            extra: dict[str, Any] = {}
             if self._direct is not None:
-                logits = self._direct.forward(inputs["X"])
+                logits, extra = self._direct.forward(objective, inputs, y)
             else:
-                logits, extra = forward(self.module_, inputs, y, **players)
+                logits, extra = objective.forward(self.module_, inputs, y, **self.players_)
             if "penalty_only" in inputs:
                 extra["penalty_only"] = inputs["penalty_only"]
             return logits, extra
         chunks = [  # all held-out rows at once, with group means of their own, no running ones
-            forward(
+            objective.forward(
                 self.module_,
                 {name: values[rows] for name, values in inputs.items()}
                 | {"X": as_numbers(inputs["X"][rows], self.dtype)},
                 y[rows],
-                **players,
+                **self.players_,
             )
             for rows in row_slices(inputs["X"])
         ]
@@ -251,6 +249,7 @@ class ObjectiveNet(NeuralNetClassifier):
 
     def _player_step(self, name: str, player: Player, batch: Batch) -> None:
         """One step of a further player, while the network stays as it is."""
+        _forget_gradients(self.player_optimizers_[name])
         _, terms, _ = self._evaluate(batch, training=True)
         self._player_backward(name, player, terms)
         self.player_optimizers_[name].step()
@@ -261,10 +260,12 @@ class ObjectiveNet(NeuralNetClassifier):
         There are none, so that it rests, if the batch has none of its terms, as without groups.
         """
         optimizer = self.player_optimizers_[name]
-        _forget_gradients(optimizer)
         if player.weights.keys() & terms.keys():
             loss = weighted_sum(terms, player.weights)
-            loss.backward(inputs=_parameters(optimizer), retain_graph=player.together)
+            if self._direct is not None:
+                self._direct.player_backward(name, loss)
+            else:
+                loss.backward(inputs=_parameters(optimizer), retain_graph=player.together)
 
     def train_step_single(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward and backward pass of one batch."""
@@ -277,42 +278,46 @@ class ObjectiveNet(NeuralNetClassifier):
         self._follow_groups(state)
         self.objective_state_ = state
         recipe = self._recipe
-        players = recipe.objective.players
-        for name, player in players.items():
-            if player.together:
-                self._player_backward(name, player, terms)
-        loss = recipe.objective.total(terms, recipe.ramp(self.steps_))
-        loss.backward(inputs=_parameters(self.optimizer_) if players else None)
-        if self._direct is not None and logits.grad is not None:
-            self._direct.backward(logits.grad)
+        objective, ramp = recipe.objective, recipe.ramp(self.steps_)
+        if self._direct is not None:
+            loss = self._direct.backward(objective, terms, ramp)
+        else:
+            for name, player in objective.players.items():
+                if player.together:
+                    self._player_backward(name, player, terms)
+            loss = objective.total(terms, ramp)
+            loss.backward(inputs=_parameters(self.optimizer_) if objective.players else None)
         return {"loss": loss.detach(), "y_pred": logits, "terms": terms}
 
     def _direct_step(
-        self, batch: Batch, direct: DirectMLP, gradient_of: Callable
+        self, batch: Batch, direct: DirectPasses, gradient_of: Callable
     ) -> dict[str, Any]:
         """As :meth:`train_step_single`, with nothing left to automatic differentiation."""
-        (inputs, y), recipe = batch, self._recipe
-        ramp, state = recipe.ramp(self.steps_), self.objective_state_
-        loss_weights = recipe.objective.loss_weights(ramp)
+        (inputs, y), objective = batch, self._recipe.objective
+        loss_weights = objective.loss_weights(self._recipe.ramp(self.steps_))
+        state = self.objective_state_
         with torch.no_grad():
-            logits = direct.forward(inputs["X"])
+            logits = direct.network.forward(inputs["X"])
             terms, state, gradient = gradient_of(
-                logits, y, inputs.get("groups"), state, loss_weights
+                logits, y, inputs.get("groups"), state, loss_weights, **direct.adversaries
             )
-            loss = recipe.objective.total(terms, ramp)
-            direct.backward(gradient)
+            loss = weighted_sum(terms, loss_weights)
+            direct.network.backward(gradient)
+        direct.release()
         self._follow_groups(state)
         self.objective_state_ = state
         return {"loss": loss, "y_pred": logits, "terms": terms}
 
     def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
         """Let go of the gradients; skorch's hook, without what the optimizer does around it."""
-        _forget_gradients(self.optimizer_)
+        for optimizer in (self.optimizer_, *self.player_optimizers_.values()):
+            _forget_gradients(optimizer)
 
     def train_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Take the steps of the further players, and one of the network's optimizer."""
         check_interpreter()
         recipe, batch = self._recipe, self._prepare(batch)
+        self._anneal()
         self.steps_ += 1
         for name, player in recipe.objective.players.items():
             if not self.module_.training:
@@ -326,6 +331,13 @@ class ObjectiveNet(NeuralNetClassifier):
         if recipe.average_from is not None and self.steps_ > recipe.average_from:
             self._average()
         return step
+
+    def _anneal(self) -> None:
+        """Set the learning rate of the next step."""
+        if self._recipe.annealed is not None:
+            share = self._recipe.learning_rate_share(self.steps_)
+            for group in self.optimizer_.param_groups:
+                group["lr"] = share * group.setdefault("initial_lr", group["lr"])
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward pass of one validation batch, with the fairness weights at full value."""
@@ -379,6 +391,8 @@ class ObjectiveNet(NeuralNetClassifier):
             "train_loss" in row for row in self.history[self._epochs_before :]
         ):
             raise KeyboardInterrupt
+        for group in self.optimizer_.param_groups:  # for those who go on training
+            group["lr"] = group.pop("initial_lr", group["lr"])
         if self._means is not None:
             state = self.module_.state_dict()
             names = [name for name, tensor in state.items() if tensor.is_floating_point()]
@@ -398,7 +412,9 @@ class ObjectiveNet(NeuralNetClassifier):
         self._steps, self._group_sums = [], None
         if iterator is None:
             return
-        self._direct = self._make_direct() if training else None
+        self._direct = None
+        if training:
+            self._direct = DirectPasses.of(self._recipe.objective, self.module_, self.players_)
         if self._has_batch_callbacks():
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             self._record_means(prefix, self._take_means()[0])
@@ -416,13 +432,6 @@ class ObjectiveNet(NeuralNetClassifier):
         loss = self._record_means(prefix, means)
         batch = {f"{prefix}_loss": loss, f"{prefix}_batch_size": n_rows}
         self.history[-1]["batches"].append(batch)
-
-    def _make_direct(self) -> DirectMLP | None:
-        """Return what takes the place of autograd in a perceptron, ``None`` if that has to stay."""
-        objective = self._recipe.objective
-        logits_alone = objective.forward is plain_forward and not objective.players
-        serves = logits_alone and DirectMLP.serves(self.module_)
-        return DirectMLP(cast(MLP, self.module_)) if serves else None
 
     def on_batch_end(
         self, net: Any, batch: Any = None, training: bool = False, **step: Any

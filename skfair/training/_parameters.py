@@ -19,7 +19,7 @@ from ..networks.mlp import ACTIVATIONS
 from ._docs import fill_docstring
 from ._recipe import DTYPES, OPTIMIZERS
 from ._sampling import SAMPLINGS
-from ._settings import AUTO, DEFAULTS
+from ._settings import AUTO, DEFAULTS, LR_SCHEDULES
 
 NET_PREFIX = "net_params__"
 SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -38,15 +38,16 @@ class FixedParameters(TypedDict, total=False):
     n_members: int
     optimizer: str | type[Optimizer]
     lr: float | Auto
+    lr_schedule: str
     weight_decay: float | Auto
     max_epochs: int | Auto
     batch_size: int | Auto
-    early_stopping: bool | Auto
+    early_stopping: bool
     validation_fraction: float
     n_iter_no_change: int
     tol: float
     monitor: str | Callable | None
-    restore_best: bool | Auto
+    restore_best: bool
     sensitive_columns: Any
     drop_sensitive_columns: bool
     attributes: str
@@ -213,6 +214,7 @@ class NetworkParameterized(BaseEstimator):
         "n_members": [Interval(Integral, 1, None, closed="left")],
         "optimizer": [StrOptions(set(OPTIMIZERS)), callable],
         "lr": [Interval(Real, 0, None, closed="neither")],
+        "lr_schedule": [StrOptions(set(LR_SCHEDULES))],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Options(Integral, {-1}), Interval(Integral, 1, None, closed="left")],
@@ -238,7 +240,7 @@ class NetworkParameterized(BaseEstimator):
         "net_params": [dict, None],
     }
     _parameter_constraints |= {
-        name: [StrOptions({AUTO}), *allowed]
+        name: [*allowed, StrOptions({AUTO})]
         for name, allowed in _parameter_constraints.items()
         if name in DEFAULTS
     }
@@ -258,18 +260,19 @@ class NetworkParameterized(BaseEstimator):
         n_members: int = 1,
         optimizer: str | type[Optimizer] = "auto",
         lr: float | Auto = "auto",
+        lr_schedule: str = "auto",
         weight_decay: float | Auto = "auto",
         max_epochs: int | Auto = "auto",
         batch_size: int | Auto = "auto",
         sampling: str = "natural",
         augment: Callable[[Tensor], Tensor] | None = None,
         warmup: float = 0.0,
-        early_stopping: bool | Auto = "auto",
+        early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
         monitor: str | Callable | None = None,
-        restore_best: bool | Auto = "auto",
+        restore_best: bool = False,
         sensitive_columns: Any = None,
         drop_sensitive_columns: bool = False,
         attributes: str = "intersection",
@@ -292,6 +295,7 @@ class NetworkParameterized(BaseEstimator):
         self.n_members = n_members
         self.optimizer = optimizer
         self.lr = lr
+        self.lr_schedule = lr_schedule
         self.weight_decay = weight_decay
         self.max_epochs = max_epochs
         self.batch_size = batch_size

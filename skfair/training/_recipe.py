@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,6 +149,9 @@ class Recipe:
     average_from : int or None
         If training runs to its end, the network's weights become their mean over the steps after
         this one.
+    annealed : tuple of (int, int) or None
+        Steps at the beginning and at the end of which the learning rate falls from its value to 0,
+        along half a period of the cosine; ``None``: it stays.
     group_names : tuple of (int, str)
         Attribute and name of each group.
     seed : int
@@ -174,6 +178,7 @@ class Recipe:
     epochs: int
     warmup_steps: int = 0
     average_from: int | None = None
+    annealed: tuple[int, int] | None = None
     group_names: tuple[tuple[int, str], ...] = ()
     seed: int = 0
     augment: Callable[[Tensor], Tensor] | None = None
@@ -192,6 +197,25 @@ class Recipe:
             From 0 to 1.
         """
         return min(1.0, step / self.warmup_steps) if self.warmup_steps else 1.0
+
+    def learning_rate_share(self, step: int) -> float:
+        """Compute the share of its value that the learning rate has.
+
+        Parameters
+        ----------
+        step : int
+            Steps before this one.
+
+        Returns
+        -------
+        float
+            From 1 to 0.
+        """
+        if self.annealed is None:
+            return 1.0
+        start, end = self.annealed
+        passed = min(1.0, max(0, step - start) / max(1, end - start))
+        return 0.5 * (1 + math.cos(math.pi * passed))
 
 
 def optimizer_options(

@@ -56,6 +56,11 @@ class SparseRows:
         """Precision of the numbers."""
         return self.values.dtype
 
+    @property
+    def device(self) -> torch.device:
+        """Where the numbers are."""
+        return self.values.device
+
     def __len__(self) -> int:
         return self.shape[0]
 

@@ -26,6 +26,7 @@ from ..objectives._stacked import draws_numbers, stacked_forward
 from ..objectives.groups import batch_part
 from ._base import NeuralClassifier
 from ._batches import Batch, row_slices
+from ._callbacks import has_callbacks
 from ._device import reproducible
 from ._flipping import FlipLabels
 from ._members import Member, set_chance
@@ -46,6 +47,8 @@ def why_alone(member: Member) -> str | None:
     """Why a training has to be carried out by itself, ``None`` if it has not."""
     estimator, net, recipe = member.estimator, member.net, member.recipe
     kind = type(estimator)
+    if has_callbacks(estimator):
+        return "it has callbacks of scikit-learn"
     given = [name for name in estimator.net_params or {} if not name.startswith("optimizer__")]
     callbacks = (estimator.net_params or {}).get("callbacks") or []
     if given and not (given == ["callbacks"] and all(map(_is_flip, callbacks))):
@@ -54,6 +57,8 @@ def why_alone(member: Member) -> str | None:
         return f"{kind.__name__} has a fit of its own"
     if recipe.augment is not None:
         return "augment changes rows as it likes"
+    if recipe.annealed is not None:
+        return "the learning rate falls step by step"
     if recipe.objective.players:
         return f"{kind.__name__} trains a further network"
     if recipe.optimizer.__name__ not in ELEMENTWISE or not _is_torchs(recipe.optimizer):

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._warnings import warn
+from ._callbacks import ended_callbacks
 from ._outcome import FitInterruptedWarning
 
 LARGEST_INT = 2**53  # that a float tells from the next
@@ -35,7 +36,8 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
             if isinstance(value, int) and abs(value) > LARGEST_INT:
                 raise ValueError(f"{name} must be at most {LARGEST_INT}, got a larger number.")
         vars(estimator).update({name: value.item() for name, value in scalars.items()})
-        yield
+        with ended_callbacks(estimator):
+            yield
         vars(estimator).update(scalars)
     except BaseException as error:
         vars(estimator).clear()

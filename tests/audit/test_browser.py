@@ -167,6 +167,33 @@ def test_colors_follow_the_reader(opened):
     assert backgrounds["dark"] == "rgb(20, 24, 29)" != backgrounds["light"]
 
 
+@pytest.mark.parametrize(("ink", "paper"), [("#212121", "#fff"), ("#e0e0e0", "#111")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_notebook_it_is_a_frame_in_the_colors_of_its_host(
+    ink, paper, scheme, report, browser, tmp_path
+):
+    from axe_playwright_python.sync_playwright import Axe
+
+    style = f"color: {ink}; background: {paper}; font: 13px serif"
+    html = f"<html lang=en><title>n</title><main style='{style}'>{report._repr_html_()}</main>"
+    (tmp_path / "notebook.html").write_text(html, encoding="utf-8")
+    page = browser.new_page(viewport={"width": 900, "height": 900}, color_scheme=scheme)
+    page.goto((tmp_path / "notebook.html").as_uri())
+    frame = page.locator(".embedded")
+    assert frame.bounding_box()["height"] <= 640 < frame.evaluate("e => e.scrollHeight")
+    for what in ("color", "font-family", "font-size"):
+        own, host = (
+            page.evaluate(f"getComputedStyle(document.querySelector('{e}'))['{what}']")
+            for e in (".embedded li", "main")
+        )
+        assert own == host
+    assert page.evaluate("document.documentElement.scrollWidth") <= 900
+    found = Axe().run(page).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert serious == [], [(v["id"], v["nodes"][0]["html"]) for v in serious]
+    page.close()
+
+
 def pages(page, path):
     """Count the sheets of paper, A4."""
     page.pdf(path=path, format="A4")

@@ -206,4 +206,5 @@ class TestPage:
         part = report._repr_html_()
         assert "<html" not in part
         assert "<h1>" in part
+        assert 'class="skfair embedded" role="region"' in part  # scrolls by itself
         assert repr(report).startswith("AuditReport(network, forest <old>: ")

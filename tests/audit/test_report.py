@@ -234,6 +234,7 @@ class TestAnyClassifier:
         page = report.to_html()
         assert page.count("Not computed for model: ThresholdOptimizer needs to be told") == 3
 
+    @pytest.mark.filterwarnings("ignore:Setting a")  # by fairlearn, of pandas
     def test_randomized_reduction(self, people):
         X, y, group = people
         numbers = X[["a", "b", "c"]]

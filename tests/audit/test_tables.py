@@ -1,5 +1,6 @@
 """CSV files of any dialect: what stands there is what is read, or the reader is told."""
 
+import importlib.util
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -255,3 +256,50 @@ def _is_float(text):
     except ValueError:
         return False
     return True
+
+
+class TestParquet:
+    def test_types_are_those_of_the_file(self, table, tmp_path):
+        pytest.importorskip("pyarrow")
+        table = table.assign(
+            member=table["hours"] > 30,
+            grade=pd.Categorical(table["job"]),
+            day=pd.Timestamp("2026-01-02"),
+            children=pd.array([None, *range(59)], dtype="Int64"),
+            region=[" north ", "?", None, *["south"] * 57],
+        )
+        table.to_parquet(tmp_path / "data.PARQUET")
+        found = read_table(tmp_path / "data.PARQUET")
+        kinds = {name: found[name].dtype.kind for name in found}
+        assert "".join(kinds.values()) == "OOfibOOfO"
+        assert (found["job"] == table["job"]).all()
+        assert (found["grade"] == table["job"]).all()
+        assert found["day"][0].startswith("2026-01-02")
+        assert found["region"].dropna().tolist() == ["north", *["south"] * 57]
+        assert np.isnan(found["children"][0])
+
+    def test_an_index_with_a_name_is_a_column(self, table, tmp_path):
+        pytest.importorskip("pyarrow")
+        table.set_index("job").to_parquet(tmp_path / "named.parquet")
+        table[table["hours"] > 30].to_parquet(tmp_path / "rows.pq")
+        assert list(read_table(tmp_path / "named.parquet"))[0] == "job"
+        found = read_table(tmp_path / "rows.pq")
+        assert list(found) == list(table)
+        assert found.index.equals(pd.RangeIndex(len(found)))
+
+    def test_what_is_wrong_is_said(self, table, tmp_path, monkeypatch):
+        path = tmp_path / "data.parquet"
+        path.write_text("a,b\n1,2\n")
+        if importlib.util.find_spec("pyarrow"):
+            with pytest.raises(InputError, match="cannot be read as Parquet"):
+                read_table(path)
+            table[["job"]].to_parquet(path)
+            with pytest.raises(InputError, match="one column only"):
+                read_table(path)
+
+        def missing(*_, **__):
+            raise ImportError("no engine")
+
+        monkeypatch.setattr(pd, "read_parquet", missing)
+        with pytest.raises(InputError, match="Parquet files need pyarrow: python -m pip install"):
+            read_table(path)

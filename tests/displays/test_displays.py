@@ -29,6 +29,9 @@ from skfair.metrics import (
 )
 from skfair.model_selection import best_under_constraint
 
+# what is drawn need not be good
+pytestmark = pytest.mark.filterwarnings("ignore:sensitive_features. 0 holds")
+
 plt = pytest.importorskip("matplotlib.pyplot", reason="needs matplotlib, the extra plot")
 
 
@@ -95,6 +98,20 @@ def test_of_many_groups_the_two_with_the_largest_recourse_gap_are_named():
     assert display.ax_.get_title() == "recourse gap 1.250\n(a / c)"
 
 
+def test_many_groups_get_a_row_each():
+    rng = np.random.default_rng(0)
+    group = np.repeat(list("abcde"), 40)
+    decision = rng.normal(size=200) - (group == "c")
+    decision[group == "e"] = 1.0  # nobody is refused
+    display = RecourseGapDisplay.from_predictions(decision, sensitive_features=group)
+    assert not display.ax_.patches
+    rows = [tick.get_text() for tick in display.ax_.get_yticklabels()]
+    assert rows == sorted("abcde", key=display.means.__getitem__)
+    means = display.ax_.lines[0].get_xdata()
+    assert list(means) == sorted(display.means.values())
+    assert texts(display.ax_)[-1] == "mean over all members"
+
+
 def test_sensitivity(logistic):
     model, X, y, _ = logistic
     other = LogisticRegression().fit(X[:, 1:], y)
@@ -124,7 +141,15 @@ def test_history(network):
     assert np.array_equal(train.get_ydata(), network.history_["fairness"])
     assert (train.get_linestyle(), valid.get_linestyle()) == ("-", "--")
     assert train.get_color() == valid.get_color()
-    assert "train_loss" in texts(HistoryDisplay.from_predictions(network.history_).ax_)
+    every = HistoryDisplay.from_estimator(network)
+    terms = ["train_loss", "cross_entropy", "fairness", "robustness"]
+    assert [ax.get_title() for ax in every.axes_] == terms  # a panel each, both kinds of rows in it
+    assert texts(every.ax_) == ["train_loss", "valid_loss", "warm-up"]
+    assert every.warmup_epochs == pytest.approx(network.warmup * network.max_epochs, abs=0.5)
+    _, ax = plt.subplots()
+    together = HistoryDisplay.from_predictions(network.history_, ax=ax)
+    assert together.axes_ == [ax]
+    assert {"train_loss", "valid_fairness"} <= {*texts(ax)}
     with pytest.raises(ValueError, match=r"columns=\['x'\] are not in the history, which has"):
         display.plot(columns=["x"])
     with pytest.raises(ValueError, match="LogisticRegression has no history_"):

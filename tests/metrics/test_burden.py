@@ -21,6 +21,12 @@ from skfair.metrics import (
     neg_burden_gap_scorer,
 )
 
+# what is measured need not be good
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The fitted"),
+    pytest.mark.filterwarnings("ignore:(Everybody|Nobody) is refused"),
+]
+
 
 @pytest.fixture(scope="module")
 def people():

@@ -251,7 +251,7 @@ class TestTheBadClassIsSaidOnce:
 
     LABELS = ((0, 1), (1, 2), (-1, 1), ("no", "yes"), (False, True))
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def people(self):
         rng = np.random.default_rng(0)
         group = rng.choice(["a", "b"], 200)

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from skfair.metrics import fairness_index, recourse_gap, robustness_index
 
+# what is drawn at random may be one-sided
+pytestmark = pytest.mark.filterwarnings("ignore:(Everybody|Nobody) is refused")
+
 METRICS = [recourse_gap, fairness_index, robustness_index]
 
 

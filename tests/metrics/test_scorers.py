@@ -48,6 +48,9 @@ from skfair.metrics import (
     robustness_index_scorer,
 )
 
+# what is scored are a few rows
+pytestmark = pytest.mark.filterwarnings("ignore:sensitive_features. .* groups have fewer")
+
 FAIRLEARN = [
     "demographic_parity_difference",
     "demographic_parity_ratio",
@@ -969,7 +972,7 @@ class TestWarningsOfGroups:
 class TestNeighbors:
     """Other tools that take scorers."""
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def people(self):
         X, y, group = make_biased_classification(300, as_frame=True, random_state=0)
         return X.assign(sex=(group == "a") * 1.0), np.asarray(y), np.asarray(group)

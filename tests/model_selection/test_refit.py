@@ -11,6 +11,9 @@ from sklearn.model_selection import GridSearchCV
 from skfair.metrics import get_scorer, make_fairness_scorer
 from skfair.model_selection import best_under_constraint
 
+# what is chosen among may be poor
+pytestmark = pytest.mark.filterwarnings("ignore:(Everybody|Nobody) is refused")
+
 NAN = np.nan
 GRID = {"C": [1.0, 1e-2, 1e-4]}
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+from scipy.stats import loguniform, uniform
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
@@ -18,6 +19,7 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     PredefinedSplit,
+    RandomizedSearchCV,
     StratifiedKFold,
     cross_validate,
 )
@@ -34,6 +36,12 @@ from skfair import (
 from skfair.metrics import make_fairness_scorer
 from skfair.model_selection import StackedSearchCV, best_under_constraint
 from skfair.model_selection._together import Call, tasks_of
+
+# few rows and epochs are enough to compare
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:sensitive_features. 0 holds"),
+    pytest.mark.filterwarnings("ignore:The fitted"),
+]
 
 SMALL = {"hidden_layer_sizes": (5,), "max_epochs": 4, "batch_size": 32, "dtype": "float64"}
 SMALL |= {"random_state": 0, "lr": 0.01}
@@ -309,6 +317,27 @@ def test_foreign_estimators_are_searched_as_usual(rows):
     with pytest.warns(UserWarning, match="6 of 6 .*LogisticRegression"):
         found = both(LogisticRegression(), {"C": [0.1, 1, 10]}, rows, cv=2)
     assert_same_results(*found)
+
+
+def test_candidates_may_be_drawn_as_in_a_randomized_search(rows):
+    distributions = {"lambda_fairness": uniform(0, 2), "lambda_robustness": [0, 0.1]}
+    model = FaiRNClassifier(**SMALL)
+    ours = StackedSearchCV(model, distributions, n_iter=5, cv=2).fit(**rows)
+    theirs = RandomizedSearchCV(model, distributions, n_iter=5, cv=2, random_state=0).fit(**rows)
+    assert_same_results(ours, theirs)
+
+
+def test_drawn_candidates_follow_the_seed_of_the_search(rows):
+    search = StackedSearchCV(
+        FaiRNClassifier(**SMALL), {"lr": loguniform(1e-3, 1e-1)}, n_iter=3, cv=2, refit=False
+    )
+    first, same, other = (
+        clone(search).set_params(random_state=seed).fit(**rows).cv_results_["params"]
+        for seed in (1, 1, 2)
+    )
+    assert first == same != other
+    with pytest.raises(ValueError, match="must not contain 'random_state'"):
+        search.set_params(param_grid={"random_state": [0, 1]}, random_state=0, n_iter=2).fit(**rows)
 
 
 def test_one_split_is_enough(rows):

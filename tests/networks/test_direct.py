@@ -10,9 +10,10 @@ from skorch.callbacks import Callback, Freezer
 from torch import nn
 from torch.nn import functional
 
-from skfair import FaiRNClassifier, NetworkClassifier
+from skfair import FaiRNClassifier, NetworkClassifier, PivotClassifier
 from skfair.networks import MLP
-from skfair.networks._direct import DirectMLP
+from skfair.networks._adversary import Adversary
+from skfair.networks._direct import DirectAdversary, DirectMLP
 from skfair.networks.mlp import ACTIVATIONS
 from skfair.objectives import Objective
 from skfair.training._net import ObjectiveNet
@@ -34,7 +35,7 @@ def test_gradients_are_those_of_autograd(activation, dropout, hidden):
     module.zero_grad()
     torch.manual_seed(1)
     direct = DirectMLP(module)
-    found = direct.forward(X)
+    found = direct(X)
     functional.cross_entropy(found, y).backward()
     direct.backward(found.grad)
     assert torch.equal(found, logits)
@@ -42,12 +43,63 @@ def test_gradients_are_those_of_autograd(activation, dropout, hidden):
         assert torch.equal(parameter.grad, gradient)
 
 
+@pytest.mark.parametrize("hidden", [(), (9, 7)])
+def test_gradients_of_the_rows_are_those_of_autograd(hidden):
+    module, gradient = MLP(4, 2, hidden), torch.randn(5, 2)
+    X = torch.randn(5, 4, requires_grad=True)
+    module(X).backward(gradient)
+    expected = [p.grad for p in module.parameters()]
+    module.zero_grad()
+    direct = DirectMLP(module)
+    direct(X.detach())
+    assert torch.equal(direct.backward(gradient, to_weights=False, to_rows=True), X.grad)
+    assert all(p.grad is None for p in module.parameters())
+    assert torch.equal(direct.backward(gradient, to_rows=True), X.grad)
+    assert all(map(torch.equal, (p.grad for p in module.parameters()), expected))
+
+
+@pytest.fixture
+def adversary():
+    adversary = Adversary(MLP(2, 2 + 3 * 4, (9, 7)), torch.zeros(2), 1, 4)
+    torch.nn.init.normal_(adversary.body.output.weight)
+    return adversary
+
+
+def guessed(adversary, seen):
+    """A loss of everything an adversary says, and of what it says without looking."""
+    groups, mixtures = adversary(seen)
+    marginals = adversary.without_looking(torch.zeros(len(seen)))
+    return groups.square().mean() + (mixtures - marginals).square().mean()
+
+
+def test_an_adversary_leads_back_to_what_it_saw(adversary):
+    X = torch.randn(5, 2, requires_grad=True)
+    guessed(adversary, X.tanh()).backward()
+    expected, X.grad = X.grad, None
+    adversary.zero_grad()
+    guessed(DirectAdversary(adversary), X.tanh()).backward(inputs=[X])
+    assert torch.equal(X.grad, expected)
+    assert all(parameter.grad is None for parameter in adversary.parameters())
+
+
+def test_an_adversary_learns_from_a_loss_of_its_own(adversary):
+    seen = torch.randn(5, 2, requires_grad=True)
+    guessed(adversary, seen).backward()
+    expected = [p.grad for p in adversary.parameters()]
+    adversary.zero_grad()
+    seen.grad = None
+    direct = DirectAdversary(adversary)
+    direct.backward(guessed(direct, seen), retain_graph=False)
+    assert seen.grad is None
+    assert all(map(torch.equal, (p.grad for p in adversary.parameters()), expected))
+
+
 def test_gradients_add_up():
     module = MLP(4, 2, (3,))
     X, gradient = torch.randn(5, 4), torch.randn(5, 2)
     direct = DirectMLP(module)
     for _ in range(2):
-        direct.forward(X)
+        direct(X)
         direct.backward(gradient)
     module(X).backward(-2 * gradient)
     for parameter in module.parameters():
@@ -64,6 +116,40 @@ def test_fit_gives_the_weights_of_autograd(biased, monkeypatch):
     direct = fitted()
     monkeypatch.setattr(DirectMLP, "serves", staticmethod(lambda module: False))
     assert all(map(torch.equal, direct, fitted()))
+
+
+@pytest.mark.parametrize("columns", [["group"], ["group", "other"], ["age"], ["group", "age"]])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"adversary_steps": 2, "averaging": 0.0},
+        {"criterion": "equalized_odds", "group_weights": "equal"},
+        {"lambda_fairness": 0.0, "warmup": 0.5},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_two_players_learn_as_by_autograd(biased, monkeypatch, columns, params, n_classes):
+    X, y, group = biased
+    rng = np.random.RandomState(0)
+    group = np.where(rng.rand(len(y)) < 0.1, None, group)
+    sensitive = pd.DataFrame({"group": group, "other": rng.choice(["c", "d", "e"], len(y))})
+    sensitive = sensitive.assign(age=X[:, 0] + rng.normal(size=len(y)))[columns]
+    y = y + (X[:, 0] > 1) * (n_classes == 3)
+
+    def fitted():
+        model = PivotClassifier(attributes="sum", **QUICK | {"warmup": 0.0} | params)
+        model.fit(X, y, sensitive_features=sensitive)
+        parameters = [*model.module_.parameters(), *model.net_.players_.parameters()]
+        history = model.history_.drop(columns="dur").to_numpy(float)
+        return [p.detach().numpy() for p in parameters] + [history]
+
+    direct = fitted()
+    monkeypatch.setattr(DirectMLP, "serves", staticmethod(lambda module: False))
+    for one, other in zip(direct, fitted(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,11 +12,16 @@ from torch import distributions
 from torch.nn import functional
 from torch.testing import assert_close
 
+from skfair.networks import MLP
+from skfair.networks._adversary import Adversary
+from skfair.networks._direct import DirectAdversary
 from skfair.objectives import Comparison
 from skfair.objectives.pivot import (
     MIN_SPREAD,
     GroupShares,
+    forward_with_adversary,
     mixture_log_density,
+    pivot_gradient,
     pivot_terms,
     visible_prediction,
 )
@@ -175,6 +181,45 @@ def test_gradients_of_all_terms_are_right(batch):
         random(N, 2, 3, 2, seed=5),
     )
     assert torch.autograd.gradcheck(summed, [tensor.clone().requires_grad_() for tensor in inputs])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("told", [False, True])
+@pytest.mark.parametrize("equal", [False, True])
+@pytest.mark.parametrize("misled", [False, True])
+def test_the_written_out_gradient_is_that_of_both_players(n_classes, told, equal, misled):
+    rng = np.random.RandomState(0)
+    y = torch.from_numpy(rng.randint(0, n_classes, N))
+    groups = torch.from_numpy(rng.randint(-1, 2, (N, 1)))  # some missing
+    shares = shares_of([0, 0], rng.randint(5, 50, (n_classes, 2)), told, equal)
+    adversary = Adversary(
+        MLP((1 if n_classes == 2 else 3) + n_classes * told, 2, (5,)), torch.zeros(2)
+    ).double()
+    logits = random(N, n_classes).requires_grad_()
+    seen = visible_prediction(logits, y, told).detach()
+    for _ in range(200):  # so that it knows something, or the opposite
+        loss = functional.cross_entropy(adversary(seen)[0], groups[:, 0], ignore_index=-1)
+        parameters = list(adversary.parameters())[1:]
+        for p, g in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            p.data -= (-0.1 if misled else 0.3) * g
+    forward = partial(forward_with_adversary, adversary=adversary, tell_class=told)
+    found, extra = forward(lambda X: X, {"X": logits, "groups": groups}, y)
+    expected, _ = pivot_terms(found, y, groups, None, shares=shares, **extra)
+    assert (expected["information"] > 0) != misled
+    of_weights = torch.autograd.grad(expected["adversary"], parameters, retain_graph=True)
+    (of_logits,) = torch.autograd.grad(
+        expected["cross_entropy"] + 3.0 * expected["information"], logits
+    )
+    with torch.no_grad():
+        terms, _, gradient = pivot_gradient(
+            logits, y, groups, None, {"information": 3.0},
+            shares=shares, tell_class=told, adversary=DirectAdversary(adversary),
+        )  # fmt: skip
+    assert terms.keys() == expected.keys()
+    for name, term in terms.items():
+        assert_close(term, expected[name])
+    assert_close(gradient, of_logits)
+    assert_close([p.grad for p in parameters], list(of_weights))
 
 
 class TestWhatIsSeen:

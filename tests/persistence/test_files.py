@@ -201,6 +201,9 @@ def test_a_newer_state_is_refused_with_what_to_do(name, people, tmp_path):
     X, y, group = people
     if name == "SmoothedClassifier":
         model = skfair.SmoothedClassifier(LogisticRegression(), random_state=0).fit(X, y)
+    elif name == "FairThresholdClassifier":
+        model = skfair.FairThresholdClassifier(LogisticRegression(), tolerance=0.2)
+        model.fit(X, y, sensitive_features=group)
     else:
         model = getattr(skfair, name)(**QUICK).fit(X, y, sensitive_features=group)
     state = model.__getstate__()

@@ -28,7 +28,7 @@ def test_shared_parameters_stand_beside_the_own_ones(doc):
     cls = type("Classifier", (), {"__doc__": doc})
     fill_docstring(cls)
     lines = inspect.getdoc(cls).splitlines()
-    for name in ("alpha : float", "lr : float > 0, default=1e-3", "classes_ : ndarray of shape"):
+    for name in ("alpha : float", 'lr : float > 0, default="auto"', "classes_ : ndarray of shape"):
         assert any(line.startswith(name) for line in lines), name
     assert [line for line in lines if line.startswith("warmup :")] == [
         "warmup : float in [0, 1], default=0.25"

@@ -1,5 +1,6 @@
 """What fit says of its own outcome, group by group."""
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair.training import _outcome
 
 QUICK = {"hidden_layer_sizes": (8,), "max_epochs": 15, "lr": 0.02, "random_state": 0}
 PAYS = "accepts nobody, or less than a fifth"
@@ -38,6 +40,30 @@ def test_a_group_that_pays_is_named_with_its_numbers(people):
     (message,) = (str(warning.message) for warning in caught)
     assert f"('c': 0 of {n} accepted, {labels} favorable labels)" in message
     assert caught[0].filename == __file__
+
+
+def accepting_all(logits, y, groups, weights):
+    return 10 * (logits[:, 0] - logits[:, 1] + 3).relu().mean()
+
+
+def test_a_few_rows_are_enough_where_every_group_has_its_part(people, monkeypatch):
+    X, y, group = people
+    settled, few = [], _outcome.few_settle_it
+
+    def few_settle_it(*args):
+        settled.append(few(*args))
+        return settled[-1]
+
+    monkeypatch.setattr(_outcome, "few_settle_it", few_settle_it)
+    for model, warned in (
+        (PenaltyClassifier(**QUICK), contextlib.nullcontext()),
+        (against_c(), pytest.warns(UserWarning, match=PAYS)),
+        (PenaltyClassifier(penalty=accepting_all, **QUICK), pytest.warns(match="one class only")),
+    ):
+        with warned:
+            model.fit(X, y, sensitive_features=group)
+    PenaltyClassifier(**QUICK).fit(X[:300], y[:300], sensitive_features=group[:300])  # all are few
+    assert settled == [True, False, False, False]
 
 
 def test_of_fewer_than_thirty_people_nothing_is_said(people):

@@ -241,6 +241,27 @@ def test_any_table_is_encoded_or_an_error_names_the_column(table):
     np.testing.assert_array_equal(np.concatenate(one_by_one), X)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@given(tables(), st.data())
+@settings(max_examples=30, deadline=None)
+def test_any_two_tables_of_the_same_columns_train_and_are_predicted(table, data):
+    """Or an error names a column, or says that nothing can be learned of so few rows."""
+    table = pd.concat([table] * 6, ignore_index=True)
+    y = np.arange(len(table)) % 2
+    other = data.draw(tables())
+    other = other.reindex(columns=table.columns)
+    model = NetworkClassifier(max_epochs=1, hidden_layer_sizes=(4,), random_state=0)
+    try:
+        model.fit(table, y)
+        assert model.predict(table).shape == y.shape
+        proba = model.predict_proba(other)
+    except (ValueError, TypeError) as error:
+        assert any(repr(name) in str(error) for name in table.columns), error
+        return
+    assert np.isfinite(proba).all()
+    np.testing.assert_allclose(model.predict_proba(other.iloc[:1]), proba[:1], rtol=1e-9)
+
+
 # -- estimators -----------------------------------------------------------------------------------
 
 
@@ -266,11 +287,11 @@ def test_the_network_follows_the_table():
     X, y = people()
     raw = NetworkClassifier(**QUICK).fit(X, y)
     assert type(raw.module_).__name__ == "TabularNetwork"
-    assert raw.settings_.early_stopping
+    assert raw.settings_.lr_schedule == "cosine"
     numbers = X[["age", "owner"]].astype(float).fillna(0)
     plain = NetworkClassifier(**QUICK).fit(numbers, y)
     assert type(plain.module_).__name__ == "MLP"
-    assert not plain.settings_.early_stopping
+    assert plain.settings_.lr_schedule == "constant"
     told = NetworkClassifier(module="tabular", **QUICK).fit(numbers, y)
     assert type(told.module_).__name__ == "TabularNetwork"
     missing = NetworkClassifier(**QUICK).fit(X[["age"]], y)
@@ -284,8 +305,8 @@ def test_numbers_only_make_the_perceptron_bit_for_bit():
         "hidden_layer_sizes": (64, 64),
         "optimizer": "adam",
         "lr": 1e-3,
+        "lr_schedule": "constant",
         "batch_size": 256,
-        "early_stopping": False,
     }
     one = NetworkClassifier(**QUICK).fit(numbers, y)
     for other in ({"module": "mlp"}, as_before, {"categorical_features": None}):
@@ -400,8 +421,10 @@ def test_missing_values_that_fit_has_not_seen_are_an_error_for_the_perceptron():
     X, y = people()
     full = X[["age"]].fillna(0)
     model = NetworkClassifier(**QUICK).fit(full, y)
-    with pytest.raises(ValueError, match="contains NaN"):
+    with pytest.raises(ValueError, match="contains NaN: columns 'age'"):
         model.predict(X[["age"]])
+    with pytest.raises(ValueError, match="contains infinity.*: columns 'age'"):
+        model.predict(full.assign(age=np.inf))
 
 
 def test_sparse_rows_are_numbers():

@@ -35,6 +35,15 @@ def test_places_given_twice_are_added_and_the_matrix_stays_as_it_was():
     assert doubled.nnz == 3
 
 
+def test_groups_are_looked_at_in_many_rows():
+    X, y, group = sparse_problem(2000)
+    sparse, dense = (
+        PenaltyClassifier(max_epochs=1, random_state=0).fit(form, y, sensitive_features=group)
+        for form in (X, X.toarray())
+    )
+    assert np.array_equal(sparse.predict(X), dense.predict(X))
+
+
 @pytest.mark.parametrize(
     "model",
     [

@@ -16,6 +16,9 @@ from skfair.objectives.penalties import PENALTIES
 from skfair.training._members import Member, SharedRows
 from skfair.training._stacked import make_stacks, why_alone
 
+# few rows and epochs are enough to compare
+pytestmark = pytest.mark.filterwarnings("ignore:The fitted")
+
 # In float64, so that rounding stays far below 1e-8 over all steps.
 SMALL = {"hidden_layer_sizes": (6, 5), "dtype": "float64", "random_state": 0, "lr": 0.01}
 FULL = SMALL | {"batch_size": -1, "max_epochs": 20}

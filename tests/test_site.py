@@ -1,0 +1,87 @@
+"""The built documentation in a browser; ``SKFAIR_SITE`` is the folder of its pages."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+PAGES = (
+    "index",
+    "quickstart",
+    "evidence",
+    "user_guide/fairn",
+    "gallery/plot_audit",
+    "api/metrics",
+    "generated/skfair.FaiRNClassifier",
+)
+# What holds more than it shows; on a phone long equations are moved sideways.
+BOXES = {390: ".bd-article-container", 1280: ".bd-article-container, mjx-container[display]"}
+CUT = """boxes => [...document.querySelectorAll(boxes)]
+    .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent.trim().slice(0, 40))"""
+
+
+@pytest.fixture(scope="module")
+def site():
+    if "SKFAIR_SITE" not in os.environ:
+        pytest.skip("needs the built pages: SKFAIR_SITE=docs/_build/html")
+    return Path(os.environ["SKFAIR_SITE"]).resolve()
+
+
+@pytest.fixture(scope="module")
+def browser(site):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
+    pytest.importorskip("axe_playwright_python", reason="needs the extra 'browser'")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_reads_on_a_phone_and_a_laptop_without_a_network(name, scheme, browser, site):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, requests = browser.new_page(color_scheme=scheme), []
+    page.on("request", lambda request: requests.append(request.url))
+    for width, boxes in BOXES.items():
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto((site / f"{name}.html").as_uri())
+        page.wait_for_load_state("networkidle")
+        if page.locator(".math").count():
+            page.wait_for_selector("mjx-container", state="attached")
+            page.evaluate("MathJax.startup.promise.then(() => null)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(CUT, boxes) == []
+    found = Axe().run(page).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert serious == [], [(v["id"], v["nodes"][0]["html"]) for v in serious]
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    page.close()
+
+
+def test_formulas_are_all_set(browser, site):
+    page = browser.new_page()
+    page.goto((site / "user_guide/fairn.html").as_uri())
+    page.wait_for_selector("mjx-container", state="attached")
+    page.evaluate("MathJax.startup.promise.then(() => null)")
+    formulas = page.locator(".math").count()
+    assert page.locator("mjx-container").count() == formulas > 10
+    assert "\\(" not in page.inner_text("article")
+    page.close()
+
+
+def test_examples_print_neither_addresses_nor_paths(site):
+    for path in sorted((site / "gallery").glob("*.html")):
+        shown = re.findall(r"sphx-glr-script-out.*?</pre>", path.read_text("utf-8"), re.DOTALL)
+        found = [re.search(r"object at 0x|/site-packages/|Traceback", text) for text in shown]
+        assert not any(found), path.name
