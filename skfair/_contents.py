@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_complex_dtype, is_numeric_dtype
 from scipy.sparse import issparse
 from sklearn.utils import gen_batches
 
@@ -32,7 +33,19 @@ def row_hashes(X: Any) -> np.ndarray:
         parts = [rows[part].toarray() for part in gen_batches(rows.shape[0], HASHED_ROWS)]
         return np.concatenate([row_hashes(part) for part in parts])
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.reshape(X, (len(X), -1)))
-    return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    columns = [_as_hashed(frame.iloc[:, j]) for j in range(frame.shape[1])]
+    alike = pd.concat(columns, axis=1, ignore_index=True) if columns else frame
+    return pd.util.hash_pandas_object(alike, index=False).to_numpy()
+
+
+def _as_hashed(column: pd.Series) -> pd.Series:
+    """Numbers as floats, of whatever type the column is: equal ones have equal bits."""
+    column = column.reset_index(drop=True)
+    if column.dtype == object:
+        column = column.infer_objects()
+    if is_numeric_dtype(column.dtype) and not is_complex_dtype(column.dtype):  # truth values, too
+        return pd.Series(column.to_numpy(np.float64, na_value=np.nan))
+    return column
 
 
 def uniform_by_row(X: Any, seed: int) -> np.ndarray:

@@ -149,6 +149,14 @@ def warn_of_fractions(frame: pd.DataFrame) -> None:
             )
 
 
+def in_known_order(frame: pd.DataFrame, names: Sequence) -> pd.DataFrame:
+    """Return the columns in the order of ``names``, if they have the same ones in another."""
+    found = [str(name) for name in frame.columns]
+    if found == names or len({*found}) < len(found) or {*found} != {*names}:
+        return frame
+    return frame.iloc[:, [found.index(name) for name in names]]
+
+
 @dataclass
 class GroupEncoder:
     """Integer codes for groups of people.

@@ -19,10 +19,13 @@ from .objectives.classification import classification_terms, make_row_loss
 from .objectives.groups import memory_decay
 from .objectives.mixup import forward_with_paths
 from .objectives.penalties import (
+    COMPARISONS,
     NORMALIZATIONS,
     PENALTIES,
+    STATISTICS,
     CustomPenalty,
     Penalty,
+    RowPenalty,
     error_rates,
     names_of,
     penalty_of,
@@ -56,7 +59,7 @@ class PenalizedClassifier(NeuralClassifier):
         return self.penalty is not None and self.alpha > 0
 
     @property
-    def _penalty(self) -> Penalty | CustomPenalty:
+    def _penalty(self) -> Penalty | CustomPenalty | RowPenalty:
         return penalty_of(self.penalty)
 
     def _split_holdout(
@@ -110,6 +113,12 @@ CONSTRAINED = {
     "equal_opportunity": Compared(("tpr",), true_positive_rate, (1,)),
     "equalized_odds": Compared(("fpr", "tpr"), error_rates, (0, 1)),
     "predictive_parity": Compared(("precision",), precision, ()),
+} | {
+    name: Compared(
+        (name,), statistic.rates, (None,) if statistic.labels is None else statistic.labels
+    )
+    for name, statistic in STATISTICS.items()
+    if statistic.binary
 }
 
 
@@ -124,7 +133,7 @@ class PenaltyClassifier(ConstrainedTraining, PenalizedClassifier):
     Parameters
     ----------
     penalty : {"equal_loss", "max_min", "equalized_odds", "equal_opportunity", \
-"predictive_parity", "demographic_parity", "disparate_impact"} or callable, \
+"predictive_parity", "demographic_parity", "disparate_impact"}, a statistic or callable, \
 default="demographic_parity"
         What is penalized:
 
@@ -141,10 +150,12 @@ default="demographic_parity"
           (n, n_classes). ``y`` (n,) holds class codes, or (n, n_labels) 0 and 1; ``groups`` (n,)
           positions in ``groups_``, -1 for rows that take no part; ``weights`` (n,) sample weights.
           With ``attributes="sum"`` it is called for every attribute.
+        - a statistic: "selection_rate", "tpr", "fpr", "tnr", "fnr", "ppv" (precision), "for" (false
+          omission rate), "accuracy", "f1" or "loss", in which the groups differ.
 
-        "equal_loss", "max_min" and callables take more than two classes, and several labels a row:
-        y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is then the
-        share of rows with every label right.
+        "equal_loss", "loss", "max_min" and callables take more than two classes, and several labels
+        a row: y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is
+        then the share of rows with every label right.
     alpha : float >= 0, default=1.0
         Weight of the penalty, if neither ``tolerance`` nor ``minimum`` is given. With
         ``group_weights="equal"`` and more than two groups it weighs the mean over the pairs;
@@ -199,6 +210,22 @@ default="demographic_parity"
         Least rate of every group: ``minimum={"tpr": 0.6}`` raises the groups that are below, where
         a tolerance may lower the others. Keys are "selection_rate", "tpr", "tnr" and "accuracy".
         Alone it takes the place of the penalty, with ``tolerance`` it comes in addition.
+    comparison : {"absolute", "squared", "ratio", "worst_group", "mutual_information", \
+"kl_projection", "hsic"}, default=None
+        How the groups' rates in what ``penalty`` names are compared; ``None``: as it says itself.
+
+        - "absolute": 2 sum_g pi_g abs(m_g - m);
+        - "squared": 4 sum_g pi_g (m_g - m)^2, which fades as the groups come closer;
+        - "ratio": minus the least rate divided by the greatest;
+        - "worst_group": by how much the worst group is worse than all;
+        - "mutual_information": of decision and group, the prejudice remover [5]_;
+        - "kl_projection": KL divergence of the nearest predictions with the same rate in every
+          group from the network's [6]_; not for "loss";
+        - "hsic": Hilbert-Schmidt independence criterion of values and groups [7]_, of n^2 pairs of
+          rows; not for "ppv", "for" and "f1".
+
+        With a callable ``penalty`` that is one of a statistic: ``penalty(logits, y) -> (values,
+        cases)``, the value of each row and the share in which it is a case, (n,) each.
     {network_parameters}
 
     Attributes
@@ -221,6 +248,11 @@ default="demographic_parity"
     .. [3] C.-Y. Chuang, Y. Mroueh. Fair Mixup: Fairness via Interpolation. ICLR 2021.
     .. [4] A. Cotter, H. Jiang, K. Sridharan. Two-Player Games for Efficient Non-Convex Constrained
        Optimization. ALT 2019.
+    .. [5] T. Kamishima, S. Akaho, H. Asoh, J. Sakuma. Fairness-Aware Classifier with Prejudice
+       Remover Regularizer. ECML PKDD 2012.
+    .. [6] M. Buyl, M. Defrance, T. De Bie. fairret: a Framework for Differentiable Fairness
+       Regularization Terms. ICLR 2024.
+    .. [7] A. Perez-Suay et al. Fair Kernel Learning. ECML PKDD 2017.
 
     Examples
     --------
@@ -243,7 +275,8 @@ default="demographic_parity"
     """
 
     _parameter_constraints = {
-        "penalty": [StrOptions(set(PENALTIES)), callable],
+        "penalty": [StrOptions(set(PENALTIES) | set(STATISTICS)), callable],
+        "comparison": [StrOptions(set(COMPARISONS)), None],
         "unfavorable": "no_validation",
         "alpha": [Interval(Real, 0, None, closed="left")],
         "penalty_on": [StrOptions({"train", "holdout"})],
@@ -272,6 +305,7 @@ default="demographic_parity"
         tolerance: float | None = None,
         confidence: float | None = None,
         minimum: Mapping[str, float] | None = None,
+        comparison: str | None = None,
         **network: Unpack[BatchParameters],
     ) -> None:
         super().__init__(**network)
@@ -288,9 +322,14 @@ default="demographic_parity"
         self.tolerance = tolerance
         self.confidence = confidence
         self.minimum = minimum
+        self.comparison = comparison
+
+    @property
+    def _penalty(self) -> Penalty | CustomPenalty | RowPenalty:
+        return penalty_of(self.penalty, self.comparison)
 
     def _targets(self) -> Targets:
-        unknown = isinstance(self.penalty, str) and self.penalty not in PENALTIES
+        unknown = isinstance(self.penalty, str) and self.penalty not in {*PENALTIES, *STATISTICS}
         several = unknown or not (self._penalty.binary or self._is_constrained)
         return Targets(
             multi_class=several,
@@ -303,6 +342,11 @@ default="demographic_parity"
         super()._validate_params()
         if self._is_constrained:
             self._check_constrained()
+        if isinstance(self._penalty, RowPenalty) and self.normalize != "conditional":
+            raise ValueError(
+                f"comparison={self.comparison!r} looks at the cases of a rate and needs "
+                f"normalize='conditional', got {self.normalize!r}."
+            )
         if self.augment != "mixup":
             return
         if not self._penalty.augmentable:
@@ -323,7 +367,11 @@ default="demographic_parity"
                 f"tolerance={self.tolerance} is for penalty in {sorted(CONSTRAINED)}, which "
                 f"compare decisions; got penalty={self.penalty!r}."
             )
-        others: dict[str, str | None] = {"penalty_on": "train", "normalize": "conditional"}
+        others: dict[str, str | None] = {
+            "penalty_on": "train",
+            "normalize": "conditional",
+            "comparison": None,
+        }
         if self.augment == "mixup":
             others["augment"] = None
         for name, needed in others.items():
@@ -371,6 +419,8 @@ default="demographic_parity"
         else:
             objective = super()._make_objective(comparison, batch_size)
             terms = partial(objective.terms, normalize=self.normalize)
+            if self.comparison is not None:
+                terms = partial(terms, compared_by=self.comparison)
         if self._first_is_positive():
             terms = with_first_positive(terms)
         if self.augment != "mixup" or self.alpha == 0 or self._is_constrained:

@@ -27,6 +27,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
+from ._documentation import DocumentedEstimator
 from ._random import own_generator
 from ._stored import StoredState
 from ._tables import as_pandas, naming
@@ -67,7 +68,9 @@ MAX_DRAWS = 10**9  # of a person: days
 MAX_FLOAT32_WIDTHS = 1e4  # of the noise from zero, beyond which float32 cannot resolve it
 
 
-class SmoothedClassifier(StoredState, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class SmoothedClassifier(
+    StoredState, DocumentedEstimator, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
     """Classifier made individually fair by randomized smoothing.
 
     The answer for a person is the share of each class among the decisions of ``estimator`` on many

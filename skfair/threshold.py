@@ -16,7 +16,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from ._contents import uniform_by_row
-from ._groups import GroupEncoder, select_sensitive, warn_of_order
+from ._groups import GroupEncoder, as_frame, in_known_order, select_sensitive, warn_of_order
 from ._random import own_generator
 from ._tables import as_pandas
 from ._tensors import takes_tensors
@@ -467,7 +467,8 @@ default=None
         encoder = self._encoder
         attributes = "sum" if max(encoder.attribute_of) > 0 else "intersection"
         groups = GroupEncoder(attributes, encoder.groups, encoder.attribute_of)
-        cells = self._cells.of_rows(groups.look_up(sensitive_features, n))
+        frame = in_known_order(as_frame(sensitive_features, n), (encoder.group_columns or [""])[1:])
+        cells = self._cells.of_rows(groups.look_up(frame, n))
         if unknown := int((cells < 0).sum()):
             warn(
                 f"sensitive_features: the group of {unknown} of {n} rows is missing, or was not "

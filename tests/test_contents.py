@@ -76,3 +76,15 @@ def test_few_rows_make_few_folds():
     assert len(folds) == 3 and all(len(np.unique(y[train])) == 2 for train, _ in folds)
     with pytest.raises(ValueError, match="cannot be divided into folds.*prefit=True"):
         folds_by_content(np.zeros((4, 2)), np.array([0, 0, 1, 1]), np.zeros(4), 2)
+
+
+def test_equal_rows_are_told_by_their_values_not_by_types_of_columns():
+    frame = pd.DataFrame({"age": [20, 31], "word": ["a", "b"]})
+    others = [
+        frame.astype({"age": float}),
+        frame.astype({"age": "Int64"}),
+        frame.astype({"age": object}),
+        frame.astype({"age": "float32"}),
+    ]
+    for other in others:
+        np.testing.assert_array_equal(row_hashes(other), row_hashes(frame))

@@ -50,3 +50,12 @@ def test_optuna_proposes_and_the_search_scores(capsys):
     best = {trial.number for trial in found["study"].best_trials}
     assert set(front.index) == best  # Optuna's front is ours
     assert "knee:" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_skrub_leaves_categories_to_the_network(capsys):
+    pytest.importorskip("skrub", reason="needs skrub")
+    found = runpy.run_path(str(FOLDER / "skrub_tables.py"))
+    kinds = [type(found[name][-1].module_).__name__ for name in ("model", "chosen")]
+    assert kinds == ["TabularNetwork", "MLP"]
+    assert capsys.readouterr().out.count("AUC 0.") == 2

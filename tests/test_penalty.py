@@ -29,7 +29,7 @@ from torch import nn
 from skfair import FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
 from skfair.datasets import make_biased_classification
 from skfair.metrics import probability_gap
-from skfair.objectives.penalties import PENALTIES
+from skfair.objectives.penalties import COMPARISONS, PENALTIES
 
 from . import real
 
@@ -849,3 +849,80 @@ def test_shares_of_a_conditional_rate_are_those_of_the_labels_cases():
     )
     assert gap == pytest.approx(expected, rel=1e-12)
     assert fitted.history_["penalty"][0] == pytest.approx(expected, rel=1e-9)
+
+
+# -- statistics and comparisons ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("comparison", COMPARISONS)
+@pytest.mark.parametrize("penalty", ["selection_rate", "equalized_odds"])
+def test_every_comparison_brings_the_groups_closer(comparison, penalty):
+    X, y, group = make_biased_classification(2000, recourse_gap=1.5, random_state=0)
+
+    def gap(fitted):
+        return demographic_parity_difference(y, fitted.predict(X), sensitive_features=group)
+
+    settings = {"max_epochs": 15, "batch_size": 256, "random_state": 0, "penalty": penalty}
+    alpha = {"hsic": 30.0, "kl_projection": 5.0, "mutual_information": 5.0}.get(comparison, 2.0)
+    plain, fair = (
+        PenaltyClassifier(alpha=a, comparison=comparison, **settings).fit(
+            X, y, sensitive_features=group
+        )
+        for a in (0.0, alpha)
+    )
+    assert gap(fair) < 0.7 * gap(plain)
+    assert 0.1 < fair.predict(X).mean() < 0.7
+
+
+def test_old_names_train_the_same_weights_as_their_pairs():
+    X, y, group = make_biased_classification(600, random_state=0)
+    pairs = [
+        (
+            {"penalty": "demographic_parity"},
+            {"penalty": "selection_rate", "comparison": "absolute"},
+        ),
+        ({"penalty": "equal_opportunity"}, {"penalty": "tpr", "comparison": "absolute"}),
+        ({"penalty": "equal_loss"}, {"penalty": "loss"}),
+    ]
+    for old, new in pairs:
+        one, other = (model(**p).fit(X, y, sensitive_features=group) for p in (old, new))
+        np.testing.assert_array_equal(one.decision_function(X), other.decision_function(X))
+
+
+@pytest.mark.parametrize("comparison", ["kl_projection", "hsic", "squared"])
+def test_comparisons_with_several_attributes_memory_and_files(comparison):
+    X, y, group = make_biased_classification(600, random_state=0)
+    both = pd.DataFrame({"group": group, "side": np.where(X[:, 1] > 0, "left", "right")})
+    params = {"comparison": comparison, "attributes": "sum", "warm_start": True}
+    fitted = model(penalty="tpr", **params).fit(X, y, sensitive_features=both)
+    again = pickle.loads(pickle.dumps(fitted))
+    for estimator in (fitted, again):
+        estimator.fit(X, y, sensitive_features=both)
+    np.testing.assert_array_equal(fitted.decision_function(X), again.decision_function(X))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"penalty": "loss", "comparison": "kl_projection"},
+        {"penalty": "f1", "comparison": "hsic"},
+        {"penalty": "tpr", "comparison": "hsic", "normalize": "group"},
+        {"penalty": "tpr", "comparison": "squared", "tolerance": 0.1},
+    ],
+)
+def test_pairs_that_are_not_defined_are_told(params):
+    X, y, group = make_biased_classification(200, random_state=0)
+    with pytest.raises(ValueError, match="comparison="):
+        model(**params).fit(X, y, sensitive_features=group)
+
+
+@pytest.mark.parametrize("comparison", ["kl_projection", "hsic"])
+def test_the_favorable_class_may_be_the_first(comparison):
+    X, y, group = make_biased_classification(600, random_state=0)
+    params = {"penalty": "tpr", "comparison": comparison, "dtype": "float64", "batch_size": -1}
+    one = model(**params).fit(X, y, sensitive_features=group)
+    other = model(**params, unfavorable=1).fit(X, 1 - y, sensitive_features=group)
+    np.testing.assert_allclose(
+        one.history_["penalty"].iloc[0], other.history_["penalty"].iloc[0], rtol=0.5
+    )
+    assert one.n_iter_ == other.n_iter_

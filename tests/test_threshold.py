@@ -775,3 +775,15 @@ def test_what_cannot_be_had_together_is_said(monkeypatch):
     case = CASES["ties"]
     with pytest.raises(ValueError, match=r"minimum=\{'tpr': 0.9\} cannot be had together with"):
         on_scores(case.scores, case.y, case.groups, minimum={"tpr": 0.9})
+
+
+def test_columns_of_groups_are_known_by_name_whatever_their_order():
+    rng = np.random.RandomState(0)
+    groups = pd.DataFrame({"sex": rng.choice([0, 1], 400), "old": rng.choice([0, 1], 400)})
+    X = rng.randn(400, 3)
+    y = (X[:, 0] + groups["sex"] + 0.5 * rng.randn(400) > 0).astype(int)
+    model = FairThresholdClassifier(LogisticRegression(), random_state=0)
+    model.fit(X, y, sensitive_features=groups)
+    expected = model.predict(X, sensitive_features=groups)
+    for same in (groups[["old", "sex"]], groups.to_numpy()):
+        np.testing.assert_array_equal(model.predict(X, sensitive_features=same), expected)

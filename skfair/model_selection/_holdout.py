@@ -153,7 +153,8 @@ def split_holdout(
         rest, held_out = stratified_split(np.arange(n), float(holdout), strata, rng)
         return np.sort(rest), np.sort(held_out)
     if hasattr(holdout, "split"):
-        rest, held_out = next(iter(holdout.split(X, y, params.get("groups"))))
+        requested = _requested_by_splitter(holdout, params)
+        rest, held_out = next(iter(holdout.split(X, y, **requested)))
         return np.sort(rest), np.sort(held_out)
     rows = np.asarray(holdout)
     is_mask = rows.dtype == bool and rows.shape == (n,)
@@ -168,6 +169,14 @@ def split_holdout(
     if held_out.all() or not held_out.any():
         raise ValueError(f"holdout must leave rows on both sides, got {held_out.sum()} of {n}.")
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
+def _requested_by_splitter(splitter: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``params`` that a splitter requests, and groups."""
+    requests = get_routing_for_object(splitter).split.requests
+    requests = {"groups": True} | {name: asked for name, asked in requests.items() if asked}
+    keys = {name: name if asked is True else asked for name, asked in requests.items()}
+    return {name: params[key] for name, key in keys.items() if key in params}
 
 
 def _strata(y: Any, sensitive_features: Any) -> Iterator[np.ndarray]:

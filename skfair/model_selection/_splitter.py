@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
-from sklearn.utils.validation import _num_samples
+from sklearn.utils.validation import _num_samples, column_or_1d
 
 from .._groups import GroupEncoder, as_frame, group_name
 from .._tables import naming
@@ -73,8 +73,8 @@ class StratifiedSensitiveKFold(StratifiedKFold):
         ----------
         X : array-like of shape (n_samples, ...)
             Only its length matters.
-        y : array-like of shape (n_samples,)
-            Class labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels; with several a row, every combination counts as one.
         groups : array-like of shape (n_samples,), default=None
             Another way to pass ``sensitive_features``, for searches without metadata routing:
             ``search.fit(X, y, groups=sensitive_features)``.
@@ -106,7 +106,10 @@ default=None
         with ignored("sensitive_features is missing"):
             members = encoder.encode(frame)[:, 0]
         with naming("y"):
-            _, labels = np.unique(np.asarray(y), return_inverse=True)
+            values = np.asarray(y)
+            several = values.ndim == 2 and values.shape[1] > 1  # labels a row: a combination counts
+            values = values if several else column_or_1d(values, warn=True)
+            labels = np.unique(values, axis=0, return_inverse=True)[1].ravel()
         for code, label in enumerate(encoder.labels):
             if (n_members := int((members == code).sum())) < self.n_splits:
                 warn(

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import sklearn
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler
@@ -18,6 +19,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
 
+from .._documentation import DocumentedEstimator
 from .._random import own_generator
 from .._warnings import warn
 from ..training._device import resolve_device
@@ -28,7 +30,7 @@ from ._together import MAX_MEMBERS, Call, CollectingBackend, run_task, shared_by
 __all__ = ["StackedSearchCV"]
 
 
-class StackedSearchCV(GridSearchCV):
+class StackedSearchCV(DocumentedEstimator, GridSearchCV):
     """Grid search that trains the networks of many candidates and folds together.
 
     The results are those of :class:`~sklearn.model_selection.GridSearchCV`, up to rounding. Only
@@ -244,6 +246,11 @@ class StackedSearchCV(GridSearchCV):
             backend.leave()  # scikit-learn's Parallel has it; what runs inside has the user's
         cv = None
         if self.n_repeats > 1:
+            if not hasattr(self, "_checked_cv_orig"):
+                raise ValueError(
+                    f"n_repeats={self.n_repeats} needs scikit-learn 1.9, this is "
+                    f"{sklearn.__version__}; RepeatedStratifiedKFold repeats the folds."
+                )
             cv = _RepeatedSplits(self._checked_cv_orig, self.n_repeats)
             self.n_splits_ *= self.n_repeats
         evaluate_candidates(self._candidates(), cv=cv)
@@ -258,8 +265,8 @@ class StackedSearchCV(GridSearchCV):
         """Run what scikit-learn wants to be run in parallel."""
         if not all(getattr(f, "function", f) is _fit_and_score for f, _, _ in calls):
             return [function(*args, **kwargs) for function, args, kwargs in calls]
-        given, n_folds = self._given(), self.n_splits_ // self.n_repeats
-        seeds = self._seeds()
+        given, seeds = self._given(), self._seeds()
+        n_folds = len({kwargs["split_progress"][0] for _, _, kwargs in calls}) // self.n_repeats
         made = []
         for position, (_, args, kwargs) in enumerate(calls):
             split = kwargs["split_progress"][0]

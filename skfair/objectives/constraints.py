@@ -86,8 +86,9 @@ class Constraints:
         others = 1 - shares
         apart = (means - (shares * means) @ self._same_attribute(means)) / others.clamp(min=1e-9)
         apart = torch.where((counts > 0) & (others > 1e-9), apart, 0.0)
-        wanted = [least + ABOVE * (1 - least) for least in self.least]
-        short = (means - means.new_tensor([*[0.0] * n_gaps, *wanted])[:, None]).clamp(max=0)
+        wanted = [value + ABOVE * (1 - value) for value in self.least]
+        least = torch.tensor([*[0.0] * n_gaps, *wanted], dtype=means.dtype, device=means.device)
+        short = (means - least[:, None]).clamp(max=0)
         short = torch.where(counts > 0, short, 0.0)
         return torch.cat([apart[:n_gaps], short[n_gaps:]])
 

@@ -260,6 +260,29 @@ class Comparison:
         shares = self.shares(counts.to(means) * present)
         return shares, means - _times(shares * means, self._same_attribute.to(means))
 
+    def center(
+        self, means: Tensor, present: Tensor, denominators: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Share of each group in its attribute, and the mean over the attribute's groups.
+
+        Parameters
+        ----------
+        means, present, denominators : Tensor of shape (..., n_groups)
+            As in :meth:`gap`. Without ``counts`` all groups that are present have the same share.
+
+        Returns
+        -------
+        shares, center : Tensor of shape (..., n_groups)
+            Of every group.
+        """
+        of_all = self._group_counts
+        if of_all is None:
+            counts = torch.ones_like(means)
+        else:
+            counts = (of_all if denominators is None else denominators).to(means)
+        shares = self.shares(counts * present)
+        return shares, _times(shares * means, self._same_attribute.to(means))
+
     def gap_of_pairs(
         self, differences: Tensor, seen: Tensor, denominators: Tensor | None = None
     ) -> Tensor:

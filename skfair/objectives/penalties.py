@@ -22,8 +22,10 @@ from torch import Tensor
 from .._moved import renamed
 from ._base import Terms
 from .classification import RowLoss, binary_logit, row_losses, weighted_mean
+from .dependence import gaussian_kernel, hsic, same_group_kernel
 from .groups import Comparison, group_means, required
 from .mixup import path_gap
+from .projection import projection
 
 NORMALIZATIONS = ("conditional", "group")
 
@@ -82,6 +84,31 @@ def precision(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return y.to(p).unsqueeze(0), p.unsqueeze(0)
 
 
+def false_positive_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """E[p | a, y = 0]."""
+    p = positive_probability(logits)
+    return p.unsqueeze(0), 1 - y.to(p).unsqueeze(0)
+
+
+def false_negative_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """E[1 - p | a, y = 1]."""
+    p = positive_probability(logits)
+    return 1 - p.unsqueeze(0), y.to(p).unsqueeze(0)
+
+
+def false_omission_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """E[y | a, predicted negative], every row counting in proportion to its 1 - p."""
+    p = positive_probability(logits)
+    return y.to(p).unsqueeze(0), 1 - p.unsqueeze(0)
+
+
+def f1(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """2 sum p y / sum (p + y) of group a: Dice's coefficient of predictions and labels."""
+    p, y = positive_probability(logits), y.to(logits)
+    cases = p + y
+    return (2 * p * y / cases.clamp(min=torch.finfo(p.dtype).tiny)).unsqueeze(0), cases[None]
+
+
 # -- how it is compared ----------------------------------------------------------------------
 
 
@@ -109,6 +136,52 @@ def negative_min_max_ratio(
     low = means.where(present, torch.inf).amin(-1).where(present.any(-1), 0.0)
     high = means.where(present, 0.0).amax(-1).clamp(min=torch.finfo(means.dtype).tiny)
     return -(low / high).sum()
+
+
+def sum_of_squares(
+    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
+) -> Tensor:
+    """4 sum_g pi_g (m_g - m)^2, added up over rates: (m_a - m_b)^2 of two groups of equal size."""
+    shares, center = comparison.center(means, present, denominators)
+    return (4 * shares * (means - center).square()).sum()
+
+
+def mutual_information(
+    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
+) -> Tensor:
+    """sum_g pi_g KL(m_g, m), in nats: of decision and group (Kamishima et al. 2012, Eq. 9)."""
+    shares, center = comparison.center(means, present, denominators)
+    tiny = torch.finfo(means.dtype).tiny
+
+    def part(mean: Tensor, of_all: Tensor) -> Tensor:
+        return mean * (mean.clamp(min=tiny).log() - of_all.clamp(min=tiny).log())
+
+    return (shares * (part(means, center) + part(1 - means, 1 - center))).sum()
+
+
+def sum_of_negative_ratios(
+    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
+) -> Tensor:
+    """Minus the least mean divided by the greatest, of each attribute, added up over rates."""
+    present, means = present.unsqueeze(-2) & (comparison.members != 0), means.unsqueeze(-2)
+    low = means.where(present, torch.inf).amin(-1).where(present.any(-1), 0.0)
+    high = means.where(present, 0.0).amax(-1).clamp(min=torch.finfo(means.dtype).tiny)
+    return -(low / high).sum()
+
+
+def excess_of_worst(
+    means: Tensor,
+    present: Tensor,
+    comparison: Comparison,
+    denominators: Tensor | None,
+    more_is_better: bool = False,
+) -> Tensor:
+    """By how much the worst group of each attribute is worse than everybody, over rates."""
+    _, center = comparison.center(means, present, denominators)
+    behind = center - means if more_is_better else means - center
+    present = present.unsqueeze(-2) & (comparison.members != 0)
+    worst = behind.unsqueeze(-2).masked_fill(~present, -torch.inf).amax(-1)
+    return worst.where(present.any(-1), 0.0).sum()
 
 
 # -- penalties -------------------------------------------------------------------------------
@@ -145,6 +218,8 @@ class Penalty:
     baseline : callable, default=None
         ``baseline(losses, groups, weights) -> list of scalars``, from the rows' losses, that are
         subtracted in the objective.
+    more_is_better : bool, default=False
+        Which way a group is worse off.
     """
 
     rates: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -154,6 +229,7 @@ class Penalty:
     directed: bool = False
     augmentable: bool = False
     baseline: Callable[[Tensor, Tensor, Tensor | None], list[Tensor]] | None = None
+    more_is_better: bool = False
 
     #: Whether the groups' means over an epoch can be told from the state.
     has_means = True
@@ -240,6 +316,87 @@ class CustomPenalty:
         return sum(values[1:], start=values[0]), state
 
 
+@dataclass(frozen=True)
+class RowPenalty:
+    """A comparison of the groups' rows, not of their means.
+
+    Attributes
+    ----------
+    statistic : Penalty
+        What is compared; only its rates, and what is known of them, count.
+    projected : bool
+        Whether it is the distance to the nearest predictions with the same rate in every group
+        (:func:`~skfair.objectives.projection.projection`), or else the dependence of the
+        statistic's values and groups among its cases (:func:`~skfair.objectives.dependence.hsic`).
+    """
+
+    statistic: Penalty
+    projected: bool
+
+    augmentable = is_gap = has_means = False
+    baseline = None
+
+    @property
+    def binary(self) -> bool:
+        """Whether it is defined for two classes only."""
+        return self.statistic.binary
+
+    @property
+    def directed(self) -> bool:
+        """Whether it changes if the other of two classes is the positive one."""
+        return self.statistic.directed
+
+    @property
+    def labels(self) -> tuple[int, ...] | None:
+        """The label whose cases each rate is conditioned on."""
+        return self.statistic.labels
+
+    @property
+    def by_label(self) -> bool:
+        """Whether its rates look at the label."""
+        return self.statistic.by_label
+
+    def with_loss(self, row_loss: RowLoss) -> RowPenalty:
+        """Return the same penalty where another loss is trained."""
+        return replace(self, statistic=self.statistic.with_loss(row_loss))
+
+    def __call__(
+        self,
+        logits: Tensor,
+        y: Tensor,
+        groups: Tensor,
+        weights: Tensor | None,
+        comparison: Comparison,
+        normalize: str = "conditional",
+        state: Tensor | None = None,
+        decay: float = 0.0,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Value on a batch, and where the next projection starts."""
+        if not self.projected:
+            return self._dependence(logits, y, groups, weights), state
+        known = state is not None and state.shape[-1] == comparison.n_groups
+        value, shifts = logits.new_zeros(()), list[Tensor]()
+        for position, of in enumerate(groups.unbind(-1)):
+            before = state[position] if known and state is not None else None
+            rates, n_groups = self.statistic.rates, comparison.n_groups
+            loss, shift = projection(logits, y, of, weights, rates, n_groups, before, decay)
+            value = value + loss
+            shifts.append(shift)
+        return value, torch.stack(shifts)
+
+    def _dependence(
+        self, logits: Tensor, y: Tensor, groups: Tensor, weights: Tensor | None
+    ) -> Tensor:
+        value = logits.new_zeros(())
+        for values, cases in zip(*self.statistic.rates(logits, y), strict=True):
+            counted = cases if weights is None else cases * weights
+            for of in groups.unbind(-1):
+                members = counted * (of >= 0)
+                kernel = gaussian_kernel(values, members.detach())
+                value = value + hsic(kernel, same_group_kernel(of, values.dtype), members)
+        return value
+
+
 PENALTIES: Mapping[str, Penalty] = {
     "equal_loss": Penalty(losses, sum_of_gaps, binary=False),
     "max_min": Penalty(losses, worst_group, binary=False, baseline=mean_loss),
@@ -251,9 +408,83 @@ PENALTIES: Mapping[str, Penalty] = {
 }
 
 
-def penalty_of(penalty: str | Callable) -> Penalty | CustomPenalty:
-    """Return what is known of a penalty given by name, or by a function of the user's."""
-    return PENALTIES[penalty] if isinstance(penalty, str) else CustomPenalty(penalty)
+_good = partial(Penalty, compare=sum_of_gaps, directed=True, more_is_better=True)
+_bad = partial(Penalty, compare=sum_of_gaps, directed=True)
+STATISTICS: Mapping[str, Penalty] = {
+    "selection_rate": _good(selection_rate),
+    "tpr": _good(true_positive_rate, labels=(1,)),
+    "fpr": _bad(false_positive_rate, labels=(0,)),
+    "tnr": _good(true_negative_rate, labels=(0,)),
+    "fnr": _bad(false_negative_rate, labels=(1,)),
+    "ppv": _good(precision, labels=()),
+    "for": _bad(false_omission_rate, labels=()),
+    "accuracy": Penalty(accuracy, sum_of_gaps, more_is_better=True),
+    "f1": _good(f1, labels=()),
+    "loss": Penalty(losses, sum_of_gaps, binary=False),
+}
+MEAN_COMPARISONS: Mapping[str, Callable] = {
+    "absolute": sum_of_gaps,
+    "squared": sum_of_squares,
+    "ratio": sum_of_negative_ratios,
+    "worst_group": excess_of_worst,
+    "mutual_information": mutual_information,
+}
+COMPARISONS = (*MEAN_COMPARISONS, "kl_projection", "hsic")
+
+
+def penalty_of(
+    penalty: str | Callable, comparison: str | None = None
+) -> Penalty | CustomPenalty | RowPenalty:
+    """Return what is known of a penalty.
+
+    Parameters
+    ----------
+    penalty : str or callable
+        A key of ``PENALTIES`` or of ``STATISTICS``; a function of the user's: of a penalty, or,
+        with a ``comparison``, of a statistic, ``(logits, y) -> (values, cases)``.
+    comparison : str or None, default=None
+        One of ``COMPARISONS``; ``None``: that of the penalty, of a statistic "absolute".
+
+    Returns
+    -------
+    Penalty, CustomPenalty or RowPenalty
+        Called with a batch.
+
+    Raises
+    ------
+    ValueError
+        If the comparison is not defined for the statistic.
+    """
+    named = {**PENALTIES, **STATISTICS}
+    if comparison is None:
+        return named[penalty] if isinstance(penalty, str) else CustomPenalty(penalty)
+    if isinstance(penalty, str):
+        statistic = replace(named[penalty], baseline=None, augmentable=False)
+    else:
+        statistic = Penalty(partial(_rates_of, penalty), sum_of_gaps, binary=False)
+    if comparison in MEAN_COMPARISONS:
+        compare = MEAN_COMPARISONS[comparison]
+        if comparison == "worst_group":
+            compare = partial(compare, more_is_better=statistic.more_is_better)
+        needs_shares = comparison == "mutual_information"
+        if needs_shares and (statistic.rates is losses or not isinstance(penalty, str)):
+            raise ValueError(_not_defined(penalty, comparison, "a share of cases"))
+        return replace(statistic, compare=compare)
+    if comparison == "hsic" and statistic.labels == ():
+        raise ValueError(_not_defined(penalty, comparison, "cases that are given"))
+    if comparison == "kl_projection" and not (isinstance(penalty, str) and statistic.binary):
+        raise ValueError(_not_defined(penalty, comparison, "a ratio of sums of p"))
+    return RowPenalty(statistic, projected=comparison == "kl_projection")
+
+
+def _not_defined(penalty: Any, comparison: str, needed: str) -> str:
+    return f"comparison={comparison!r} needs {needed}, which penalty={penalty!r} is not about."
+
+
+def _rates_of(statistic: Callable, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Values and cases of a user's statistic, (n_rates, n) each."""
+    values, cases = statistic(logits, y)
+    return torch.atleast_2d(values), torch.atleast_2d(cases).to(values)
 
 
 def names_of(**properties: Any) -> list[str]:
@@ -327,6 +558,7 @@ def penalty_terms(
     *,
     penalty: str | Callable,
     comparison: Comparison | None,
+    compared_by: str | None = None,
     normalize: str = "conditional",
     decay: float = 0.0,
     row_loss: RowLoss = row_losses,
@@ -347,6 +579,8 @@ def penalty_terms(
         one-dimensional groups (-1: takes no part) and weights; it is called for every attribute.
     comparison : Comparison or None
         Which groups are compared.
+    compared_by : str or None, default=None
+        One of ``COMPARISONS``: see :func:`penalty_of`.
     normalize : {"conditional", "group"}, default="conditional"
         As in :func:`group_penalty`.
     decay : float, default=0.0
@@ -380,7 +614,7 @@ def penalty_terms(
         return terms, state
     if penalty_only is not None:
         groups = groups.masked_fill(~penalty_only.unsqueeze(-1), -1)
-    known, comparison = penalty_of(penalty).with_loss(row_loss), required(comparison)
+    known, comparison = penalty_of(penalty, compared_by).with_loss(row_loss), required(comparison)
     if slopes is not None and partners is not None:
         labels = y if known.by_label else None
         terms["penalty"], state = path_gap(

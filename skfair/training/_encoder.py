@@ -15,9 +15,11 @@ from sklearn.utils import _safe_indexing, assert_all_finite, check_array
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
 from .._columns import column_positions
+from .._documentation import DocumentedEstimator
 from .._groups import (
     GroupEncoder,
     as_frame,
+    in_known_order,
     select_sensitive,
     warn_of_few,
     warn_of_fractions,
@@ -48,6 +50,7 @@ from ._targets import (
     weigh_labels,
 )
 
+FLOATS = (np.float64, np.float32)
 MANY_CLASSES = "The number of unique classes is greater"  # than half of the rows, in a batch
 
 
@@ -317,7 +320,7 @@ class Encoder:
             return raw
         return _safe_indexing(raw, self.kept_columns, axis=1)
 
-    def features(self, raw: Any, dtypes: Sequence[Any] = (np.float64, np.float32)) -> Any:
+    def features(self, raw: Any, dtypes: Sequence[Any] = FLOATS) -> Any:
         """Return the numbers that the network sees, in one of ``dtypes``, or bytes of images.
 
         They are an ndarray, or rows of a sparse matrix, which stay as they are.
@@ -343,11 +346,11 @@ class Encoder:
     def _learn_columns(
         self, raw: Any, options: EncoderOptions, previous: Encoder | None, partial: bool
     ) -> Encoder:
-        """Learn which columns hold categories, and which, if the network takes them."""
+        """Learn which columns hold categories, and which ones, if the network takes them."""
         if self.dtype is None:
             return self
         selection, tabular = options.categorical_features, options.tabular
-        chosen = not (selection is None or (isinstance(selection, str)))
+        chosen = not (selection is None or isinstance(selection, str))
         numbers_only = tabular is False or issparse(raw) or len(raw.shape) != 2
         if numbers_only and chosen:
             raise ValueError(
@@ -358,12 +361,9 @@ class Encoder:
             if previous.categories is not None and not partial:
                 self._check_no_new_categories(raw)
             return self
-        if tabular is None:
-            if numbers_only or not all(raw.shape):
-                return self
-            if not chosen and is_ready(self.select_features(raw), (np.float64, np.float32)):
-                return self
-        if tabular is False:
+        if tabular is False or (tabular is None and (numbers_only or not all(raw.shape))):
+            return self
+        if tabular is None and not chosen and is_ready(self.select_features(raw), FLOATS):
             return self
         with naming("X"):
             table = self._as_table(raw)
@@ -394,14 +394,14 @@ class Encoder:
         if columns is not None:
             quantities.scales = self.continuous
         if frame is not None:
-            names = [str(name) for name in frame.columns]
-            found = [attributes, *(names if attributes == "sum" else [len(names)])]
-            if columns not in (None, found):
+            frame = frame if columns is None else in_known_order(frame, columns[1:])
+            found = [attributes, *(str(name) for name in frame.columns)]
+            if columns is not None and not _are_same_attributes(found, columns):
                 raise ValueError(
                     "sensitive_features must have the same columns in every call of partial_fit, "
                     f"and attributes must stay as it is: got {found}, earlier {columns}."
                 )
-            columns = found
+            columns = found if columns is None else columns
             data.sensitive = quantities.encode(frame, options.continuous_features, data.weights)
             others = quantities.others(frame)
             data.groups = groups.encode(others) if others.shape[1] else None
@@ -437,13 +437,22 @@ class Encoder:
         return counts
 
 
+def _are_same_attributes(found: list, known: list) -> bool:
+    """Whether two calls have the same columns of sensitive features, in number at least."""
+    if found == known:
+        return True
+    return found[0] == known[0] == "intersection" and len(found) == len(known)
+
+
 def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
     """Check shape and names of X as passed; :meth:`Encoder.features` checks its values."""
     with naming("X"):
         if issparse(X):
             X = X.tocsr()  # other formats have no rows to take
         elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
-            table = np.asarray(X)  # of a list of numbers and text it would make text alone
+            table = np.asarray(
+                as_pandas(X)
+            )  # of a list of numbers and text it would make text alone
             X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
         if len(X.shape) < 2:
             check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
@@ -460,7 +469,7 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
         ) from None
 
 
-class TableLearner(StoredState, BaseEstimator):
+class TableLearner(StoredState, DocumentedEstimator, BaseEstimator):
     """Base of the estimators that learn an :class:`Encoder` before they train."""
 
     classes_: np.ndarray

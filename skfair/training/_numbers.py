@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from .._tables import as_pandas, naming
@@ -52,9 +53,10 @@ def plain_numbers(raw: Any, dtypes: Sequence[Any], name: str) -> Any:
                     estimator=name,
                     input_name="X",
                 )
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             begin, stop, rest = str(error).partition(".")
             if not begin.startswith("Input X contains"):
+                _name_strange_columns(raw)
                 raise
             where = _not_finite(raw, dtypes[0])
             raise ValueError(f"{begin}{where}{stop}{rest}") from error
@@ -78,6 +80,20 @@ def _as_table(raw: Any) -> Any:
     table = as_pandas(raw)
     table = table if hasattr(table, "iloc") else np.asarray(table)
     return table if table.ndim == 2 else np.empty((0, 0))
+
+
+def _name_strange_columns(raw: Any) -> None:
+    """See to it that an error names a column of dates, lists and the like, if there is one.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a column holds neither numbers nor text nor categories.
+    """
+    if len(getattr(raw, "shape", ())) == 2 and not issparse(raw):
+        table = _as_table(raw)
+        for j in range(table.shape[1]):
+            kind_of(column_of(table, j), name_of(table, j))
 
 
 def _encoding_advice(raw: Any) -> str:

@@ -74,7 +74,7 @@ def optuna():
     assert 0 <= study.best_value <= 1
 
 
-@row("pickle, joblib, cloudpickle", "files", "cloudpickle stores what a script defines, too")
+@row("pickle, joblib, cloudpickle", "files", "scripts by the last", needs="cloudpickle")
 def pickles():
     import cloudpickle
 

@@ -253,7 +253,7 @@ def tensors():
     assert isinstance(model.predict_proba(rows), np.ndarray)
 
 
-@row("pandas, polars", "tables", "groups of pandas and polars, too", needs="polars")
+@row("pandas, polars", "tables", "groups of pandas and polars, too", needs="polars narwhals")
 def tables():
     import polars
 

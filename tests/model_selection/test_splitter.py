@@ -1,5 +1,7 @@
 """Folds hold every group."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -101,3 +103,34 @@ def test_searches_take_it_with_and_without_routing(people, search):
     found = [each.cv_results_["mean_test_score"] for each in (by_column, routed)]
     np.testing.assert_allclose(*found)
     assert clone(routed).cv.n_splits == 3
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_labels_may_be_a_table_and_several_a_row(several):
+    rng = np.random.RandomState(0)
+    group, y = rng.choice(list("ab"), 240), rng.randint(0, 2, 240)
+    table = (
+        pd.DataFrame({"y": y})
+        if not several
+        else pd.DataFrame({"y": y, "z": rng.randint(0, 2, 240)})
+    )
+    with warnings.catch_warnings(action="ignore"):  # a column vector, as elsewhere
+        folds = list(StratifiedSensitiveKFold(3).split(group, table, sensitive_features=group))
+    cells = table.assign(group=group)
+    for _, test in folds:
+        shares = cells.iloc[test].value_counts(normalize=True)
+        expected = cells.value_counts(normalize=True)
+        assert (shares - expected).abs().max() < 0.01
+
+
+def test_a_search_hands_groups_to_what_holds_rows_out(people):
+    X, y, group = people
+    search = StackedSearchCV(
+        FaiRNClassifier(max_epochs=1, random_state=0),
+        {"lr": [1e-3]},
+        cv=2,
+        holdout=StratifiedSensitiveKFold(4),
+    )
+    with config_context(enable_metadata_routing=True):
+        search.fit(X, y, sensitive_features=group)
+    assert abs(len(search.holdout_rows_) - len(y) / 4) < 3

@@ -279,3 +279,13 @@ def test_dropout_leaves_the_mean_as_it_is():
     assert dropped.unique().tolist() == pytest.approx([0, 1 / 0.7])
     assert dropped.mean().item() == pytest.approx(1, abs=0.01)  # standard error 0.002
     assert (mlp.eval()._drop(torch.ones(10)) == 1).all()
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize("training", [False, True])
+def test_many_rows_are_taken_in_parts(layout, table, n_members, training):
+    net = network(layout, n_members=n_members).train(training)
+    X = torch.from_numpy(np.tile(table, (150, 1)))
+    expected = net(X)
+    with torch.no_grad():
+        torch.testing.assert_close(net(X), expected, rtol=1e-12, atol=1e-12)

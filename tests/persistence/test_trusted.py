@@ -11,6 +11,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import skops.io
 from scipy.stats import loguniform
 from sklearn import config_context
@@ -78,13 +79,19 @@ protocol = importlib.import_module("skops.io._protocol").PROTOCOL
 SHORT = {"max_epochs": 1, "hidden_layer_sizes": (4,), "random_state": 0}
 GROUPED = {**SHORT, "sensitive_columns": ["sex"]}
 NUMBERS = list("abcdef")
+OF_SOME_VERSIONS = (
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.compose._column_transformer._RemainderColsList",
+)
 
 
 @pytest.fixture(scope="module")
 def table():
     X, y, group = make_biased_classification(200, n_features=6, random_state=0)
     frame = pd.DataFrame(np.abs(X), columns=NUMBERS)
-    return frame.assign(sex=(group == "a").astype(float), word=group + " word"), y
+    return frame.assign(
+        sex=(group == "a").astype(float), word=[f"{name} word" for name in group]
+    ), y
 
 
 def network(*steps, **params):
@@ -192,7 +199,9 @@ MODELS = ESTIMATORS | {
     ),
     "search": OnNumbers(searched(GridSearchCV)),
     "stacked search": OnNumbers(searched(StackedSearchCV)),
-    "stacked search, repeated": OnNumbers(searched(StackedSearchCV, n_repeats=2)),
+    "stacked search, repeated": OnNumbers(
+        searched(StackedSearchCV, n_repeats=2 if sklearn.__version__ >= "1.9" else 1)
+    ),
     "random search": RandomizedSearchCV(
         network(), {"networkclassifier__lr": [0.1, 0.2]}, n_iter=1, cv=2, random_state=0
     ),
@@ -275,7 +284,9 @@ def test_what_is_trusted_is_a_list_of_harmless_names():
     """A class whose making stores what it is given, or a function of arrays and estimators."""
     for name in trusted_types():
         module, _, attribute = name.rpartition(".")
-        found = getattr(importlib.import_module(module), attribute)
+        found = getattr(importlib.import_module(module), attribute, None)
+        if found is None and name in OF_SOME_VERSIONS:
+            continue
         assert found.__module__ in (module, "numpy")  # not one that is imported there
         assert callable(found)
     for kind in safe_objects():
