@@ -33,6 +33,7 @@ exclude_patterns = ["_build", "_extensions", "_templates", "examples"]
 templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["skfair.css"]
+html_js_files = ["skfair.js"]
 html_favicon = "_static/favicon.svg"
 default_role = "literal"
 suppress_warnings = ["myst.xref_missing"]  # links of CONTRIBUTING.md into the repository
