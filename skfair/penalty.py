@@ -329,8 +329,11 @@ default="demographic_parity"
         return penalty_of(self.penalty, self.comparison)
 
     def _targets(self) -> Targets:
-        unknown = isinstance(self.penalty, str) and self.penalty not in {*PENALTIES, *STATISTICS}
-        several = unknown or not (self._penalty.binary or self._is_constrained)
+        try:
+            binary = self._penalty.binary or self._is_constrained
+        except (KeyError, TypeError, ValueError):  # which fit refuses
+            binary = False
+        several = not binary
         return Targets(
             multi_class=several,
             multi_label=several,

@@ -433,9 +433,9 @@ def test_parity_score_looks_at_the_sampled_images_alone(monkeypatch, sampled):
     seen = []
     logits = type(model)._logits
 
-    def counted(model, X, function=None):
+    def counted(model, X, function=None, **kwargs):
         seen.append(len(X))
-        return logits(model, X, function)
+        return logits(model, X, function, **kwargs)
 
     monkeypatch.setattr(type(model), "_logits", counted)
     settings = {"sensitive_features": group, "max_samples": sampled, "random_state": 0}

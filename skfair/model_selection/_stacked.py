@@ -14,7 +14,7 @@ from joblib.parallel import get_active_backend
 from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler
 from sklearn.model_selection._validation import _fit_and_score
 from sklearn.pipeline import Pipeline
-from sklearn.utils import indexable
+from sklearn.utils import Tags, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params
@@ -296,6 +296,11 @@ class StackedSearchCV(DocumentedEstimator, GridSearchCV):
                 f"one: {reasons}."
             )
         return results
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags
 
     # -- what is set in every candidate -------------------------------------------------------
 

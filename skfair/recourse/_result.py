@@ -17,7 +17,7 @@ class Counterfactuals(Bunch):
 
     Parameters
     ----------
-    **entries : dict
+    **kwargs : dict
         ``refused``, ``people``, ``counterfactuals``, ``distance``, ``valid``, ``consistent`` and
         ``changed``, as :func:`counterfactuals` describes them.
 
