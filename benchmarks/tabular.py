@@ -80,9 +80,10 @@ def few_categories(X: pd.DataFrame) -> pd.DataFrame:
     return X.assign(**{name: X[name].cat.codes for name in many})
 
 
-def boosting(seed: int) -> Any:
+def boosting(seed: int, train: Part) -> Any:
+    n_trees = 300 if len(train.y) > 100_000 else 100  # more would only overfit a small table
     model = HistGradientBoostingClassifier(
-        max_iter=300, categorical_features="from_dtype", random_state=seed
+        max_iter=n_trees, categorical_features="from_dtype", random_state=seed
     )
     return make_pipeline(FunctionTransformer(few_categories), model)
 
@@ -106,7 +107,7 @@ MODELS: dict[str, Callable[[int, Part], Any]] = {
     "scikit-learn's MLP": lambda seed, train: one_hot(
         MLPClassifier(early_stopping=True, random_state=seed), train
     ),
-    "HistGradientBoosting": lambda seed, train: boosting(seed),
+    "HistGradientBoosting": boosting,
     "LightGBM": lambda seed, train: light_gbm(seed),
     "MLP": lambda seed, train: one_hot(NetworkClassifier(module="mlp", random_state=seed), train),
     "tabular": lambda seed, train: NetworkClassifier(random_state=seed),
