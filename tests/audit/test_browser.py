@@ -175,7 +175,8 @@ def test_in_a_notebook_it_is_a_frame_in_the_colors_of_its_host(
     from axe_playwright_python.sync_playwright import Axe
 
     style = f"color: {ink}; background: {paper}; font: 13px serif"
-    html = f"<html lang=en><title>n</title><main style='{style}'>{report._repr_html_()}</main>"
+    head = "<!doctype html><html lang=en><title>notebook</title>"
+    html = f"{head}<main style='{style}'>{report._repr_html_()}</main>"
     (tmp_path / "notebook.html").write_text(html, encoding="utf-8")
     page = browser.new_page(viewport={"width": 900, "height": 900}, color_scheme=scheme)
     page.goto((tmp_path / "notebook.html").as_uri())
