@@ -79,8 +79,8 @@ class StratifiedSensitiveKFold(StratifiedKFold):
             Another way to pass ``sensitive_features``, for searches without metadata routing:
             ``search.fit(X, y, groups=sensitive_features)``.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_attributes)
-            Group membership, if ``groups`` is not given; a missing value is a group here. Searches and ``cross_validate`` route
-            it, where metadata routing is enabled.
+            Group membership, if ``groups`` is not given; a missing value is a group here. Searches
+            and ``cross_validate`` route it, where metadata routing is enabled.
 
         Yields
         ------

@@ -82,7 +82,7 @@ class ConstrainedTraining(NeuralClassifier):
 
     @property
     def _is_constrained(self) -> bool:
-        return self.tolerance is not None or bool(self.minimum)
+        return self.tolerance is not None or (isinstance(self.minimum, dict) and bool(self.minimum))
 
     def _validate_params(self) -> None:
         super()._validate_params()
