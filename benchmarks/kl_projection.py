@@ -32,7 +32,7 @@ except ImportError:
     KLProjectionLoss = None
 
 NETWORK = {"max_epochs": 8, "batch_size": 512, "hidden_layer_sizes": (64, 64)}
-WEIGHTS = (0.3, 1.0, 3.0, 10.0, 30.0)
+WEIGHTS = (0.3, 1.0, 3.0, 10.0, 15.0, 20.0, 30.0)
 N_TRAIN, N_VALID, LEAST, WITHIN = 30_000, 10_000, 100, 0.03
 GROUPS = {"SEX": ["SEX"], "SEX x RAC1P": ["SEX", "RAC1P"]}
 
