@@ -217,18 +217,14 @@ class GroupEncoder:
                 f"sensitive_features is missing in {missing.sum()} of {len(frame)} rows: they are "
                 f"left out of {what}.",
             )
-        if self.attributes == "sum":
-            if not frame.columns.is_unique:
-                raise ValueError(
-                    f"The columns of sensitive_features must differ, got {list(frame.columns)}."
-                )
-            parts = [
-                (codes, [(plain(name), value) for value in values])
-                for (codes, values), name in zip(columns, frame.columns, strict=True)
-            ]
-        else:
-            parts = [_intersect(columns)]
-        encoded = np.column_stack([self._assign(*part, i) for i, part in enumerate(parts)])
+        if self.attributes == "sum" and not frame.columns.is_unique:
+            raise ValueError(
+                f"The columns of sensitive_features must differ, got {list(frame.columns)}."
+            )
+        parts = self._parts(columns, frame.columns)
+        for i, (_, labels) in enumerate(parts):
+            self._add(labels, i)
+        encoded = self._codes(parts)
         for i in range(len(parts)):
             self._check_attribute(i, frame.columns)
         return encoded
@@ -253,24 +249,22 @@ class GroupEncoder:
         for position in range(frame.shape[1]):
             codes, values = pd.factorize(frame.iloc[:, position])
             columns.append((codes, [plain(value) for value in values]))
-        if self.attributes == "sum":
-            parts = [
-                (codes, [(plain(name), value) for value in values])
-                for (codes, values), name in zip(columns, frame.columns, strict=True)
-            ]
-        else:
-            parts = [_intersect(columns)]
-        position_of = {label: i for i, label in enumerate(self.labels)}
-        tables = [
-            np.array([position_of.get(label, -1) for label in labels] + [-1], dtype=np.int64)
-            for _, labels in parts
-        ]
-        return np.column_stack(
-            [table[codes] for table, (codes, _) in zip(tables, parts, strict=True)]
-        )
+        return self._codes(self._parts(columns, frame.columns))
 
-    def _assign(self, codes: np.ndarray, labels: Sequence, attribute: int) -> np.ndarray:
-        new = set(labels) - set(self.labels)
+    def _parts(
+        self, columns: list[tuple[np.ndarray, list]], names: Sequence
+    ) -> list[tuple[np.ndarray, list]]:
+        """Codes of the rows and their labels, of each attribute or of their combinations."""
+        if self.attributes == "intersection":
+            return [_intersect(columns)]
+        return [
+            (codes, [(plain(name), value) for value in values])
+            for (codes, values), name in zip(columns, names, strict=True)
+        ]
+
+    def _add(self, found: Sequence, attribute: int) -> None:
+        """Add the labels of an attribute that were not known before."""
+        new = set(found) - set(self.labels)
         n_groups = self.attribute_of.count(attribute) + len(new)
         if n_groups > MAX_GROUPS:
             raise ValueError(
@@ -280,9 +274,17 @@ class GroupEncoder:
         for label in _sorted(new):
             self.labels.append(label)
             self.attribute_of.append(attribute)
+
+    def _codes(self, parts: list[tuple[np.ndarray, list]]) -> np.ndarray:
+        """Positions in ``labels`` (n, n_parts), -1 for a label that is not there or missing."""
         position = {label: i for i, label in enumerate(self.labels)}
-        table = np.array([position[label] for label in labels] + [-1], dtype=np.int64)
-        return table[codes]  # code -1 reads the last entry
+        tables = [  # code -1 reads the last entry
+            np.array([position.get(label, -1) for label in labels] + [-1], dtype=np.int64)
+            for _, labels in parts
+        ]
+        return np.column_stack(
+            [table[codes] for table, (codes, _) in zip(tables, parts, strict=True)]
+        )
 
     def _check_attribute(self, attribute: int, names: Sequence) -> None:
         labels = [g for g, a in zip(self.labels, self.attribute_of, strict=True) if a == attribute]

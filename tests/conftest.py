@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,23 @@ def shared_data():
     if not folder or not Path(folder, "adult.csv.gz").exists():
         pytest.skip("needs the real data: set SKFAIR_DATA to the folder that holds adult.csv.gz")
     return folder
+
+
+@pytest.fixture(scope="module")  # its event loop is in the way of others
+def browser():
+    """Chromium, where it and the extra ``browser`` are installed."""
+    sync_api = pytest.importorskip(
+        "playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'"
+    )
+    pytest.importorskip("axe_playwright_python", reason="needs pip install -e '.[browser]'")
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=flags)
+        yield chromium
+        chromium.close()
 
 
 def pytest_collection_modifyitems(config, items):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -30,20 +29,6 @@ def site():
     if "SKFAIR_SITE" not in os.environ:
         pytest.skip("needs the built pages: SKFAIR_SITE=docs/_build/html")
     return Path(os.environ["SKFAIR_SITE"]).resolve()
-
-
-@pytest.fixture(scope="module")
-def browser(site):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
-    pytest.importorskip("axe_playwright_python", reason="needs the extra 'browser'")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=flags)
-        yield chromium
-        chromium.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -153,8 +153,10 @@ def split_holdout(
         rest, held_out = stratified_split(np.arange(n), float(holdout), strata, rng)
         return np.sort(rest), np.sort(held_out)
     if hasattr(holdout, "split"):
-        requested = _requested_by_splitter(holdout, params)
-        rest, held_out = next(iter(holdout.split(X, y, **requested)))
+        asked = get_routing_for_object(holdout).split.requests
+        requests = {"groups": True} | {name: asks for name, asks in asked.items() if asks}
+        routed = {name: params[key] for name, key in _routed(requests, params).items()}
+        rest, held_out = next(iter(holdout.split(X, y, **routed)))
         return np.sort(rest), np.sort(held_out)
     rows = np.asarray(holdout)
     is_mask = rows.dtype == bool and rows.shape == (n,)
@@ -169,14 +171,6 @@ def split_holdout(
     if held_out.all() or not held_out.any():
         raise ValueError(f"holdout must leave rows on both sides, got {held_out.sum()} of {n}.")
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
-
-
-def _requested_by_splitter(splitter: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of ``params`` that a splitter requests, and groups."""
-    requests = get_routing_for_object(splitter).split.requests
-    requests = {"groups": True} | {name: asked for name, asked in requests.items() if asked}
-    keys = {name: name if asked is True else asked for name, asked in requests.items()}
-    return {name: params[key] for name, key in keys.items() if key in params}
 
 
 def _strata(y: Any, sensitive_features: Any) -> Iterator[np.ndarray]:
@@ -208,6 +202,10 @@ def _requested(scorer: Callable, params: Mapping[str, Any]) -> dict[str, str]:
     routing = get_routing_for_object(scorer)
     if isinstance(routing, MetadataRouter):  # the score of a pipeline, which hands on what it gets
         return {name: name for name in routing.consumes("score", list(params))}
-    requests = routing.score.requests
+    return _routed(routing.score.requests, params)
+
+
+def _routed(requests: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is requested of ``params``, and what it is called there."""
     names = {name: name if request is True else request for name, request in requests.items()}
     return {name: key for name, key in names.items() if key in params}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import partial
 from numbers import Real
@@ -70,13 +71,13 @@ class ConstrainedTraining(NeuralClassifier):
 
     # -- what a subclass states ---------------------------------------------------------------
 
+    @abstractmethod
     def _compared(self) -> Compared:
         """Return what ``tolerance`` is about."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _first_is_positive(self) -> bool:
         """Whether the first of the two classes is the positive one."""
-        raise NotImplementedError
 
     # -- parameters ---------------------------------------------------------------------------
 

@@ -450,9 +450,8 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
         if issparse(X):
             X = X.tocsr()  # other formats have no rows to take
         elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
-            table = np.asarray(
-                as_pandas(X)
-            )  # of a list of numbers and text it would make text alone
+            table = np.asarray(as_pandas(X))
+            # of a list of numbers and text that is text alone
             X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
         if len(X.shape) < 2:
             check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises

@@ -20,22 +20,6 @@ SCREENS = {"phone": (360, 740), "tablet": (1030, 800), "desktop": (1280, 900)}
 
 
 @pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip(
-        "playwright.sync_api", reason="needs playwright: pip install -e '.[browser]'"
-    )
-    pytest.importorskip("axe_playwright_python", reason="needs pip install -e '.[browser]'")
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=flags)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
 def report():
     X, y, group = make_biased_classification(600, n_features=3, n_informative=3, random_state=0)
     X = pd.DataFrame(X, columns=["a", "b", "c"]).assign(group=(group == "a") * 1.0)
