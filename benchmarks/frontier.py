@@ -244,8 +244,8 @@ def verdicts(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for data, table in tables.items():
         for (tolerance, needs_group), part in table.groupby(["tolerance", "needs group"]):
-            keeps = (part["missed"] < 0.5).astype(int)
-            peers = part[part["origin"] == "peer"].assign(keeps=keeps)
+            part = part.assign(keeps=part["missed"] < 0.5)
+            peers = part[part["origin"] == "peer"]
             ours = part[part["ours"] == "yes"]
             if ours.empty or peers.empty:
                 continue
