@@ -13,6 +13,7 @@ PAGES = (
     "index",
     "quickstart",
     "evidence",
+    "frontier",
     "user_guide/fairn",
     "gallery/plot_audit",
     "api/metrics",
