@@ -76,6 +76,7 @@ sphinx_gallery_conf = {
     "filename_pattern": rf"/(?=plot_){left_out}",
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "within_subsection_order": "gallery_order.ByTopic",
     "download_all_examples": False,
     "show_signature": False,
     "ignore_repr_types": r"matplotlib|skfair\.displays",  # <... object at 0x...>
