@@ -50,7 +50,7 @@ autodoc_typehints = "none"  # the docstrings say them in words
 numpydoc_show_class_members = False  # _templates/autosummary/class.rst lists the methods
 doctest_test_doctest_blocks = "default"
 
-# Where the documentation of others has what ours refers to: lists, so that a build needs no network.
+# Where others document what ours refers to: lists, so that a build needs no network.
 addresses = {
     "distributed": "https://distributed.dask.org/en/stable",
     "fairlearn": "https://fairlearn.org/main",

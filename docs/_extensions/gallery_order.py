@@ -7,7 +7,7 @@ ORDER = """
     plot_fair_features plot_smoothing plot_images
     plot_audit plot_recourse plot_sensitivity plot_search_front
     plot_chunks skrub_tables optuna_search adversarial
-""".split()
+"""
 
 
 class ByTopic:
@@ -18,7 +18,7 @@ class ByTopic:
 
     def __call__(self, filename: str) -> int:
         """Return the place in the list."""
-        return ORDER.index(Path(filename).stem)
+        return ORDER.split().index(Path(filename).stem)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
