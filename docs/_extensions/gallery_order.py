@@ -11,14 +11,15 @@ ORDER = """
 
 
 class ByTopic:
-    """Sphinx-Gallery's key of an example; one that is not in the list is an error."""
+    """Sphinx-Gallery's key of an example; those that are not in the list come last."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
 
     def __call__(self, filename: str) -> int:
         """Return the place in the list."""
-        return ORDER.split().index(Path(filename).stem)
+        names, name = ORDER.split(), Path(filename).stem
+        return names.index(name) if name in names else len(names)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
