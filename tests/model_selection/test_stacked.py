@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,9 +79,10 @@ def assert_same_results(stacked, grid):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_results_are_those_of_a_grid_search(rows, n_jobs):
-    stacked, grid = both(
-        FaiRNClassifier(**SMALL), GRID, rows, cv=3, n_jobs=n_jobs, return_train_score=True
-    )
+    with joblib.parallel_config("multiprocessing"):  # new processes take seconds to import torch
+        stacked, grid = both(
+            FaiRNClassifier(**SMALL), GRID, rows, cv=3, n_jobs=n_jobs, return_train_score=True
+        )
     assert_same_results(stacked, grid)
     np.testing.assert_array_equal(stacked.predict(rows["X"]), grid.predict(rows["X"]))
     assert stacked.score(rows["X"], rows["y"]) == grid.score(rows["X"], rows["y"])
