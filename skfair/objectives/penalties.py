@@ -1,9 +1,8 @@
 """Penalties on the difference between groups (Technical Challenges, section 3; FAIRER, 2.2, A.11).
 
-A penalty compares the groups' means of some quantity. Its first function says which: the quantity
-of each row and the share in which the row counts, ``values`` and ``denominators`` of shape
-(n_rates, n). Its second function turns the means, (n_rates, n_groups), into one number. A new
-penalty is one entry in ``PENALTIES``.
+A penalty is a statistic (:mod:`~skfair.objectives.statistics`) and a way of comparing the groups'
+means of it (:mod:`~skfair.objectives.comparisons`), or their rows. A new one is one entry in
+``PENALTIES``.
 
 Shapes: logits (n, n_classes), or (n, n_labels) with several labels; y (n,) or (n, n_labels);
 groups (n, n_attributes); weights (n,) or None. p is the probability of the positive class.
@@ -21,170 +20,35 @@ from torch import Tensor
 
 from .._moved import renamed
 from ._base import Terms
-from .classification import RowLoss, binary_logit, row_losses, weighted_mean
+from .classification import RowLoss, row_losses, weighted_mean
+from .comparisons import (
+    excess_of_worst,
+    mutual_information,
+    negative_min_max_ratio,
+    sum_of_gaps,
+    sum_of_negative_ratios,
+    sum_of_squares,
+    worst_group,
+)
 from .dependence import gaussian_kernel, hsic, same_group_kernel
 from .groups import Comparison, group_means, required
 from .mixup import path_gap
 from .projection import projection
+from .statistics import (
+    accuracy,
+    error_rates,
+    f1,
+    false_negative_rate,
+    false_omission_rate,
+    false_positive_rate,
+    losses,
+    precision,
+    selection_rate,
+    true_negative_rate,
+    true_positive_rate,
+)
 
 NORMALIZATIONS = ("conditional", "group")
-
-
-def positive_probability(logits: Tensor) -> Tensor:
-    """P(positive) of a binary classifier, shape (n,)."""
-    return binary_logit(logits).sigmoid()
-
-
-# -- what is compared ------------------------------------------------------------------------
-
-
-def losses(logits: Tensor, y: Tensor, row_loss: RowLoss = row_losses) -> tuple[Tensor, Tensor]:
-    """L_a, the loss of group a (Technical Challenges, Eq. 2)."""
-    values = row_loss(logits, y)
-    return values.unsqueeze(0), torch.ones_like(values).unsqueeze(0)
-
-
-def selection_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p | a] (FAIRER, Eq. 1; Technical Challenges, Eq. 6)."""
-    p = positive_probability(logits)
-    return p.unsqueeze(0), torch.ones_like(p).unsqueeze(0)
-
-
-def true_positive_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p | a, y = 1] (FAIRER, A.11)."""
-    p = positive_probability(logits)
-    return p.unsqueeze(0), y.to(p).unsqueeze(0)
-
-
-def true_negative_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[1 - p | a, y = 0]."""
-    p = positive_probability(logits)
-    return 1 - p.unsqueeze(0), 1 - y.to(p).unsqueeze(0)
-
-
-def accuracy(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p y + (1 - p) (1 - y) | a]."""
-    p, y = positive_probability(logits), y.to(logits)
-    return (y * p + (1 - y) * (1 - p)).unsqueeze(0), torch.ones_like(p).unsqueeze(0)
-
-
-def error_rates(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p | a, y = 0] and E[1 - p | a, y = 1] (Technical Challenges, Eq. 4; FAIRER, Eq. 2)."""
-    p, y = positive_probability(logits), y.to(logits)
-    return torch.stack([p, 1 - p]), torch.stack([1 - y, y])
-
-
-def precision(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[y | a, predicted positive], every row counting in proportion to its p.
-
-    The definition of predictive parity in FAIRER, A.11; the loss printed there, a mean of p over
-    all members of the group, is that of demographic parity.
-    """
-    p = positive_probability(logits)
-    return y.to(p).unsqueeze(0), p.unsqueeze(0)
-
-
-def false_positive_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p | a, y = 0]."""
-    p = positive_probability(logits)
-    return p.unsqueeze(0), 1 - y.to(p).unsqueeze(0)
-
-
-def false_negative_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[1 - p | a, y = 1]."""
-    p = positive_probability(logits)
-    return 1 - p.unsqueeze(0), y.to(p).unsqueeze(0)
-
-
-def false_omission_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[y | a, predicted negative], every row counting in proportion to its 1 - p."""
-    p = positive_probability(logits)
-    return y.to(p).unsqueeze(0), 1 - p.unsqueeze(0)
-
-
-def f1(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """2 sum p y / sum (p + y) of group a: Dice's coefficient of predictions and labels."""
-    p, y = positive_probability(logits), y.to(logits)
-    cases = p + y
-    return (2 * p * y / cases.clamp(min=torch.finfo(p.dtype).tiny)).unsqueeze(0), cases[None]
-
-
-# -- how it is compared ----------------------------------------------------------------------
-
-
-def sum_of_gaps(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """How far the groups are apart, added up over rates: :meth:`Comparison.gap`."""
-    return comparison.gap(means, present, denominators)
-
-
-def worst_group(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """Mean of each attribute's group that has the greatest one (Technical Challenges, Eq. 7)."""
-    present = present & (comparison.members != 0)
-    worst = means.masked_fill(~present, -torch.inf).amax(-1)
-    return worst.where(present.any(-1), 0.0).sum()
-
-
-def negative_min_max_ratio(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """-min(r, 1 / r) of each attribute's most different pair (Technical Challenges, Eq. 6)."""
-    present = present & (comparison.members != 0)
-    low = means.where(present, torch.inf).amin(-1).where(present.any(-1), 0.0)
-    high = means.where(present, 0.0).amax(-1).clamp(min=torch.finfo(means.dtype).tiny)
-    return -(low / high).sum()
-
-
-def sum_of_squares(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """4 sum_g pi_g (m_g - m)^2, added up over rates: (m_a - m_b)^2 of two groups of equal size."""
-    shares, center = comparison.center(means, present, denominators)
-    return (4 * shares * (means - center).square()).sum()
-
-
-def mutual_information(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """sum_g pi_g KL(m_g, m), in nats: of decision and group (Kamishima et al. 2012, Eq. 9)."""
-    shares, center = comparison.center(means, present, denominators)
-    tiny = torch.finfo(means.dtype).tiny
-
-    def part(mean: Tensor, of_all: Tensor) -> Tensor:
-        return mean * (mean.clamp(min=tiny).log() - of_all.clamp(min=tiny).log())
-
-    return (shares * (part(means, center) + part(1 - means, 1 - center))).sum()
-
-
-def sum_of_negative_ratios(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """Minus the least mean divided by the greatest, of each attribute, added up over rates."""
-    present, means = present.unsqueeze(-2) & (comparison.members != 0), means.unsqueeze(-2)
-    low = means.where(present, torch.inf).amin(-1).where(present.any(-1), 0.0)
-    high = means.where(present, 0.0).amax(-1).clamp(min=torch.finfo(means.dtype).tiny)
-    return -(low / high).sum()
-
-
-def excess_of_worst(
-    means: Tensor,
-    present: Tensor,
-    comparison: Comparison,
-    denominators: Tensor | None,
-    more_is_better: bool = False,
-) -> Tensor:
-    """By how much the worst group of each attribute is worse than everybody, over rates."""
-    _, center = comparison.center(means, present, denominators)
-    behind = center - means if more_is_better else means - center
-    present = present.unsqueeze(-2) & (comparison.members != 0)
-    worst = behind.unsqueeze(-2).masked_fill(~present, -torch.inf).amax(-1)
-    return worst.where(present.any(-1), 0.0).sum()
-
-
-# -- penalties -------------------------------------------------------------------------------
 
 
 def mean_loss(losses: Tensor, groups: Tensor, weights: Tensor | None) -> list[Tensor]:
