@@ -15,7 +15,7 @@ from torch import Tensor
 from ._labels import favorable_codes
 from ._warnings import warn
 from .objectives import Comparison, Objective
-from .objectives.classification import classification_terms, make_row_loss
+from .objectives.classification import classification_terms, make_row_loss, row_losses
 from .objectives.groups import memory_decay
 from .objectives.mixup import forward_with_paths
 from .objectives.penalties import (
@@ -35,6 +35,7 @@ from .objectives.penalties import (
     true_positive_rate,
     with_first_positive,
 )
+from .objectives.projection import projection_gradient
 from .training import NeuralClassifier, inherit_parameters
 from .training._constrained import CONSTRAINT_PARAMETERS, Compared, ConstrainedTraining
 from .training._encoder import TrainingData, split_off
@@ -424,9 +425,26 @@ default="demographic_parity"
             terms = partial(objective.terms, normalize=self.normalize)
             if self.comparison is not None:
                 terms = partial(terms, compared_by=self.comparison)
+            gradient = self._written_out_gradient(comparison, objective)
+            objective = replace(objective, gradient=gradient)
         if self._first_is_positive():
             terms = with_first_positive(terms)
         if self.augment != "mixup" or self.alpha == 0 or self._is_constrained:
             return replace(objective, terms=terms)
         forward = partial(forward_with_paths, by_label=self._penalty.by_label)
         return replace(objective, terms=terms, forward=forward, decay=None)
+
+    def _written_out_gradient(
+        self, comparison: Comparison | None, objective: Objective
+    ) -> Callable | None:
+        penalty, keywords = self._penalty, objective.terms.keywords
+        plain = keywords["row_loss"] is row_losses
+        if not (plain and isinstance(penalty, RowPenalty) and penalty.projected):
+            return None
+        return partial(
+            projection_gradient,
+            rates=penalty.statistic.rates,
+            comparison=comparison,
+            decay=keywords["decay"],
+            positive=0 if self._first_is_positive() else 1,
+        )
