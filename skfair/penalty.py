@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import numpy as np
+import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from ._labels import favorable_codes
+from ._tables import SHOWN
+from ._tensors import takes_tensors
 from ._warnings import warn
 from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms, make_row_loss, row_losses
@@ -36,6 +39,7 @@ from .objectives.penalties import (
     with_first_positive,
 )
 from .objectives.projection import projection_gradient
+from .objectives.strata import Strata
 from .training import NeuralClassifier, inherit_parameters
 from .training._constrained import CONSTRAINT_PARAMETERS, Compared, ConstrainedTraining
 from .training._encoder import TrainingData, split_off
@@ -227,6 +231,13 @@ default="demographic_parity"
 
         With a callable ``penalty`` that is one of a statistic: ``penalty(logits, y) -> (values,
         cases)``, the value of each row and the share in which it is a case, (n,) each.
+    control_columns : str, int, list, slice or callable, default=None
+        Column(s) of X that hold control features: what legitimately explains a difference. Groups
+        are then compared with each other where these have the same values (conditional parity
+        [8]_), in at most 50 such strata. ``fit`` takes them as ``control_features``, too.
+    control_aggregate : {"mean", "worst"}, default="mean"
+        Whether the penalty is the mean over strata, by their shares of the rows, or that of the
+        stratum in which it is greatest.
     {network_parameters}
 
     Attributes
@@ -254,6 +265,8 @@ default="demographic_parity"
     .. [6] M. Buyl, M. Defrance, T. De Bie. fairret: a Framework for Differentiable Fairness
        Regularization Terms. ICLR 2024.
     .. [7] A. Perez-Suay et al. Fair Kernel Learning. ECML PKDD 2017.
+    .. [8] F. Kamiran, I. Zliobaite, T. Calders. Quantifying Explainable Discrimination and Removing
+       Illegal Discrimination in Automated Decision Making. KAIS 2013.
 
     Examples
     --------
@@ -275,6 +288,9 @@ default="demographic_parity"
     True
     """
 
+    __metadata_request__fit = {"sensitive_features": True, "control_features": True}
+    __metadata_request__partial_fit = {"sensitive_features": True, "control_features": True}
+
     _parameter_constraints = {
         "penalty": [StrOptions(set(PENALTIES) | set(STATISTICS)), callable],
         "comparison": [StrOptions(set(COMPARISONS)), None],
@@ -287,6 +303,8 @@ default="demographic_parity"
         "group_memory": [Interval(Integral, 0, None, closed="left")],
         "averaging": [Interval(Real, 0, 1, closed="both")],
         "focal": [Interval(Real, 0, None, closed="left")],
+        "control_columns": [str, Integral, "array-like", slice, callable, None],
+        "control_aggregate": [StrOptions({"mean", "worst"})],
         **CONSTRAINT_PARAMETERS,
     }
 
@@ -307,6 +325,8 @@ default="demographic_parity"
         confidence: float | None = None,
         minimum: Mapping[str, float] | None = None,
         comparison: str | None = None,
+        control_columns: Any = None,
+        control_aggregate: str = "mean",
         **network: Unpack[BatchParameters],
     ) -> None:
         super().__init__(**network)
@@ -324,6 +344,8 @@ default="demographic_parity"
         self.confidence = confidence
         self.minimum = minimum
         self.comparison = comparison
+        self.control_columns = control_columns
+        self.control_aggregate = control_aggregate
 
     @property
     def _penalty(self) -> Penalty | CustomPenalty | RowPenalty:
@@ -391,6 +413,110 @@ default="demographic_parity"
     def _wants_groups(self) -> bool:
         return self._is_constrained or super()._wants_groups()
 
+    # -- fitting ------------------------------------------------------------------------------
+
+    @takes_tensors
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sensitive_features: Any = None,
+        sample_weight: Any = None,
+        control_features: Any = None,
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X, y, sensitive_features, sample_weight
+            As in every neural estimator: see :meth:`NetworkClassifier.fit`.
+        control_features : array-like of shape (n_samples,) or (n_samples, n_features), default=None
+            What legitimately explains a difference between groups, in at most 50 different values.
+            Wins over ``control_columns``. Rows where it is missing take no part in the penalty.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit together, there is one class or one group only, a parameter is
+            out of range, or the loss becomes NaN; the estimator is then left as it was.
+        """
+        self._check_control(control_features is not None)
+        return self._fit(X, y, sensitive_features, sample_weight, control_features=control_features)
+
+    _encode_and_train = fit
+
+    @takes_tensors
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        *,
+        sensitive_features: Any = None,
+        sample_weight: Any = None,
+        control_features: Any = None,
+    ) -> Self:
+        """Train for one epoch on the given rows, continuing from the previous solution.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As in :meth:`fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that can occur; needed in the first call unless its ``y`` has them all.
+        sensitive_features, sample_weight, control_features : array-like, default=None
+            As in :meth:`fit`. Groups and strata that were not seen before are added.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        self._check_control(control_features is not None)
+        return self._partial_fit(
+            X, y, sensitive_features, sample_weight, classes, control_features=control_features
+        )
+
+    def _check_control(self, passed: bool) -> None:
+        """Refuse strata where groups are compared by others than the weighted penalty."""
+        if not passed and self.control_columns is None:
+            return
+        others = {"tolerance": None, "minimum": None}
+        if isinstance(self.augment, str):
+            others["augment"] = None
+        for name, needed in others.items():
+            if (given := getattr(self, name)) != needed:
+                raise ValueError(
+                    f"{name}={given!r} compares groups in all rows, and not within strata of "
+                    f"control features; these need {name}={needed!r}."
+                )
+
+    def _stratified(self, comparison: Comparison) -> Strata:
+        """Say how groups are compared within the strata of the training rows."""
+        counts = torch.from_numpy(self._encoder.stratum_counts).to(comparison.members)
+        of_groups = counts.sum(1)
+        n_present = (of_groups > 0).to(counts) @ (comparison.members != 0).to(counts).mT
+        alone = (n_present < 2).all(-1)
+        if alone.any():
+            labels = [self._encoder.strata[i] for i in alone.nonzero().flatten().tolist()]
+            warn(
+                f"{int(alone.sum())} of {len(alone)} strata of control_features have members of "
+                f"fewer than two groups, and nothing is compared there: {labels[:SHOWN]}"
+                f"{' and more' if len(labels) > SHOWN else ''}.",
+            )
+        return Strata(
+            shares=of_groups.sum(-1) / of_groups.sum(),
+            counts=None if comparison.counts is None else counts,
+            worst=self.control_aggregate == "worst",
+            at_once=not isinstance(self._penalty, CustomPenalty),
+        )
+
     def _first_is_positive(self) -> bool:
         favorable = favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
         return (self._penalty.directed or self._is_constrained) and favorable == [0]
@@ -427,6 +553,9 @@ default="demographic_parity"
                 terms = partial(terms, compared_by=self.comparison)
             gradient = self._written_out_gradient(comparison, objective)
             objective = replace(objective, gradient=gradient)
+            if comparison is not None and self._encoder.strata:
+                terms = partial(terms, stratified=self._stratified(comparison))
+                objective = replace(objective, decay=None)
         if self._first_is_positive():
             terms = with_first_positive(terms)
         if self.augment != "mixup" or self.alpha == 0 or self._is_constrained:
@@ -437,8 +566,9 @@ default="demographic_parity"
     def _written_out_gradient(
         self, comparison: Comparison | None, objective: Objective
     ) -> Callable | None:
-        penalty, keywords = self._penalty, objective.terms.keywords
-        plain = keywords["row_loss"] is row_losses
+        """Return :func:`projection_gradient` where it is that of the objective."""
+        penalty, keywords = self._penalty, getattr(objective.terms, "keywords", {})
+        plain = keywords.get("row_loss") is row_losses
         if not (plain and isinstance(penalty, RowPenalty) and penalty.projected):
             return None
         return partial(

@@ -46,6 +46,7 @@ from .statistics import (
     true_negative_rate,
     true_positive_rate,
 )
+from .strata import Strata
 
 NORMALIZATIONS = ("conditional", "group")
 
@@ -151,9 +152,11 @@ def names_of(**properties: Any) -> list[str]:
 
 def with_first_positive(terms: partial) -> partial:
     """Return the terms for the case that the first of two classes is the positive one."""
-    comparison = terms.keywords.get("comparison")
-    if comparison is not None and comparison.counts is not None:
-        terms = partial(terms, comparison=replace(comparison, counts=comparison.counts.flip(0)))
+    for name in ("comparison", "stratified"):
+        compared = terms.keywords.get(name)
+        if compared is not None and compared.counts is not None:
+            flipped = replace(compared, counts=compared.counts.flip(-2))
+            terms = partial(terms, **{name: flipped})
     return partial(_first_positive, terms)
 
 
@@ -218,6 +221,8 @@ def penalty_terms(
     penalty_only: Tensor | None = None,
     slopes: Tensor | None = None,
     partners: Tensor | None = None,
+    strata: Tensor | None = None,
+    stratified: Strata | None = None,
 ) -> tuple[Terms, Tensor | None]:
     """Compute a penalized objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
 
@@ -247,6 +252,10 @@ def penalty_terms(
     slopes, partners : Tensor of shape (n_attributes, n_paths) or None
         From :func:`~skfair.objectives.mixup.forward_with_paths`; the penalty is then that of
         Fair-Mixup.
+    strata : int64 Tensor of shape (n,) or None
+        Codes of strata, -1 for missing; without effect if ``stratified`` is ``None``.
+    stratified : Strata or None
+        How groups are compared within these.
 
     Returns
     -------
@@ -274,9 +283,19 @@ def penalty_terms(
             slopes, partners, groups, labels, penalized, comparison, state, decay
         )
     else:
-        value, state = known(logits, y, groups, penalized, comparison, normalize, state, decay)
-        for mean in known.baseline(cross_entropies, groups, penalized) if known.baseline else ():
-            value = value - mean
+
+        def of_groups(
+            groups: Tensor, comparison: Comparison, state: Tensor | None
+        ) -> tuple[Tensor, Tensor | None]:
+            value, state = known(logits, y, groups, penalized, comparison, normalize, state, decay)
+            if known.baseline is not None:
+                value = value - sum(known.baseline(cross_entropies, groups, penalized))
+            return value, state
+
+        if strata is not None and stratified is not None:
+            value, state = stratified(of_groups, groups, strata, comparison, state)
+        else:
+            value, state = of_groups(groups, comparison, state)
         terms["penalty"] = value
     return terms, state
 

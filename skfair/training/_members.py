@@ -102,8 +102,11 @@ def _encode(
     *,
     sensitive_features: Any = None,
     sample_weight: Any = None,
+    control_features: Any = None,
 ) -> TrainingData:
-    return estimator._encode(X, y, sensitive_features, sample_weight, resume=False)
+    return estimator._encode(
+        X, y, sensitive_features, sample_weight, resume=False, control_features=control_features
+    )
 
 
 class Member:

@@ -237,6 +237,19 @@ def test_projections_are_those_of_each_alone(params, seeds, rows):
     assert assert_same(estimators, rows | {"sensitive_features": groups}) == [(len(seeds), 2)]
 
 
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_strata_are_those_of_each_alone(seeds, rows):
+    known = rows | {"control_features": np.where(rows["X"][:, 0] > 0, "d", "e")}
+    estimators = [
+        PenaltyClassifier(
+            penalty="tpr", alpha=w, early_stopping=True, **BATCHES | {"random_state": s}
+        )
+        for s in seeds
+        for w in (0.5, 2.0)
+    ]
+    assert assert_same(estimators, known) == [(len(seeds), 2)]
+
+
 def test_learning_rates_may_differ_within_lanes(rows):
     estimators = [
         NetworkClassifier(**BATCHES | {"random_state": seed, "lr": lr})
