@@ -8,9 +8,12 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
-from sklearn.model_selection import GridSearchCV
+from fairlearn.metrics import MetricFrame, selection_rate
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import GridSearchCV, cross_validate
 
 from skfair import PenaltyClassifier
+from skfair.metrics import make_fairness_scorer
 from skfair.model_selection import StackedSearchCV
 from skfair.objectives import Comparison
 from skfair.objectives.penalties import COMPARISONS, penalty_terms
@@ -193,3 +196,90 @@ def test_a_stratum_of_one_group_is_named():
         PenaltyClassifier(max_epochs=1, **SMALL).fit(
             X, y, sensitive_features=group, control_features=control
         )
+
+
+# -- scorers ---------------------------------------------------------------------------------
+
+
+class Decided(ClassifierMixin, BaseEstimator):
+    """Predicts what the last column of X says."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.asarray(X)[:, -1].astype(int)
+
+
+def decided(n=400):
+    rng = np.random.RandomState(0)
+    X, y, group, qualified = explained(n)
+    X = pd.DataFrame(X, columns=["qualified", "b", "c", "d"])
+    X["decision"] = (rng.rand(n) < 0.3 + 0.4 * X["qualified"] - 0.1 * X["b"]).astype(int)
+    return X, y, group, rng.rand(n) + 0.5
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scores_within_strata_are_those_of_metric_frame(weighted):
+    X, y, group, weights = decided()
+    known = {"sample_weight": weights} if weighted else {}
+    estimator = Decided().fit(X, y)
+    frame = MetricFrame(
+        metrics=selection_rate,
+        y_true=y,
+        y_pred=estimator.predict(X),
+        sensitive_features=group,
+        control_features=X["qualified"],
+        sample_params=known,
+    )
+    gaps = frame.difference()
+    sizes = pd.Series(weights if weighted else 1.0, X.index).groupby(X["qualified"]).sum()
+    options = {"sensitive_columns": "b", "control_columns": "qualified"}
+    mean, worst = (
+        make_fairness_scorer("demographic_parity_difference", control_aggregate=how, **options)
+        for how in ("mean", "worst")
+    )
+    assert mean(estimator, X, y, **known) == pytest.approx(-np.average(gaps, weights=sizes))
+    assert worst(estimator, X, y, **known) == pytest.approx(-gaps.max())
+    routed = make_fairness_scorer("demographic_parity_difference")
+    found = routed(
+        estimator, X, y, sensitive_features=group, control_features=X["qualified"], **known
+    )
+    assert found == mean(estimator, X, y, **known)
+    again = pickle.loads(pickle.dumps(worst))
+    assert repr(again) == (
+        "FairnessScorer('neg_demographic_parity_difference', sensitive_columns='b', "
+        "control_columns='qualified', control_aggregate='worst')"
+    )
+
+
+def test_a_scorer_asks_for_control_features_by_routing():
+    X, y, group, _ = decided(200)
+    scorer = make_fairness_scorer("demographic_parity_difference")
+    asking = scorer.set_score_request(control_features=True)
+    with sklearn.config_context(enable_metadata_routing=True):
+        found = cross_validate(
+            Decided(),
+            X,
+            y,
+            scoring={"all": scorer, "within": asking},
+            params={"sensitive_features": group, "control_features": X["qualified"]},
+            cv=2,
+        )
+    assert (found["test_all"] != found["test_within"]).all()
+
+
+def test_strata_without_two_groups_take_no_part_in_scores():
+    X, y, group, _ = decided(200)
+    estimator = Decided().fit(X, y)
+    alone = X["qualified"].where(group == "a", 1.0)  # of those with 0, all are of one group
+    scorer = make_fairness_scorer("demographic_parity_difference", sensitive_columns="b")
+    with pytest.warns(UserWarning, match="not defined in 1 of 2 strata"):
+        found = scorer(estimator, X, y, control_features=alone)
+    rows = (alone == 1).to_numpy()
+    assert found == scorer(estimator, X[rows], y[rows])
+    with pytest.warns(UserWarning, match="one group only"):
+        assert np.isnan(scorer(estimator, X, y, control_features=group))
+    with pytest.raises(ValueError, match="control_aggregate must be"):
+        make_fairness_scorer("recourse_gap", control_aggregate="max")
