@@ -19,16 +19,16 @@ from ._tensors import takes_tensors
 from ._warnings import warn
 from .objectives import Comparison, Objective
 from .objectives.classification import classification_terms, make_row_loss, row_losses
+from .objectives.dependence import forward_with_quantities
 from .objectives.groups import memory_decay
 from .objectives.mixup import forward_with_paths
 from .objectives.penalties import (
     COMPARISONS,
     NORMALIZATIONS,
+    OF_QUANTITIES,
     PENALTIES,
     STATISTICS,
-    CustomPenalty,
-    Penalty,
-    RowPenalty,
+    AnyPenalty,
     error_rates,
     names_of,
     penalty_of,
@@ -38,11 +38,12 @@ from .objectives.penalties import (
     true_positive_rate,
     with_first_positive,
 )
+from .objectives.penalty_kinds import CustomPenalty, ProjectionPenalty, RowPenalty
 from .objectives.projection import projection_gradient
 from .objectives.strata import Strata
 from .training import NeuralClassifier, inherit_parameters
 from .training._constrained import CONSTRAINT_PARAMETERS, Compared, ConstrainedTraining
-from .training._encoder import TrainingData, split_off
+from .training._encoder import EncoderOptions, TrainingData, split_off
 from .training._parameters import BatchParameters
 from .training._targets import Targets
 
@@ -64,7 +65,7 @@ class PenalizedClassifier(NeuralClassifier):
         return self.penalty is not None and self.alpha > 0
 
     @property
-    def _penalty(self) -> Penalty | CustomPenalty | RowPenalty:
+    def _penalty(self) -> AnyPenalty:
         return penalty_of(self.penalty)
 
     def _split_holdout(
@@ -72,21 +73,24 @@ class PenalizedClassifier(NeuralClassifier):
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         n_rows = len(data.y) if rows is None else len(rows)
         self._memory = min(self.group_memory, n_rows // 4)  # a longer one lags behind the network
-        if data.groups is None or self.penalty is None or self.alpha == 0:
+        told = data.groups is not None or data.sensitive is not None
+        if not told or self.penalty is None or self.alpha == 0:
             return rows, None
         if self.penalty_on == "train":
             penalized = np.arange(len(data.y)) if rows is None else rows
-            self._warn_of_absent(data.y[penalized], data.groups[penalized])
+            if data.groups is not None:
+                self._warn_of_absent(data.y[penalized], data.groups[penalized])
             return rows, None
         train, holdout = split_off(data, self.holdout_fraction, rng, rows)
-        absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[holdout].flat))
-        if absent:
-            raise ValueError(
-                f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
-                f"{len(holdout)} rows without a member of {[self.groups_[i] for i in absent]}. A "
-                "greater fraction, more data or merged groups would do."
-            )
-        self._warn_of_absent(data.y[holdout], data.groups[holdout])
+        if data.groups is not None:
+            absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[holdout].flat))
+            if absent:
+                raise ValueError(
+                    f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
+                    f"{len(holdout)} rows without a member of {[self.groups_[i] for i in absent]}. "
+                    "A greater fraction, more data or merged groups would do."
+                )
+            self._warn_of_absent(data.y[holdout], data.groups[holdout])
         return train, holdout
 
     def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
@@ -216,7 +220,7 @@ default="demographic_parity"
         a tolerance may lower the others. Keys are "selection_rate", "tpr", "tnr" and "accuracy".
         Alone it takes the place of the penalty, with ``tolerance`` it comes in addition.
     comparison : {"absolute", "squared", "ratio", "worst_group", "mutual_information", \
-"kl_projection", "hsic"}, default=None
+"kl_projection", "covariance", "hsic"}, default=None
         How the groups' rates in what ``penalty`` names are compared; ``None``: as it says itself.
 
         - "absolute": 2 sum_g pi_g abs(m_g - m);
@@ -226,8 +230,10 @@ default="demographic_parity"
         - "mutual_information": of decision and group, the prejudice remover [5]_;
         - "kl_projection": KL divergence of the nearest predictions with the same rate in every
           group from the network's [6]_; not for "loss";
-        - "hsic": Hilbert-Schmidt independence criterion of values and groups [7]_, of n^2 pairs of
-          rows; not for "ppv", "for" and "f1".
+        - "covariance": 4 cov(v, s)^2 of values v and a continuous, standardized sensitive feature
+          s, and "squared" of groups;
+        - "hsic": Hilbert-Schmidt independence criterion of values and groups, or continuous
+          sensitive features [7]_, of n^2 pairs of rows; not for "ppv", "for" and "f1".
 
         With a callable ``penalty`` that is one of a statistic: ``penalty(logits, y) -> (values,
         cases)``, the value of each row and the share in which it is a case, (n,) each.
@@ -238,6 +244,11 @@ default="demographic_parity"
     control_aggregate : {"mean", "worst"}, default="mean"
         Whether the penalty is the mean over strata, by their shares of the rows, or that of the
         stratum in which it is greatest.
+    continuous_features : "auto", str, int, list, slice or None, default="auto"
+        Which sensitive features are quantities, by name or position, of which no groups are made;
+        for ``comparison="covariance"`` and ``"hsic"``. Each is a term of its own. "auto" takes the
+        numbers that cannot be groups: more than 50 different ones, or floats of which none is
+        repeated. ``None`` takes groups only, as the other comparisons do.
     {network_parameters}
 
     Attributes
@@ -305,6 +316,7 @@ default="demographic_parity"
         "focal": [Interval(Real, 0, None, closed="left")],
         "control_columns": [str, Integral, "array-like", slice, callable, None],
         "control_aggregate": [StrOptions({"mean", "worst"})],
+        "continuous_features": [str, Integral, "array-like", slice, None],
         **CONSTRAINT_PARAMETERS,
     }
 
@@ -327,6 +339,7 @@ default="demographic_parity"
         comparison: str | None = None,
         control_columns: Any = None,
         control_aggregate: str = "mean",
+        continuous_features: Any = "auto",
         **network: Unpack[BatchParameters],
     ) -> None:
         super().__init__(**network)
@@ -346,9 +359,10 @@ default="demographic_parity"
         self.comparison = comparison
         self.control_columns = control_columns
         self.control_aggregate = control_aggregate
+        self.continuous_features = continuous_features
 
     @property
-    def _penalty(self) -> Penalty | CustomPenalty | RowPenalty:
+    def _penalty(self) -> AnyPenalty:
         return penalty_of(self.penalty, self.comparison)
 
     def _targets(self) -> Targets:
@@ -372,6 +386,13 @@ default="demographic_parity"
             raise ValueError(
                 f"comparison={self.comparison!r} looks at the cases of a rate and needs "
                 f"normalize='conditional', got {self.normalize!r}."
+            )
+        continuous = self.continuous_features
+        automatic = continuous is None or (isinstance(continuous, str) and continuous == "auto")
+        if not automatic and self.comparison not in OF_QUANTITIES:
+            raise ValueError(
+                f"continuous_features={continuous!r} needs a comparison without groups, one of "
+                f"{list(OF_QUANTITIES)}; got comparison={self.comparison!r}."
             )
         if self.augment != "mixup":
             return
@@ -517,6 +538,13 @@ default="demographic_parity"
             at_once=not isinstance(self._penalty, CustomPenalty),
         )
 
+    def _encoder_options(self) -> EncoderOptions:
+        options = super()._encoder_options()
+        if self.comparison in OF_QUANTITIES:
+            return options
+        hint = f"Or take it as it is, with comparison in {list(OF_QUANTITIES)}."
+        return replace(options, continuous_features=None, hint=hint)
+
     def _first_is_positive(self) -> bool:
         favorable = favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
         return (self._penalty.directed or self._is_constrained) and favorable == [0]
@@ -553,6 +581,15 @@ default="demographic_parity"
                 terms = partial(terms, compared_by=self.comparison)
             gradient = self._written_out_gradient(comparison, objective)
             objective = replace(objective, gradient=gradient)
+            if self._encoder.continuous:
+                forward = forward_with_quantities
+                objective = replace(objective, forward=forward, calls_once=True)
+            if self._encoder.strata and self._encoder.continuous:
+                raise ValueError(
+                    "Control features are about groups, and sensitive_features has quantities "
+                    f"({len(self._encoder.continuous)}): bin them (pandas.cut), or leave "
+                    "control features out."
+                )
             if comparison is not None and self._encoder.strata:
                 terms = partial(terms, stratified=self._stratified(comparison))
                 objective = replace(objective, decay=None)
@@ -569,7 +606,7 @@ default="demographic_parity"
         """Return :func:`projection_gradient` where it is that of the objective."""
         penalty, keywords = self._penalty, getattr(objective.terms, "keywords", {})
         plain = keywords.get("row_loss") is row_losses
-        if not (plain and isinstance(penalty, RowPenalty) and penalty.projected):
+        if not (plain and isinstance(penalty, ProjectionPenalty)):
             return None
         return partial(
             projection_gradient,

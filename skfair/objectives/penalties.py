@@ -32,7 +32,13 @@ from .comparisons import (
 )
 from .groups import Comparison, required
 from .mixup import path_gap
-from .penalty_kinds import CustomPenalty, Penalty, RowPenalty, mean_loss
+from .penalty_kinds import (
+    CustomPenalty,
+    DependencePenalty,
+    Penalty,
+    ProjectionPenalty,
+    mean_loss,
+)
 from .statistics import (
     accuracy,
     error_rates,
@@ -48,6 +54,7 @@ from .statistics import (
 )
 from .strata import Strata
 
+AnyPenalty = Penalty | CustomPenalty | ProjectionPenalty | DependencePenalty
 NORMALIZATIONS = ("conditional", "group")
 
 
@@ -83,12 +90,11 @@ MEAN_COMPARISONS: Mapping[str, Callable] = {
     "worst_group": excess_of_worst,
     "mutual_information": mutual_information,
 }
-COMPARISONS = (*MEAN_COMPARISONS, "kl_projection", "hsic")
+OF_QUANTITIES = ("covariance", "hsic")  # which take sensitive features that are no groups, too
+COMPARISONS = (*MEAN_COMPARISONS, "kl_projection", *OF_QUANTITIES)
 
 
-def penalty_of(
-    penalty: str | Callable, comparison: str | None = None
-) -> Penalty | CustomPenalty | RowPenalty:
+def penalty_of(penalty: str | Callable, comparison: str | None = None) -> AnyPenalty:
     """Return what is known of a penalty.
 
     Parameters
@@ -101,7 +107,7 @@ def penalty_of(
 
     Returns
     -------
-    Penalty, CustomPenalty or RowPenalty
+    Penalty, CustomPenalty, ProjectionPenalty or DependencePenalty
         Called with a batch.
 
     Raises
@@ -128,7 +134,9 @@ def penalty_of(
         raise ValueError(_not_defined(penalty, comparison, "cases that are given"))
     if comparison == "kl_projection" and not (isinstance(penalty, str) and statistic.binary):
         raise ValueError(_not_defined(penalty, comparison, "a ratio of sums of p"))
-    return RowPenalty(statistic, projected=comparison == "kl_projection")
+    if comparison == "kl_projection":
+        return ProjectionPenalty(statistic)
+    return DependencePenalty(statistic, by_kernel=comparison == "hsic")
 
 
 def _not_defined(penalty: Any, comparison: str, needed: str) -> str:
@@ -223,6 +231,7 @@ def penalty_terms(
     partners: Tensor | None = None,
     strata: Tensor | None = None,
     stratified: Strata | None = None,
+    quantities: Tensor | None = None,
 ) -> tuple[Terms, Tensor | None]:
     """Compute a penalized objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
 
@@ -256,6 +265,8 @@ def penalty_terms(
         Codes of strata, -1 for missing; without effect if ``stratified`` is ``None``.
     stratified : Strata or None
         How groups are compared within these.
+    quantities : Tensor of shape (n, n_quantities) or None
+        Sensitive features that are no groups, standardized; for ``OF_QUANTITIES``.
 
     Returns
     -------
@@ -272,11 +283,18 @@ def penalty_terms(
         weights = torch.ones_like(cross_entropies) if weights is None else weights
         penalized, weights = weights * penalty_only, weights * ~penalty_only
     terms = {"cross_entropy": weighted_mean(cross_entropies, weights)}
-    if groups is None:
+    if groups is None and quantities is None:
         return terms, state
-    if penalty_only is not None:
+    if penalty_only is not None and groups is not None:
         groups = groups.masked_fill(~penalty_only.unsqueeze(-1), -1)
-    known, comparison = penalty_of(penalty, compared_by).with_loss(row_loss), required(comparison)
+    known = penalty_of(penalty, compared_by).with_loss(row_loss)
+    if isinstance(known, DependencePenalty) and quantities is not None:
+        terms["penalty"], state = known(
+            logits, y, groups, penalized, comparison, normalize, state, decay, quantities
+        )
+        return terms, state
+    assert groups is not None, "quantities are for OF_QUANTITIES"
+    comparison = required(comparison)
     if slopes is not None and partners is not None:
         labels = y if known.by_label else None
         terms["penalty"], state = path_gap(
@@ -288,8 +306,9 @@ def penalty_terms(
             groups: Tensor, comparison: Comparison, state: Tensor | None
         ) -> tuple[Tensor, Tensor | None]:
             value, state = known(logits, y, groups, penalized, comparison, normalize, state, decay)
-            if known.baseline is not None:
-                value = value - sum(known.baseline(cross_entropies, groups, penalized))
+            of_all = known.baseline
+            for mean in of_all(cross_entropies, groups, penalized) if of_all else ():
+                value = value - mean
             return value, state
 
         if strata is not None and stratified is not None:

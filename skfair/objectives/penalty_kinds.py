@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from .classification import RowLoss, weighted_mean
-from .comparisons import sum_of_gaps
-from .dependence import gaussian_kernel, hsic, same_group_kernel
+from .comparisons import sum_of_gaps, sum_of_squares
+from .dependence import gaussian_kernel, hsic, same_group_kernel, squared_covariance
 from .groups import Comparison, group_means
 from .projection import projection
 from .statistics import losses
@@ -159,14 +160,9 @@ class RowPenalty:
     ----------
     statistic : Penalty
         What is compared; only its rates, and what is known of them, count.
-    projected : bool
-        Whether it is the distance to the nearest predictions with the same rate in every group
-        (:func:`~skfair.objectives.projection.projection`), or else the dependence of the
-        statistic's values and groups among its cases (:func:`~skfair.objectives.dependence.hsic`).
     """
 
     statistic: Penalty
-    projected: bool
 
     augmentable = is_gap = has_means = False
     baseline = None
@@ -191,9 +187,17 @@ class RowPenalty:
         """Whether its rates look at the label."""
         return self.statistic.by_label
 
-    def with_loss(self, row_loss: RowLoss) -> RowPenalty:
+    def with_loss(self, row_loss: RowLoss) -> Self:
         """Return the same penalty where another loss is trained."""
         return replace(self, statistic=self.statistic.with_loss(row_loss))
+
+
+@dataclass(frozen=True)
+class ProjectionPenalty(RowPenalty):
+    """Distance to the nearest predictions with the same rate in every group.
+
+    See :func:`~skfair.objectives.projection.projection`.
+    """
 
     def __call__(
         self,
@@ -205,10 +209,8 @@ class RowPenalty:
         normalize: str = "conditional",
         state: Tensor | None = None,
         decay: float = 0.0,
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Tensor]:
         """Value on a batch, and where the next projection starts."""
-        if not self.projected:
-            return self._dependence(logits, y, groups, weights), state
         known = state is not None and state.shape[-1] == comparison.n_groups
         value, shifts = logits.new_zeros(()), list[Tensor]()
         for position, of in enumerate(groups.unbind(-1)):
@@ -219,14 +221,92 @@ class RowPenalty:
             shifts.append(shift)
         return value, torch.stack(shifts)
 
-    def _dependence(
-        self, logits: Tensor, y: Tensor, groups: Tensor, weights: Tensor | None
+
+@dataclass(frozen=True)
+class DependencePenalty(RowPenalty):
+    """Dependence of a statistic's values on groups, and on quantities, among its cases.
+
+    Attributes
+    ----------
+    statistic : Penalty
+        What may not depend on them.
+    by_kernel : bool
+        Whether it is any dependence (:func:`~skfair.objectives.dependence.hsic`), or the squared
+        covariance alone (:func:`~skfair.objectives.dependence.squared_covariance`), which of groups
+        is the squared distance of their means.
+    """
+
+    by_kernel: bool
+
+    def __call__(
+        self,
+        logits: Tensor,
+        y: Tensor,
+        groups: Tensor | None,
+        weights: Tensor | None,
+        comparison: Comparison | None,
+        normalize: str = "conditional",
+        state: Tensor | None = None,
+        decay: float = 0.0,
+        quantities: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Value on a batch, and the state for the next one.
+
+        ``quantities`` (n, n_quantities) are sensitive features that are no groups, standardized;
+        NaN takes no part. Each is a term of its own.
+        """
+        values, cases = self.statistic.rates(logits, y)
+        counted = cases if weights is None else cases * weights
+        if self.by_kernel:
+            value = logits.new_zeros(())
+            for of in () if groups is None else groups.unbind(-1):
+                value = value + self._hsic(values, counted, of >= 0, same_group_kernel, of)
+            for of in () if quantities is None else quantities.unbind(-1):
+                value = value + self._hsic(values, counted, ~of.isnan(), gaussian_kernel, of)
+            return value, state
+        if quantities is None:
+            return self._of_groups(logits, y, groups, weights, comparison, state, decay)
+        n_sums = 4 * values.shape[0] * quantities.shape[-1]
+        of_quantities = of_groups = None
+        if state is not None:  # both in one row
+            of_quantities = state[:n_sums].reshape(4, values.shape[0], quantities.shape[-1])
+            of_groups = state[n_sums:].reshape(values.shape[0], 2, -1)
+        value, sums = squared_covariance(values, counted, quantities, of_quantities, decay)
+        states = [sums.flatten()]
+        if groups is not None:
+            squares, of_groups = self._of_groups(
+                logits, y, groups, weights, comparison, of_groups, decay
+            )
+            value = value + squares
+            states.append(of_groups.flatten())
+        return value, torch.cat(states)
+
+    def _of_groups(
+        self,
+        logits: Tensor,
+        y: Tensor,
+        groups: Tensor | None,
+        weights: Tensor | None,
+        comparison: Comparison | None,
+        state: Tensor | None,
+        decay: float,
+    ) -> tuple[Tensor, Tensor]:
+        assert groups is not None and comparison is not None
+        squares = replace(self.statistic, compare=sum_of_squares)
+        return squares(logits, y, groups, weights, comparison, state=state, decay=decay)
+
+    @staticmethod
+    def _hsic(
+        values: Tensor,
+        cases: Tensor,
+        known: Tensor,
+        kernel: Callable[[Tensor, Tensor], Tensor],
+        sensitive: Tensor,
     ) -> Tensor:
-        value = logits.new_zeros(())
-        for values, cases in zip(*self.statistic.rates(logits, y), strict=True):
-            counted = cases if weights is None else cases * weights
-            for of in groups.unbind(-1):
-                members = counted * (of >= 0)
-                kernel = gaussian_kernel(values, members.detach())
-                value = value + hsic(kernel, same_group_kernel(of, values.dtype), members)
-        return value
+        """HSIC of each rate's values and a sensitive feature (n,), added up."""
+        total = values.new_zeros(())
+        for of_rate, counted in zip(values, cases * known, strict=True):
+            of_values = gaussian_kernel(of_rate, counted.detach())
+            of_sensitive = kernel(sensitive.nan_to_num(0.0), counted.detach())
+            total = total + hsic(of_values, of_sensitive, counted)
+        return total

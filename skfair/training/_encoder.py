@@ -25,7 +25,7 @@ from .._groups import (
     warn_of_fractions,
     warn_of_order,
 )
-from .._quantities import QuantityEncoder
+from .._quantities import QuantityEncoder, continuous_columns
 from .._splits import stratified_split
 from .._stored import StoredState, current_state
 from .._strata import StratumEncoder, control_frame
@@ -79,6 +79,8 @@ class EncoderOptions:
     tabular : bool or None
         Whether the network takes categories and missing values; ``None`` if it does where there
         are some.
+    hint : str
+        What to do about a sensitive feature that is a quantity, for errors.
     """
 
     name: str
@@ -92,6 +94,7 @@ class EncoderOptions:
     control_columns: Any = None
     categorical_features: Any = "from_dtype"
     tabular: bool | None = False
+    hint: str = ""
 
     @classmethod
     def of(cls, estimator: Any, targets: Targets, encodes_rows: bool) -> EncoderOptions:
@@ -432,7 +435,12 @@ class Encoder:
             columns = found if columns is None else columns
             data.sensitive = quantities.encode(frame, options.continuous_features, data.weights)
             others = quantities.others(frame)
-            data.groups = groups.encode(others) if others.shape[1] else None
+            try:
+                data.groups = groups.encode(others) if others.shape[1] else None
+            except ValueError as error:
+                if not (options.hint and continuous_columns(others)):
+                    raise
+                raise ValueError(f"{error} {options.hint}") from error
         strata = StratumEncoder(list(self.strata) if keep else [])
         if data.control_features is not None:
             data.strata = strata.encode(data.control_features)
