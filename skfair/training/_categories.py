@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from numbers import Number
+from numbers import Complex, Number, Real
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ def category_columns(X: Any, selection: Any, kept: list[int] | None = None) -> l
         kind = kind_of(column, name)
         if by_dtype and kind != NUMBERS:
             found.append(i)
-        elif kind == TEXT or (kind == CATEGORIES and not _are_numbers(column, name)):
+        elif not holds_numbers(column, name):
             raise ValueError(
                 f"X must hold numbers, not text, but for what categorical_features names: {name}."
             )
@@ -144,11 +144,14 @@ def encode_table(X: Any, categories: Mapping[int, list], dtype: Any) -> np.ndarr
         encoded[:, j] = _codes(column_of(X, j), known, name_of(X, j))
     infinite = np.isinf(encoded).any(axis=0)
     if infinite.any():
-        raise ValueError(
-            f"Input X contains infinity or a value too large for {np.dtype(dtype)}: "
-            f"{name_of(X, int(infinite.argmax()))}."
-        )
+        raise _too_large(name_of(X, int(infinite.argmax())), dtype)
     return encoded
+
+
+def _too_large(name: str, dtype: Any) -> Exception:
+    return ValueError(
+        f"Input X contains infinity or a value too large for {np.dtype(dtype)}: {name}."
+    )
 
 
 def name_of(X: Any, j: int) -> str:
@@ -176,7 +179,7 @@ def kind_of(column: pd.Series, name: str) -> str:
     if is_object_dtype(dtype):
         return _kind_of_objects(column, name)
     if is_complex_dtype(dtype):
-        raise ValueError(f"Complex data not supported: {name} of X.")
+        raise _not_supported(name, "complex")
     if is_numeric_dtype(dtype) or is_bool_dtype(dtype):
         return NUMBERS
     if is_string_dtype(dtype):
@@ -186,27 +189,55 @@ def kind_of(column: pd.Series, name: str) -> str:
     raise _not_supported(name, str(dtype))
 
 
+def holds_numbers(column: pd.Series, name: str) -> bool:
+    """Whether a column holds nothing but numbers, as such or as categories.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in :func:`kind_of`.
+    """
+    kind = kind_of(column, name)
+    if kind == CATEGORIES:
+        return not any(isinstance(value, str) for value in _factorize(column, name)[1])
+    return kind != TEXT
+
+
 def _kind_of_objects(column: pd.Series, name: str) -> str:
     inferred = infer_dtype(column, skipna=True)
     if inferred in KINDS_OF_OBJECTS:
         return KINDS_OF_OBJECTS[inferred]
     types = {type(value) for value in column[column.notna()]}
-    if all(
-        issubclass(kind, (Number, np.bool_)) and not issubclass(kind, complex) for kind in types
-    ):
-        return NUMBERS
+    if not types:
+        return NOTHING
+    if all(issubclass(kind, str) for kind in types):  # beside a missing date
+        return TEXT
     others = sorted(
-        kind.__name__ for kind in types if not issubclass(kind, (str, Number, np.bool_))
+        kind.__name__
+        for kind in types
+        if _is_complex(kind) or not issubclass(kind, (str, Number, np.bool_))
     )
     if others:
         raise _not_supported(name, others[0])
-    raise ValueError(
+    if any(issubclass(kind, str) for kind in types):
+        raise _mixed(name)
+    return NUMBERS
+
+
+def _is_complex(kind: type) -> bool:
+    return issubclass(kind, Complex) and not issubclass(kind, Real)
+
+
+def _mixed(name: str) -> Exception:
+    return ValueError(
         f"{name} of X holds text and numbers: make one of them, by astype(str) or "
         "pandas.to_numeric."
     )
 
 
 def _not_supported(name: str, kind: str) -> Exception:
+    if "complex" in kind:
+        return ValueError(f"Complex data not supported: {name} of X.")
     if any(word in kind.lower() for word in TIMES):
         return ValueError(
             f"{name} of X holds dates or times ({kind}): make numbers of it that say what matters, "
@@ -228,12 +259,10 @@ def numbers_of(column: pd.Series, name: str) -> np.ndarray:
         return np.full(len(column), np.nan)
     if kind != NUMBERS:
         raise ValueError(f"X must hold numbers, not text, where it held numbers in fit: {name}.")
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _are_numbers(column: pd.Series, name: str) -> bool:
-    """Whether a column of categories holds numbers only."""
-    return not any(isinstance(value, str) for value in _factorize(column, name)[1])
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError:
+        raise _too_large(name, np.float64) from None
 
 
 def _codes(column: pd.Series, known: list, name: str) -> np.ndarray:
@@ -262,20 +291,19 @@ def _factorize(column: pd.Series, name: str) -> tuple[np.ndarray, list]:
 
 def _plain(values: Iterable, name: str) -> list:
     """Different values as text or numbers, so that they can be stored and put in order."""
-    plain = [_plain_value(value) for value in values]
+    plain = [_plain_value(value, name) for value in values]
     if len({isinstance(value, str) for value in plain}) > 1:
-        raise ValueError(
-            f"{name} of X holds text and numbers: make one of them, by astype(str) or "
-            "pandas.to_numeric."
-        )
+        raise _mixed(name)
     return plain
 
 
-def _plain_value(value: Any) -> str | int | float:
+def _plain_value(value: Any, name: str) -> str | int | float:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, (bool, np.bool_, int, np.integer)):
         return int(value)
-    if isinstance(value, Number) and not isinstance(value, complex):
+    if isinstance(value, bytes) or _is_complex(type(value)):
+        raise _not_supported(name, type(value).__name__)
+    if isinstance(value, Number):
         return float(value)  # type: ignore[arg-type]
     return str(value)  # an interval, a day

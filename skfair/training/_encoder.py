@@ -453,8 +453,10 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
             table = np.asarray(as_pandas(X))
             # of a list of numbers and text that is text alone
             X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
-        if len(X.shape) < 2:
-            check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
+        if len(X.shape) < 2 or tuple(X.shape[1:]) == (0,):
+            # scikit-learn cannot tell what is wrong with a frame without columns
+            table = np.asarray(as_pandas(X)) if hasattr(X, "columns") else X
+            check_array(table, dtype=None, estimator=estimator, input_name="X")  # raises
     try:
         return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
     except ValueError as error:
