@@ -18,11 +18,12 @@ from pandas.api.types import (
 )
 
 from .._columns import column_positions
-from .._tables import column_names
+from .._tables import column_names, some
 from .._warnings import warn
 
 MISSING, RARE, FIRST = 0, 1, 2  # codes: no value; one that is rare or unseen; the first category
 MIN_CATEGORY_ROWS = 5  # a category of fewer rows shares the place of the unseen ones
+MANY_UNSEEN = 0.2  # of the values of a column in a later call of partial_fit
 
 NUMBERS, TEXT, CATEGORIES, NOTHING = "numbers", "text", "categories", "nothing"
 KINDS_OF_OBJECTS = {
@@ -103,10 +104,50 @@ def learn_categories(X: Any, columns: Iterable[int]) -> dict[int, list]:
     return learned
 
 
-def new_categories(known: Mapping[int, list], found: Mapping[int, list]) -> dict[int, list]:
-    """Return the categories found that are not known, by column."""
-    new = {j: sorted(set(values) - set(known[j])) for j, values in found.items()}
-    return {j: values for j, values in new.items() if values}
+def check_no_new_categories(X: Any, known: Mapping[int, list]) -> None:
+    """Refuse a table with categories of at least ``MIN_CATEGORY_ROWS`` rows that are not known.
+
+    Raises
+    ------
+    ValueError
+        If there are some; the message names the column.
+    """
+    for j, values in learn_categories(X, known).items():
+        new = sorted(set(values) - set(known[j]))
+        if new:
+            raise ValueError(
+                f"{name_of(X, j)} of X has categories that the fit before did not know, "
+                f"{some(new)}: fit without warm_start."
+            )
+
+
+def warn_of_unseen(X: Any, codes: np.ndarray, columns: list[int]) -> bool:
+    """Warn if a later part of the rows has many categories that the first part had not.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n, n_features)
+        The part.
+    codes : ndarray of shape (n, n_columns)
+        Its categories, encoded.
+    columns : list of int of length n_columns
+        Their positions.
+
+    Returns
+    -------
+    bool
+        Whether it has.
+    """
+    shares = (codes == RARE).sum(axis=0) / np.maximum((codes != MISSING).sum(axis=0), 1)
+    if shares.max() <= MANY_UNSEEN:
+        return False
+    warn(
+        f"{name_of(X, columns[shares.argmax()])} of X: {shares.max():.0%} of the values in this "
+        f"call of partial_fit occurred in fewer than {MIN_CATEGORY_ROWS} rows of the first call, "
+        "which decides what the categories are. They share one place, so that little is learned "
+        "of them. Let the first call have rows of all categories."
+    )
+    return True
 
 
 def encode_table(X: Any, categories: Mapping[int, list], dtype: Any) -> np.ndarray:
@@ -152,6 +193,13 @@ def _too_large(name: str, dtype: Any) -> Exception:
     return ValueError(
         f"Input X contains infinity or a value too large for {np.dtype(dtype)}: {name}."
     )
+
+
+def has_missing(X: Any) -> bool:
+    """Whether any value of a DataFrame or an array is missing."""
+    if isinstance(X, np.ndarray) and X.dtype.kind == "f":
+        return bool(np.isnan(X).any())
+    return bool(np.any(pd.isna(X)))
 
 
 def name_of(X: Any, j: int) -> str:

@@ -415,7 +415,13 @@ def test_new_categories_in_partial_fit_have_the_place_of_the_unseen():
     X, y = people()
     model = NetworkClassifier(**QUICK).partial_fit(X, y, classes=[0, 1])
     known = model._encoder.categories
-    model.partial_fit(X.assign(job="astronaut"), y)
+    with warnings.catch_warnings(action="error"):
+        model.partial_fit(X.assign(job=X["job"].where(np.arange(len(X)) % 8 > 0, "pilot")), y)
+    with pytest.warns(UserWarning, match="column 'job' of X: 100% of the values.*first call"):
+        model.partial_fit(X.assign(job="astronaut"), y)
+    model = pickle.loads(pickle.dumps(model))
+    with warnings.catch_warnings(action="error"):
+        model.partial_fit(X.assign(job="astronaut"), y)
     assert model._encoder.categories == known
 
 
