@@ -24,6 +24,8 @@ from skfair import NetworkClassifier, PenaltyClassifier
 from skfair.datasets import make_biased_classification
 from skfair.model_selection import StackedSearchCV
 
+pytestmark = pytest.mark.filterwarnings("ignore:Fewer are accepted")
+
 QUICK = {"max_epochs": 12, "batch_size": 128, "validation_fraction": 0.3, "random_state": 0}
 GAPS = {
     "demographic_parity": demographic_parity_difference,
@@ -73,7 +75,7 @@ def test_the_held_out_gap_is_within_tolerance(people, penalty, tolerance):
     X, y, group = people
     watch = Watch()
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("error", "No epoch met")
         fitted = model(penalty=penalty, tolerance=tolerance, monitor=watch).fit(
             X, y, sensitive_features=group
         )
