@@ -257,4 +257,4 @@ class DRAlignClassifier(ConstrainedTraining, NeuralClassifier):
             return objective
         weights = {**objective.weights, "fairness": 0.0}
         decay = memory_decay(batch_size, self._memory)
-        return self._with_constraints(replace(objective, weights=weights), decay)
+        return self._with_constraints(replace(objective, weights=weights), decay, float(n_cells))

@@ -160,15 +160,20 @@ class ConstrainedTraining(NeuralClassifier):
             of_decisions=of_decisions,
         )
 
-    def _with_constraints(self, objective: Objective, decay: float) -> Objective:
-        """Add the constraints, remembered with ``decay``, to an objective that keeps no state."""
+    def _with_constraints(
+        self, objective: Objective, decay: float, weight: float = 1.0
+    ) -> Objective:
+        """Add the constraints, remembered with ``decay``, to an objective that keeps no state.
+
+        ``weight`` is that of the cross-entropy in the objective.
+        """
         terms = partial(
             constrained_terms,
             terms=objective.terms,
             constraints=self._constraints(),
             decay=decay,
         )
-        weights = {**objective.weights, "constraints": 1.0}
+        weights = {**objective.weights, "constraints": weight}
         return replace(objective, terms=terms, weights=weights, decay=None, gradient=None)
 
     def _split_validation(
