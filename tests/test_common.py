@@ -261,6 +261,10 @@ FAIR = [
     LabelFlipClassifier(estimator=LogisticRegression(), flip_fraction=1.0),
     DRAlignClassifier(**QUICK),
     DRAlignClassifier(criterion="equalized_odds", **QUICK),
+    *(
+        kind(tolerance=0.5, validation_fraction=0.7, **QUICK)
+        for kind in (PenaltyClassifier, FaiRNClassifier, DRAlignClassifier)
+    ),
     FairFeaturesClassifier(**QUICK),
     FairFeaturesClassifier(group_weights="equal", reversal=0.0, score_fraction=0.0, **QUICK),
     PivotClassifier(**QUICK),
