@@ -188,9 +188,11 @@ class ConstrainedTraining(NeuralClassifier):
     def _check_cases(self, data: TrainingData, valid: np.ndarray) -> None:
         """Refuse what cannot be seen on the held-out rows, and name the groups left out."""
         asked, of, few = self._asked(), np.array(self._encoder.attribute_of), set()
-        weighted = "" if data.weights is None else ", as uneven sample_weight counts them"
+        weights = self._held_out_weights(data, valid)
+        uneven = weights is not None and not torch.allclose(weights, weights[:1])
+        weighted = ", as uneven sample_weight counts them" if uneven else ""
         for position, (name, cases) in enumerate(
-            zip(asked.names, self._n_cases(data, valid), strict=True)
+            zip(asked.names, self._n_cases(data, valid, weights), strict=True)
         ):
             if np.isnan(cases).any():  # decisions will say
                 continue
@@ -215,11 +217,13 @@ class ConstrainedTraining(NeuralClassifier):
                 "validation_fraction or merged groups would do.",
             )
 
-    def _n_cases(self, data: TrainingData, valid: np.ndarray) -> np.ndarray:
+    def _n_cases(
+        self, data: TrainingData, valid: np.ndarray, weights: torch.Tensor | None
+    ) -> np.ndarray:
         """Effective number of each rate's cases, (n_rates, n_groups), NaN if decisions say who."""
         assert data.groups is not None
         y, groups = torch.from_numpy(data.y[valid]), torch.from_numpy(data.groups[valid])
-        constraints, weights = self._constraints(), self._held_out_weights(data, valid)
+        constraints = self._constraints()
         of_all = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64)
         one, other = (constraints.values(d.expand(len(y), 2), y)[1] for d in of_all)
         _, counted = count_cases(
