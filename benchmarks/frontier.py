@@ -1,11 +1,12 @@
 """Accuracy within a tolerance: ``python -m benchmarks.frontier [--data NAME ...] [--jobs N]``.
 
 Every method's own knob is swept; for each tolerance the most accurate knob is taken whose gap on
-the validation rows is within it (else that of the least gap), and reported on the test rows. Where
-decisions are made by a score, thresholds for groups are put on it, too: "+ thresholds", chosen on
-the validation rows (Unprocessing, Cruz and Hardt 2024). Decisions by chance count with their
-probability, but error-parity's, which are drawn. A method joins by an entry in OURS of
-benchmarks/_frontier_ours.py or PEERS of benchmarks/_frontier_peers.py.
+the validation rows is within it (else that of the least gap), and reported on the test rows. One
+that decides the same for everybody is within none. Where decisions are made by a score, thresholds
+for groups are put on it, too: "+ thresholds", chosen on the validation rows (Unprocessing, Cruz and
+Hardt 2024). Decisions by chance count with their probability, but error-parity's, which are drawn.
+A method joins by an entry in OURS of benchmarks/_frontier_ours.py or PEERS of
+benchmarks/_frontier_peers.py.
 
 ``--jobs N`` runs that many fits side by side. With ``--store FOLDER`` what is finished is kept
 there, and the same command goes on where ``--minutes`` or something else stopped it.
@@ -52,8 +53,12 @@ RATES = {
     "equalized_odds": ("TPR", "FPR"),
     "demographic_parity": ("accepted",),
 }
+OF_GROUPS = ("n", "accepted", "TPR", "FPR")
+WHOLE = ("valid accepted", "test accepted")  # of all groups together
 MIN_CASES = 10  # positives, and negatives, of a group that is compared on validation and test rows
+SAME_FOR_ALL = 0.001  # share accepted, or refused, below which a method decides nothing
 RESAMPLES = 2000
+MESSAGE = 80  # letters of why a method is left out
 BOTH = "skfair's thresholds"  # over a peer's model
 
 
@@ -87,8 +92,9 @@ def measured(task: Task, constraint: str, model: Model) -> dict[str, Any]:
         compared = rates[rates["cases"] >= MIN_CASES]
         gaps = [np.ptp(compared[rate]) for rate in RATES[constraint]]
         row |= {f"{name} accuracy": right.mean(), f"{name} gap": max(gaps)}
+        row |= {f"{name} accepted": p.mean()}
     for group, own in rates.iterrows():
-        row |= {f"{group} {name}": own[name] for name in ("n", "accepted", "TPR", "FPR")}
+        row |= {f"{group} {name}": own[name] for name in OF_GROUPS}
     return row | {"right": right}
 
 
@@ -117,11 +123,14 @@ def choose(found: pd.DataFrame) -> pd.DataFrame:
     for tolerance in TOLERANCES:
         open_to = found[found["tolerance"].isna() | (found["tolerance"] == tolerance)]
         for _, own in open_to.groupby(["method", "seed"], sort=False):
-            within = own[own["valid gap"] <= tolerance + 1e-6]
+            seconds = own["seconds"].sum()  # of the whole sweep
+            decides = own[own["valid accepted"].between(SAME_FOR_ALL, 1 - SAME_FOR_ALL)]
+            within = decides[decides["valid gap"] <= tolerance + 1e-6]
+            own = decides if len(decides) else own
             best = within["valid accuracy"].idxmax() if len(within) else own["valid gap"].idxmin()
             row = own.loc[best].copy()
             row["tolerance"], row["missed"] = tolerance, float(not len(within))
-            row["seconds"] = own["seconds"].sum()  # of the whole sweep
+            row["seconds"] = seconds
             chosen.append(row)
     return pd.DataFrame(chosen)
 
@@ -133,7 +142,7 @@ def run(data: str, constraint: str, seed: int, name: str) -> dict[str, Any]:
     try:
         found = list(candidates(load(data, seed), constraint, name, seed))
     except Exception as refused:  # too few rows for a tolerance, or a peer's own failure
-        left_out = f"{name}: {' '.join(str(refused).split())[:160]}"
+        left_out = f"{name}: {' '.join(str(refused).split())[:MESSAGE]}"
     result = {"left out": left_out, "found": [], "chosen": [], "made with": made_with()}
     if found:
         table = pd.DataFrame(found)
@@ -185,7 +194,8 @@ def intervals(chosen: pd.DataFrame, fixed_test: bool) -> pd.DataFrame:
     """Means over seeds, and how far from the best and from our best, by a paired bootstrap.
 
     The best is the most accurate on *test* rows of those that keep to the tolerance on validation
-    rows in most seeds, if there is one. Ours is the most accurate on *validation* rows of such.
+    rows in most seeds, if there is one, else that of the least gap on validation rows. Ours is the
+    most accurate on *validation* rows of such.
     Each of those which need the group, and of those which do not, respectively.
     """
     rng = np.random.RandomState(0)
@@ -233,7 +243,8 @@ def _paired(
 
 def _merit(methods: dict[str, pd.DataFrame], accuracy: str, name: str) -> tuple[bool, float]:
     own = methods[name]
-    return own["missed"].mean() < 0.5, own[accuracy].mean()
+    keeps = own["missed"].mean() < 0.5
+    return keeps, own[accuracy].mean() if keeps else -own["valid gap"].mean()
 
 
 def verdicts(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -244,13 +255,15 @@ def verdicts(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     for data, table in tables.items():
         for (tolerance, needs_group), part in table.groupby(["tolerance", "needs group"]):
-            part = part.assign(keeps=part["missed"] < 0.5)
+            keeps = part["missed"] < 0.5
+            merit = part["test accuracy"].where(keeps, -part["valid gap"])
+            part = part.assign(keeps=keeps, merit=merit)
             peers = part[part["origin"] == "peer"]
             ours = part[part["ours"] == "yes"]
             if ours.empty or peers.empty:
                 continue
             own = ours.iloc[0]
-            peer = peers.sort_values(["keeps", "test accuracy"], ascending=False).iloc[0]
+            peer = peers.sort_values(["keeps", "merit"], ascending=False).iloc[0]
             row = {"data": data, "tolerance": tolerance, "needs group": needs_group}
             row["verdict"] = _verdict(own, peer)
             for side, of in (("ours", own), ("peer", peer)):
@@ -287,6 +300,7 @@ def summarize(
 ) -> None:
     """Write what was found on a data set."""
     found = pd.DataFrame([row for result in done for row in result["found"]])
+    of_groups = [c for c in found if c.endswith(tuple(f" {rate}" for rate in OF_GROUPS))]
     chosen = pd.DataFrame([row for result in done for row in result["chosen"]])
     chosen["right"] = chosen["right"].map(unpack)
     left_out = {result["left out"] for result in done if result["left out"]}
@@ -294,7 +308,8 @@ def summarize(
     settings["fitted with"] = "; ".join(sorted({result["made with"] for result in done}))
     name = f"frontier_{data}_{constraint}{suffix}"
     table = intervals(chosen, DATA[data][1])
-    report(f"{name}_all", found, f"{data}: every knob", settings)
+    whole = found.drop(columns=[c for c in of_groups if c not in WHOLE])
+    report(f"{name}_all", whole, f"{data}: every knob", settings)
     report(name, table, f"{data}: chosen on validation rows", settings)
 
 
@@ -336,9 +351,9 @@ def main() -> None:
     settings |= {"rows of each part of ACSIncome": ACS_ROWS}
     settings |= {"seconds": "of one core, for the whole sweep", "methods": "; ".join(methods)}
     for data in args.data:
-        settings["perceptron"] = PERCEPTRON[data]
         own = [result for job, result in zip(jobs, done, strict=True) if job[0] == data]
-        summarize(data, args.constraint, own, settings, "_quick" if args.quick else "")
+        described = settings | {"perceptron": PERCEPTRON[data]}
+        summarize(data, args.constraint, own, described, "_quick" if args.quick else "")
     tables = whole_tables(args.constraint)
     if not args.quick and tables:
         table = verdicts(tables)

@@ -22,6 +22,7 @@ def found():
             "seconds": 1.0,
             "valid accuracy": accuracy,
             "valid gap": gap,
+            "valid accepted": 0.3,
         }
         for knob, (accuracy, gap) in enumerate(rows)
     )
@@ -39,6 +40,15 @@ def test_where_no_knob_is_within_it_the_least_gap_is_taken_and_said(found):
     chosen = frontier.choose(found[found["knob"] == 0])
     assert chosen["knob"].tolist() == [0, 0, 0]
     assert chosen["missed"].tolist() == [1, 1, 1]
+
+
+def test_deciding_the_same_for_everybody_is_within_no_tolerance(found):
+    chosen = frontier.choose(found.assign(**{"valid accepted": [0.3, 0.3, 1.0]}))
+    assert chosen["knob"].tolist() == [1, 1, 1]
+    assert chosen["missed"].tolist() == [1, 0, 0]
+    assert chosen["seconds"].tolist() == [3, 3, 3]
+    constant = frontier.choose(found.assign(**{"valid accepted": 0.0}))
+    assert constant["missed"].tolist() == [1, 1, 1]
 
 
 def test_test_rows_do_not_change_the_choice(found):
@@ -188,6 +198,7 @@ def chosen(rows):
             "seconds": 1.0,
             "missed": missed,
             "valid accuracy": valid,
+            "valid gap": 1 - valid,
             "test accuracy": accuracy,
             "test gap": 0.0,
             "right": (np.arange(1000) < 1000 * accuracy).astype(float),
@@ -241,6 +252,18 @@ def test_verdicts_are_about_those_that_keep_to_the_tolerance(peer, missed, verdi
     rows = {"ours": ("skfair", 0.8, 0.8, missed[0]), "peer": ("peer", 0.8, peer, missed[1])}
     table = frontier.intervals(chosen(rows), True)
     assert frontier.verdicts({"some": table})["verdict"].tolist() == [verdict]
+
+
+def test_where_none_keeps_to_the_tolerance_the_least_gaps_are_compared():
+    rows = {
+        "accurate": ("skfair", 0.7, 0.9, 1),
+        "ours": ("skfair", 0.9, 0.6, 1),
+        "peer": ("peer", 0.9, 0.5, 1),
+        "accurate peer": ("peer", 0.6, 0.9, 1),
+    }
+    table = frontier.intervals(chosen(rows), True)
+    (row,) = frontier.verdicts({"some": table}).to_dict("records")
+    assert (row["verdict"], row["ours"], row["peer"]) == ("both missed", "ours", "peer")
 
 
 def test_where_we_lose_comes_first():
