@@ -30,19 +30,20 @@ from .objectives.penalties import (
     PENALTIES,
     STATISTICS,
     AnyPenalty,
-    error_rates,
     names_of,
     penalty_of,
     penalty_terms,
-    precision,
-    selection_rate,
-    true_positive_rate,
     with_first_positive,
 )
 from .objectives.projection import projection_gradient
 from .objectives.strata import Strata
 from .training import NeuralClassifier, inherit_parameters
-from .training._constrained import CONSTRAINT_PARAMETERS, Compared, ConstrainedTraining
+from .training._constrained import (
+    CONSTRAINED,
+    CONSTRAINT_PARAMETERS,
+    Compared,
+    ConstrainedTraining,
+)
 from .training._encoder import EncoderOptions, TrainingData, split_off
 from .training._parameters import BatchParameters
 from .training._targets import Targets
@@ -115,20 +116,6 @@ class PenalizedClassifier(NeuralClassifier):
             decay=decay if self._penalty.has_means else None,
             n_summands=n_summands,
         )
-
-
-CONSTRAINED = {
-    "demographic_parity": Compared(("selection_rate",), selection_rate, (None,)),
-    "equal_opportunity": Compared(("tpr",), true_positive_rate, (1,)),
-    "equalized_odds": Compared(("fpr", "tpr"), error_rates, (0, 1)),
-    "predictive_parity": Compared(("precision",), precision, ()),
-} | {
-    name: Compared(
-        (name,), statistic.rates, (None,) if statistic.labels is None else statistic.labels
-    )
-    for name, statistic in STATISTICS.items()
-    if statistic.binary
-}
 
 
 @inherit_parameters(NeuralClassifier)
@@ -380,8 +367,11 @@ default="demographic_parity"
 
     def _validate_params(self) -> None:
         super()._validate_params()
-        if self._is_constrained:
-            self._check_constrained()
+        if self.tolerance is not None and self.penalty not in CONSTRAINED:
+            raise ValueError(
+                f"tolerance={self.tolerance} is for penalty in {sorted(CONSTRAINED)}, which "
+                f"compare decisions; got penalty={self.penalty!r}."
+            )
         if isinstance(self._penalty, RowPenalty) and self.normalize != "conditional":
             raise ValueError(
                 f"comparison={self.comparison!r} looks at the cases of a rate and needs "
@@ -407,32 +397,12 @@ default="demographic_parity"
                 f"the same label; got normalize={self.normalize!r}."
             )
 
-    def _check_constrained(self) -> None:
-        """Refuse what multipliers know nothing of."""
-        if self.tolerance is not None and self.penalty not in CONSTRAINED:
-            raise ValueError(
-                f"tolerance={self.tolerance} is for penalty in {sorted(CONSTRAINED)}, which "
-                f"compare decisions; got penalty={self.penalty!r}."
-            )
-        others: dict[str, str | None] = {
-            "penalty_on": "train",
-            "normalize": "conditional",
-            "comparison": None,
-        }
-        if self.augment == "mixup":
-            others["augment"] = None
-        for name, needed in others.items():
-            if (given := getattr(self, name)) != needed:
-                raise ValueError(
-                    f"{name}={given!r} is about the weighted penalty, which tolerance and minimum "
-                    f"do without; they need {name}={needed!r}."
-                )
+    def _without_effect(self) -> dict[str, Any]:
+        mixup = {"augment": None} if self.augment == "mixup" else {}
+        return {"penalty_on": "train", "normalize": "conditional", "comparison": None} | mixup
 
     def _compared(self) -> Compared:
         return CONSTRAINED[self.penalty]
-
-    def _wants_groups(self) -> bool:
-        return self._is_constrained or super()._wants_groups()
 
     # -- fitting ------------------------------------------------------------------------------
 
@@ -547,7 +517,7 @@ default="demographic_parity"
 
     def _first_is_positive(self) -> bool:
         favorable = favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
-        return (self._penalty.directed or self._is_constrained) and favorable == [0]
+        return self._penalty.directed and favorable == [0]
 
     def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
         """Name the groups without a case of what is compared: they take no part in it."""
@@ -571,31 +541,30 @@ default="demographic_parity"
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         if self._is_constrained:
-            decay = memory_decay(batch_size, self._memory)
-            objective = self._constrained_objective(make_row_loss(self.focal), decay)
-            terms = partial(objective.terms)
-        else:
-            objective = super()._make_objective(comparison, batch_size)
-            terms = partial(objective.terms, normalize=self.normalize)
-            if self.comparison is not None:
-                terms = partial(terms, compared_by=self.comparison)
-            gradient = self._written_out_gradient(comparison, objective)
-            objective = replace(objective, gradient=gradient)
-            if self._encoder.continuous:
-                forward = forward_with_quantities
-                objective = replace(objective, forward=forward, calls_once=True)
-            if self._encoder.strata and self._encoder.continuous:
-                raise ValueError(
-                    "Control features are about groups, and sensitive_features has quantities "
-                    f"({len(self._encoder.continuous)}): bin them (pandas.cut), or leave "
-                    "control features out."
-                )
-            if comparison is not None and self._encoder.strata:
-                terms = partial(terms, stratified=self._stratified(comparison))
-                objective = replace(objective, decay=None)
+            row_loss = make_row_loss(self.focal)
+            objective = Objective(partial(classification_terms, row_loss=row_loss))
+            return self._with_constraints(objective, memory_decay(batch_size, self._memory))
+        objective = super()._make_objective(comparison, batch_size)
+        terms = partial(objective.terms, normalize=self.normalize)
+        if self.comparison is not None:
+            terms = partial(terms, compared_by=self.comparison)
+        gradient = self._written_out_gradient(comparison, objective)
+        objective = replace(objective, gradient=gradient)
+        if self._encoder.continuous:
+            forward = forward_with_quantities
+            objective = replace(objective, forward=forward, calls_once=True)
+        if self._encoder.strata and self._encoder.continuous:
+            raise ValueError(
+                "Control features are about groups, and sensitive_features has quantities "
+                f"({len(self._encoder.continuous)}): bin them (pandas.cut), or leave "
+                "control features out."
+            )
+        if comparison is not None and self._encoder.strata:
+            terms = partial(terms, stratified=self._stratified(comparison))
+            objective = replace(objective, decay=None)
         if self._first_is_positive():
             terms = with_first_positive(terms)
-        if self.augment != "mixup" or self.alpha == 0 or self._is_constrained:
+        if self.augment != "mixup" or self.alpha == 0:
             return replace(objective, terms=terms)
         forward = partial(forward_with_paths, by_label=self._penalty.by_label)
         return replace(objective, terms=terms, forward=forward, decay=None)

@@ -249,6 +249,9 @@ default=None
     ) -> Self:
         """Train for one epoch on the given rows, continuing from the previous solution.
 
+        The first call decides which columns hold categories, and which ones; those that come later
+        count as unseen. A warning tells if they are many.
+
         Parameters
         ----------
         X, y : array-like

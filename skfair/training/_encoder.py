@@ -29,15 +29,16 @@ from .._quantities import QuantityEncoder, continuous_columns
 from .._splits import stratified_split
 from .._stored import StoredState, current_state
 from .._strata import StratumEncoder, control_frame
-from .._tables import as_pandas, brief, column_names, naming, some
+from .._tables import as_pandas, brief, column_names, naming
 from .._warnings import ignored
 from ._categories import (
     FIRST,
     category_columns,
+    check_no_new_categories,
     encode_table,
+    has_missing,
     learn_categories,
-    name_of,
-    new_categories,
+    warn_of_unseen,
 )
 from ._numbers import is_ready, plain_numbers
 from ._old_states import from_format_0
@@ -217,6 +218,8 @@ class Encoder:
         Labels of the strata within which groups are compared.
     stratum_counts : ndarray of shape (n_strata, n_classes, n_groups) or None
         ``group_counts`` in each stratum.
+    warned_of_unseen : bool
+        Whether ``partial_fit`` has said that many categories are not among them.
     """
 
     name: str
@@ -233,6 +236,7 @@ class Encoder:
     categories: dict[int, list] | None = None
     strata: list = field(default_factory=list)
     stratum_counts: np.ndarray | None = None
+    warned_of_unseen: bool = False
 
     @classmethod
     def learn(
@@ -317,6 +321,8 @@ class Encoder:
         data.X = encoder.select_features(data.raw)
         if encoder.dtype is not None:
             data.X = encoder.features(data.raw, [np.dtype(encoder.dtype)])
+        if partial and previous is not None:
+            encoder = encoder._warn_of_unseen(data)
         known = None if previous is None else previous.classes
         if multi_label:
             codes, labels = check_several(data.y, known)
@@ -390,7 +396,9 @@ class Encoder:
             )
         if previous is not None:
             if previous.categories is not None and not partial:
-                self._check_no_new_categories(raw)
+                check_no_new_categories(
+                    self._as_table(self.select_features(raw)), previous.categories
+                )
             return self
         if tabular is False or (tabular is None and (numbers_only or not all(raw.shape))):
             return self
@@ -400,20 +408,17 @@ class Encoder:
             table = self._as_table(raw)
             columns = category_columns(table, selection, self.kept_columns)
             table = self.select_features(table)
-            if tabular is None and not columns and not _has_missing(table):
+            if tabular is None and not columns and not has_missing(table):
                 return self
             return replace(self, categories=learn_categories(table, columns))
 
-    def _check_no_new_categories(self, raw: Any) -> None:
-        assert self.categories is not None
-        table = self._as_table(self.select_features(raw))
-        for j, values in new_categories(
-            self.categories, learn_categories(table, self.categories)
-        ).items():
-            raise ValueError(
-                f"{name_of(table, j)} of X has categories that the fit before did not know, "
-                f"{some(values)}: fit without warm_start."
-            )
+    def _warn_of_unseen(self, data: TrainingData) -> Encoder:
+        """Say once that a part of the rows has many categories that the first part had not."""
+        if self.warned_of_unseen or not self.categories:
+            return self
+        table = self._as_table(self.select_features(data.raw))
+        warned = warn_of_unseen(table, data.X[:, list(self.categories)], list(self.categories))
+        return replace(self, warned_of_unseen=warned)
 
     def _learn_sensitive(self, data: TrainingData, options: EncoderOptions, keep: bool) -> Encoder:
         """Encode the sensitive features of ``data``, and return what has been learned of them."""
@@ -509,8 +514,10 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
             table = np.asarray(as_pandas(X))
             # of a list of numbers and text that is text alone
             X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
-        if len(X.shape) < 2:
-            check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
+        if len(X.shape) < 2 or tuple(X.shape[1:]) == (0,):
+            # scikit-learn cannot tell what is wrong with a frame without columns
+            table = np.asarray(as_pandas(X)) if hasattr(X, "columns") else X
+            check_array(table, dtype=None, estimator=estimator, input_name="X")  # raises
     try:
         return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
     except ValueError as error:
@@ -640,12 +647,6 @@ def takes_tables(module: Any) -> bool | None:
     if module is None:
         return None
     return isinstance(module, str) and module == "tabular"
-
-
-def _has_missing(table: Any) -> bool:
-    if isinstance(table, np.ndarray) and table.dtype.kind == "f":
-        return bool(np.isnan(table).any())
-    return bool(np.any(pd.isna(table)))
 
 
 def split_off(

@@ -85,7 +85,7 @@ def solved(name, p, y, groups, weights):
 
 
 @pytest.mark.parametrize("name", AFFINE)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))  # two groups, three
 def test_it_is_what_a_solver_finds(name, seed):
     logits, y, groups, weights = draw(seed=seed, n_groups=2 + seed % 2)
     loss, _ = projection(logits, y, groups, weights, STATISTICS[name].rates, 2 + seed % 2)

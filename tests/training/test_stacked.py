@@ -21,8 +21,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:The fitted")
 
 # In float64, so that rounding stays far below 1e-8 over all steps.
 SMALL = {"hidden_layer_sizes": (6, 5), "dtype": "float64", "random_state": 0, "lr": 0.01}
-FULL = SMALL | {"batch_size": -1, "max_epochs": 20}
-BATCHES = SMALL | {"batch_size": 30, "max_epochs": 5}
+FULL = SMALL | {"batch_size": -1, "max_epochs": 8}
+BATCHES = SMALL | {"batch_size": 30, "max_epochs": 3}
 AVERAGED = {"averaging": 0.9, "max_epochs": 10}  # over more than 50 steps
 
 
@@ -267,7 +267,7 @@ def test_early_stopping_ends_a_members_training_and_no_others(restore_best, rows
             early_stopping=True,
             n_iter_no_change=3,
             restore_best=restore_best,
-            **BATCHES | {"max_epochs": 40, "lr": lr},
+            **BATCHES | {"max_epochs": 25, "lr": lr},
         )
         for w, lr in ((0.0, 0.05), (1.0, 0.05), (1.0, 0.001))
     ]
