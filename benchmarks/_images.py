@@ -1,18 +1,15 @@
-"""What the image benchmarks share: loaders, splits by person, a small network, jobs to resume."""
+"""What the image benchmarks share: loaders, splits by person, a small network, options."""
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 import torch
@@ -255,7 +252,7 @@ def linear_decision(parts: dict[str, Images], components: int) -> np.ndarray:
     return model.decision_function(rows(parts["test"]))
 
 
-# -- jobs ------------------------------------------------------------------------------------------
+# -- options ---------------------------------------------------------------------------------------
 
 
 def arguments(description: str, **choices: Sequence[str]) -> argparse.Namespace:
@@ -266,27 +263,3 @@ def arguments(description: str, **choices: Sequence[str]) -> argparse.Namespace:
     folder = Path(tempfile.gettempdir()) / "skfair_benchmarks"
     command.add_argument("--folder", type=Path, default=folder, help="where finished jobs are kept")
     return command.parse_args()
-
-
-def run_jobs(
-    run: Callable[..., Any], jobs: Sequence[tuple], folder: Path, minutes: float
-) -> list[Any]:
-    """Run what is not in ``folder`` yet, one job after the other; exit if time is over.
-
-    A call with the same folder goes on, so that a benchmark may be run in parts.
-    """
-    torch.set_num_threads(1)
-    folder.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
-    found = []
-    for i, job in enumerate(jobs):
-        path = folder / f"{joblib.hash(job)}.joblib"
-        if not path.exists():
-            if time.perf_counter() - start > 60 * minutes:
-                sys.exit(f"{i} of {len(jobs)} jobs are done; the same command goes on.")
-            begin = time.perf_counter()
-            result = run(*job)
-            joblib.dump(result, path)
-            print(f"{i + 1}/{len(jobs)} {job} {time.perf_counter() - begin:.0f} s", flush=True)
-        found.append(joblib.load(path))
-    return found

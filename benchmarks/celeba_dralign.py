@@ -30,8 +30,8 @@ from ._images import (
     celeba,
     flip_and_shift,
     linear_decision,
-    run_jobs,
 )
+from ._jobs import run_jobs
 from .dralign_adult import PRINTED, measure
 
 LABELS = ("Wavy_Hair", "Attractive")

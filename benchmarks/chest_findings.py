@@ -28,9 +28,9 @@ from ._images import (
     arguments,
     chest,
     linear_decision,
-    run_jobs,
     shift,
 )
+from ._jobs import run_jobs
 
 EPOCHS = 30
 SHORT = dict(zip(FINDINGS, ("AT", "CA", "CO", "ED", "PE"), strict=True))

@@ -27,7 +27,8 @@ from skfair import LabelFlipClassifier, MarginClassifier
 from skfair.metrics import class_angles, rank1_accuracy
 
 from ._common import report
-from ._images import arguments, arrays, flip_and_shift, run_jobs
+from ._images import arguments, arrays, flip_and_shift
+from ._jobs import run_jobs
 
 NEW_SHARE = 0.25  # of the people
 HELD_OUT_IMAGES = 3  # of each person that is seen

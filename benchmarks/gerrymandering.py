@@ -19,7 +19,8 @@ from skfair import LabelFlipClassifier, MarginClassifier, NetworkClassifier, Pen
 from skfair.metrics import subgroup_report
 
 from ._common import report
-from ._images import Images, SmallNet, arguments, fairface, flip_and_shift, run_jobs
+from ._images import Images, SmallNet, arguments, fairface, flip_and_shift
+from ._jobs import run_jobs
 
 SIZE, EPOCHS = 48, 12
 SCHEMES = ("plain", "equalized odds", "equal loss", "flip 30 % of M", "margins")

@@ -1,11 +1,13 @@
-"""Raw tables: ``python -m benchmarks.tabular [--data NAME] [--rows PART] [--models A B ...]``.
+"""Raw tables: ``python -m benchmarks.tabular [--data NAME ...] [--rows PART] [--models A B ...]``.
 
 Adult and ACSIncome as their ``split`` column divides them, COMPAS, German credit and MEPS by seed:
 logistic regression, scikit-learn's perceptron and ours on one-hot columns; gradient boosting and
 the tabular network with its defaults on the frame as it comes; both networks with FaiR-N (.5, .1)
 and a penalty on equalized odds. Every fit runs in a process of its own: CPU seconds and the growth
-of memory, which includes libraries that it loads, are its own. Groups are female and male, in
-COMPAS African-American and other, in MEPS Non-White and White.
+of memory, which includes libraries that it loads, are its own, also where ``--jobs N`` runs that
+many side by side; beside others a fit takes some more. With ``--folder`` finished fits are kept,
+and the same command goes on after ``--minutes``, or where it was stopped. Groups are female and
+male, in COMPAS African-American and other, in MEPS Non-White and White.
 
 ``--rows test`` (the default) reports on test parts, seeds 0 to 4. ``--rows tuning`` is what the
 defaults of the tabular network were chosen on: parts of the *training* rows of Adult and ACSIncome,
@@ -17,27 +19,32 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
+from contextlib import nullcontext
+from functools import cache, partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from threadpoolctl import threadpool_limits
 
 from skfair import FaiRNClassifier, NetworkClassifier, PenaltyClassifier
 from skfair.datasets import fetch_acs_income, fetch_compas, fetch_german_credit
 
 from ._common import Part, adult, meps, parser, peak_megabytes, report, split, table_encoder
+from ._jobs import run_jobs
 
-DATA = ("adult", "acs", "compas", "german", "meps")
+DATA = ("acs", "adult", "meps", "compas", "german")  # the longest jobs first
 MAX_CATEGORIES = 254  # of scikit-learn's gradient boosting; codes of the others are numbers to it
 N_MEMBERS = 8
 
@@ -64,6 +71,7 @@ def parts(data: str, rows: str, seed: int) -> tuple[Part, Part]:
     return train, test
 
 
+@cache
 def acs_income() -> tuple[Part, Part]:
     """All of ACSIncome, codes as categories."""
     data = fetch_acs_income()
@@ -161,15 +169,16 @@ def groups_for(model: Any, train: Part) -> dict[str, Any]:
     return {f"{prefix}sensitive_features": train.sensitive}
 
 
+@threadpool_limits.wrap(limits=1)
 def measured(model: Any, train: Part, test: Part) -> dict[str, Any]:
     """Fit and predict: quality, the groups beside their gaps, time and memory."""
     before, start = resident_megabytes(), time.process_time()
     model.fit(train.X, train.y, **groups_for(model, train))
     row = {"fit CPU s": time.process_time() - start}
     row["fit MB"] = max(0.0, peak_megabytes() - before)
-    start = time.perf_counter()
+    start = time.process_time()
     p = model.predict_proba(test.X)[:, 1]
-    row["rows/s"] = len(test.y) / (time.perf_counter() - start)
+    row["rows / CPU s"] = len(test.y) / (time.process_time() - start)
     accepted = p > 0.5
     rates = [rates_of(test, accepted, group) for group in np.unique(test.sensitive)]
     return {
@@ -205,37 +214,54 @@ def summary(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return means.join(names).join(deviations).assign(seeds=groups.size()).reset_index()
 
 
+def run(data: str, rows: str, seed: int, name: str) -> dict[str, Any]:
+    """Fit and measure a model, in a process of its own."""
+    train, test = parts(data, rows, seed)
+    row = apart(partial(measured, MODELS[name](seed, train), train, test))
+    size = {"rows": len(train.y), "test rows": len(test.y)}
+    return {"data": data, "model": name, "seed": seed, **size, **row}
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    command = parser(__doc__, rows=("test", "tuning"))
+    command.add_argument("--data", nargs="+", choices=DATA, default=DATA, help="all by default")
+    command.add_argument("--models", nargs="+", choices=MODELS, help="all by default")
+    command.add_argument("--jobs", type=int, default=1, help="fits side by side")
+    command.add_argument("--minutes", type=float, default=np.inf, help="start no fit after these")
+    command.add_argument("--folder", type=Path, help="where finished fits are kept")
+    return command.parse_args()
+
+
 def main() -> None:
     """Run."""
-    command: argparse.ArgumentParser = parser(__doc__, data=("all", *DATA), rows=("test", "tuning"))
-    command.add_argument("--models", nargs="+", choices=MODELS, help="all by default")
-    options = command.parse_args()
-    torch.set_num_threads(1)
-    n_seeds = 1 if options.quick else options.seeds
+    options = arguments()
     first = 100 if options.rows == "tuning" else 0
-    for data in DATA if options.data == "all" else (options.data,):
-        models = options.models or (ON_ACS if data == "acs" else MODELS)
-        rows = []
-        for seed in range(first, first + n_seeds):
-            train, test = parts(data, options.rows, seed)
-            for name in models:
-                try:
-                    model = MODELS[name](seed, train)
-                except ImportError:
-                    continue
-                row = apart(partial(measured, model, train, test))
-                rows.append({"data": data, "model": name, "seed": seed, **row})
-                shown = {k: v for k, v in rows[-1].items() if isinstance(v, (float, str))}
-                print(
-                    {k: round(v, 4) if isinstance(v, float) else v for k, v in shown.items()},
-                    flush=True,
-                )
-        title = f"{data}: {len(train.y)} rows, tested on {len(test.y)}"
-        settings = {"rows": options.rows, "seeds": f"{first} to {first + n_seeds - 1}"}
+    seeds = range(first, first + (1 if options.quick else options.seeds))
+    jobs = [
+        (data, options.rows, seed, name)
+        for data in options.data
+        for seed in seeds
+        for name in options.models or (ON_ACS if data == "acs" else MODELS)
+        if name != "LightGBM" or find_spec("lightgbm")
+    ]
+    kept = nullcontext(options.folder) if options.folder else tempfile.TemporaryDirectory()
+    with kept as folder:
+        done = run_jobs(run, jobs, Path(folder), options.minutes, options.jobs)
+    for data in options.data:
+        rows = [row for row in done if row["data"] == data]
+        title = f"{data}: {rows[0]['rows']} rows, tested on {rows[0]['test rows']}"
+        settings = {
+            "rows": options.rows,
+            "seeds": f"{seeds[0]} to {seeds[-1]}",
+            "fits side by side": options.jobs,
+        }
         name = f"tabular_{data}" + ("_quick" if options.quick else "")
         whole = options.rows == "test" and not options.models
         report(name, summary(rows), title, settings, write=whole)
 
 
 if __name__ == "__main__":
-    main()
+    from benchmarks import tabular  # by its name, under which other processes find it
+
+    tabular.main()

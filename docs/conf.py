@@ -28,9 +28,15 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "notfound.extension",
     "evidence",
+    "front",
 ]
+<<<<<<< HEAD
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 exclude_patterns = ["_build", "_extensions", "_templates", "examples", "inventories"]
+=======
+sys.path[:0] = [str(Path(__file__).parent / "_extensions"), str(Path(__file__).parents[1])]
+exclude_patterns = ["_build", "_extensions", "_templates", "examples"]
+>>>>>>> frontbench
 templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["skfair.css"]
@@ -97,8 +103,8 @@ html_theme_options = {
     "switcher": {"json_url": "_static/switcher.json", "version_match": version},
 }
 # No sidebar beside pages that have none below them.
-alone = """index install quickstart concepts which_method how_to evidence errata faq changelog
-    contributing search genindex py-modindex 404 _modules/**"""
+alone = """index install quickstart concepts which_method how_to evidence frontier errata faq
+    changelog contributing search genindex py-modindex 404 _modules/**"""
 html_sidebars = {page: [] for page in alone.split()}
 
 

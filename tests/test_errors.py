@@ -98,7 +98,7 @@ DATA = [
     (lambda X, y, g: (X[:, 0], y, g), "Expected 2D array"),
     (lambda X, y, g: (X.reshape(600, 3, 2), y, g), "dim 3"),
     (lambda X, y, g: (X[:0], y[:0], g[:0]), "0 sample"),
-    (lambda X, y, g: (with_entry(X, pd.NA), y, g), "X: float.. argument must be"),
+    (lambda X, y, g: (with_entry(X, pd.NA), y, g), "contains NaN: columns 1"),
     (lambda X, y, g: (X + 1j, y, g), "Complex data not supported: column 0 of X"),
     (lambda X, y, g: (X, with_entry(y, pd.NA), g), "y: boolean value of NA"),
 ]

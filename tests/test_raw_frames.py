@@ -68,7 +68,9 @@ def table():
 @pytest.fixture(scope="module")
 def trained(table):
     X, y = table
-    return NetworkClassifier(max_epochs=20, lr=0.01, random_state=0).fit(X, y)
+    return NetworkClassifier(
+        hidden_layer_sizes=(16, 16), max_epochs=20, lr=0.01, random_state=0
+    ).fit(X, y)
 
 
 @pytest.fixture(scope="module")

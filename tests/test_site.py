@@ -13,6 +13,8 @@ import pytest
 
 import skfair
 
+from .accessibility import serious_problems
+
 pytestmark = pytest.mark.browser
 PAGES = (
     "index",
@@ -39,8 +41,6 @@ def site():
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_reads_on_a_phone_and_a_laptop_without_a_network(name, scheme, browser, site):
-    from axe_playwright_python.sync_playwright import Axe
-
     page, requests = browser.new_page(color_scheme=scheme), []
     page.on("request", lambda request: requests.append(request.url))
     for width, boxes in BOXES.items():
@@ -52,9 +52,7 @@ def test_a_page_reads_on_a_phone_and_a_laptop_without_a_network(name, scheme, br
             page.evaluate("MathJax.startup.promise.then(() => null)")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(CUT, boxes) == []
-    found = Axe().run(page).response["violations"]
-    serious = [v for v in found if v["impact"] in ("serious", "critical")]
-    assert serious == [], [(v["id"], v["nodes"][0]["html"]) for v in serious]
+    assert serious_problems(page) == []
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     page.close()
 

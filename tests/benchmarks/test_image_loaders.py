@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmarks import _images
-from benchmarks._images import Images, SmallNet, divide, flip_and_shift, reduced, run_jobs
+from benchmarks._images import Images, SmallNet, divide, flip_and_shift, reduced
 
 
 def needs(file):
@@ -112,18 +112,3 @@ def test_rows_of_the_small_network_do_not_mix():
     net = SmallNet((32, 32), 2).eval()
     X = torch.rand(5, 32, 32)
     torch.testing.assert_close(net(X)[:2], net(X[:2]))
-
-
-def test_jobs_go_on_where_they_stopped(tmp_path):
-    done = []
-
-    def run(job):
-        done.append(job)
-        return 10 * job
-
-    with pytest.raises(SystemExit):
-        run_jobs(run, [(1,), (2,)], tmp_path, minutes=-1)
-    assert done == []
-    assert run_jobs(run, [(1,), (2,)], tmp_path, minutes=5) == [10, 20]
-    assert run_jobs(run, [(2,), (3,)], tmp_path, minutes=5) == [20, 30]
-    assert done == [1, 2, 3]

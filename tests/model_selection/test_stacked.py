@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -78,9 +79,10 @@ def assert_same_results(stacked, grid):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_results_are_those_of_a_grid_search(rows, n_jobs):
-    stacked, grid = both(
-        FaiRNClassifier(**SMALL), GRID, rows, cv=3, n_jobs=n_jobs, return_train_score=True
-    )
+    with joblib.parallel_config("multiprocessing"):  # new processes take seconds to import torch
+        stacked, grid = both(
+            FaiRNClassifier(**SMALL), GRID, rows, cv=3, n_jobs=n_jobs, return_train_score=True
+        )
     assert_same_results(stacked, grid)
     np.testing.assert_array_equal(stacked.predict(rows["X"]), grid.predict(rows["X"]))
     assert stacked.score(rows["X"], rows["y"]) == grid.score(rows["X"], rows["y"])
@@ -361,7 +363,7 @@ def test_searches_can_be_nested_cloned_and_pickled(rows):
 
 @pytest.mark.slow
 def test_sklearns_checks_find_nothing():
-    network = FaiRNClassifier(max_epochs=10, lr=0.02, hidden_layer_sizes=(32,), random_state=0)
+    network = FaiRNClassifier(max_epochs=5, lr=0.05, hidden_layer_sizes=(32,), random_state=0)
     search = StackedSearchCV(network, {"lambda_robustness": [0, 0.1]}, cv=2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
