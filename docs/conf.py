@@ -30,13 +30,8 @@ extensions = [
     "evidence",
     "front",
 ]
-<<<<<<< HEAD
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
-exclude_patterns = ["_build", "_extensions", "_templates", "examples", "inventories"]
-=======
 sys.path[:0] = [str(Path(__file__).parent / "_extensions"), str(Path(__file__).parents[1])]
-exclude_patterns = ["_build", "_extensions", "_templates", "examples"]
->>>>>>> frontbench
+exclude_patterns = ["_build", "_extensions", "_templates", "examples", "inventories"]
 templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["skfair.css"]
