@@ -60,7 +60,7 @@ def _column(series: Any) -> pd.Series:
         values: Any = pd.Categorical(series.to_list(), categories=categories)
     elif series.dtype == nw.Boolean and series.null_count():
         values = np.array(series.to_list(), dtype=object)
-    elif isinstance(series.dtype, nw.Struct):
+    elif isinstance(series.dtype, (nw.Struct, nw.Array, nw.Int128, nw.UInt128)):
         values = series.to_list()
     else:
         values = series.to_numpy()

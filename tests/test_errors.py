@@ -11,7 +11,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from skfair import FaiRNClassifier
+from skfair import FaiRNClassifier, PenaltyClassifier
 
 PARAMETERS = [
     ({"lambda_fairness": -0.1}, r"'lambda_fairness'.*range \[0.0, inf\).*Got -0.1"),
@@ -53,6 +53,13 @@ PARAMETERS = [
 NAMES = [re.sub(" at 0x[0-9a-f]+", "", str(params)) for params, _ in PARAMETERS]
 
 
+def test_an_unknown_parameter_is_named_with_one_spelt_alike():
+    with pytest.raises(TypeError, match="^PenaltyClassifier has no parameter 'alfa'; .*'alpha'"):
+        PenaltyClassifier(alfa=2)
+    with pytest.raises(TypeError, match=r"^FaiRNClassifier has no parameter 'smoothing'\.$"):
+        FaiRNClassifier(max_epochs=2, smoothing=1)
+
+
 @pytest.mark.parametrize(("params", "message"), PARAMETERS, ids=NAMES)
 def test_bad_parameters_are_named(biased, params, message):
     X, y, group = biased
@@ -91,7 +98,7 @@ DATA = [
     (lambda X, y, g: (X[:, 0], y, g), "Expected 2D array"),
     (lambda X, y, g: (X.reshape(600, 3, 2), y, g), "dim 3"),
     (lambda X, y, g: (X[:0], y[:0], g[:0]), "0 sample"),
-    (lambda X, y, g: (with_entry(X, pd.NA), y, g), "X: float.. argument must be"),
+    (lambda X, y, g: (with_entry(X, pd.NA), y, g), "contains NaN: columns 1"),
     (lambda X, y, g: (X + 1j, y, g), "Complex data not supported: column 0 of X"),
     (lambda X, y, g: (X, with_entry(y, pd.NA), g), "y: boolean value of NA"),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from numbers import Number
+from numbers import Complex, Number, Real
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,12 @@ from pandas.api.types import (
 )
 
 from .._columns import column_positions
-from .._tables import column_names
+from .._tables import column_names, some
 from .._warnings import warn
 
 MISSING, RARE, FIRST = 0, 1, 2  # codes: no value; one that is rare or unseen; the first category
 MIN_CATEGORY_ROWS = 5  # a category of fewer rows shares the place of the unseen ones
+MANY_UNSEEN = 0.2  # of the values of a column in a later call of partial_fit
 
 NUMBERS, TEXT, CATEGORIES, NOTHING = "numbers", "text", "categories", "nothing"
 KINDS_OF_OBJECTS = {
@@ -64,7 +65,7 @@ def category_columns(X: Any, selection: Any, kept: list[int] | None = None) -> l
         kind = kind_of(column, name)
         if by_dtype and kind != NUMBERS:
             found.append(i)
-        elif kind == TEXT or (kind == CATEGORIES and not _are_numbers(column, name)):
+        elif not holds_numbers(column, name):
             raise ValueError(
                 f"X must hold numbers, not text, but for what categorical_features names: {name}."
             )
@@ -103,10 +104,50 @@ def learn_categories(X: Any, columns: Iterable[int]) -> dict[int, list]:
     return learned
 
 
-def new_categories(known: Mapping[int, list], found: Mapping[int, list]) -> dict[int, list]:
-    """Return the categories found that are not known, by column."""
-    new = {j: sorted(set(values) - set(known[j])) for j, values in found.items()}
-    return {j: values for j, values in new.items() if values}
+def check_no_new_categories(X: Any, known: Mapping[int, list]) -> None:
+    """Refuse a table with categories of at least ``MIN_CATEGORY_ROWS`` rows that are not known.
+
+    Raises
+    ------
+    ValueError
+        If there are some; the message names the column.
+    """
+    for j, values in learn_categories(X, known).items():
+        new = sorted(set(values) - set(known[j]))
+        if new:
+            raise ValueError(
+                f"{name_of(X, j)} of X has categories that the fit before did not know, "
+                f"{some(new)}: fit without warm_start."
+            )
+
+
+def warn_of_unseen(X: Any, codes: np.ndarray, columns: list[int]) -> bool:
+    """Warn if a later part of the rows has many categories that the first part had not.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray of shape (n, n_features)
+        The part.
+    codes : ndarray of shape (n, n_columns)
+        Its categories, encoded.
+    columns : list of int of length n_columns
+        Their positions.
+
+    Returns
+    -------
+    bool
+        Whether it has.
+    """
+    shares = (codes == RARE).sum(axis=0) / np.maximum((codes != MISSING).sum(axis=0), 1)
+    if shares.max() <= MANY_UNSEEN:
+        return False
+    warn(
+        f"{name_of(X, columns[shares.argmax()])} of X: {shares.max():.0%} of the values in this "
+        f"call of partial_fit occurred in fewer than {MIN_CATEGORY_ROWS} rows of the first call, "
+        "which decides what the categories are. They share one place, so that little is learned "
+        "of them. Let the first call have rows of all categories."
+    )
+    return True
 
 
 def encode_table(X: Any, categories: Mapping[int, list], dtype: Any) -> np.ndarray:
@@ -144,11 +185,21 @@ def encode_table(X: Any, categories: Mapping[int, list], dtype: Any) -> np.ndarr
         encoded[:, j] = _codes(column_of(X, j), known, name_of(X, j))
     infinite = np.isinf(encoded).any(axis=0)
     if infinite.any():
-        raise ValueError(
-            f"Input X contains infinity or a value too large for {np.dtype(dtype)}: "
-            f"{name_of(X, int(infinite.argmax()))}."
-        )
+        raise _too_large(name_of(X, int(infinite.argmax())), dtype)
     return encoded
+
+
+def _too_large(name: str, dtype: Any) -> Exception:
+    return ValueError(
+        f"Input X contains infinity or a value too large for {np.dtype(dtype)}: {name}."
+    )
+
+
+def has_missing(X: Any) -> bool:
+    """Whether any value of a DataFrame or an array is missing."""
+    if isinstance(X, np.ndarray) and X.dtype.kind == "f":
+        return bool(np.isnan(X).any())
+    return bool(np.any(pd.isna(X)))
 
 
 def name_of(X: Any, j: int) -> str:
@@ -176,7 +227,7 @@ def kind_of(column: pd.Series, name: str) -> str:
     if is_object_dtype(dtype):
         return _kind_of_objects(column, name)
     if is_complex_dtype(dtype):
-        raise ValueError(f"Complex data not supported: {name} of X.")
+        raise _not_supported(name, "complex")
     if is_numeric_dtype(dtype) or is_bool_dtype(dtype):
         return NUMBERS
     if is_string_dtype(dtype):
@@ -186,27 +237,55 @@ def kind_of(column: pd.Series, name: str) -> str:
     raise _not_supported(name, str(dtype))
 
 
+def holds_numbers(column: pd.Series, name: str) -> bool:
+    """Whether a column holds nothing but numbers, as such or as categories.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in :func:`kind_of`.
+    """
+    kind = kind_of(column, name)
+    if kind == CATEGORIES:
+        return not any(isinstance(value, str) for value in _factorize(column, name)[1])
+    return kind != TEXT
+
+
 def _kind_of_objects(column: pd.Series, name: str) -> str:
     inferred = infer_dtype(column, skipna=True)
     if inferred in KINDS_OF_OBJECTS:
         return KINDS_OF_OBJECTS[inferred]
     types = {type(value) for value in column[column.notna()]}
-    if all(
-        issubclass(kind, (Number, np.bool_)) and not issubclass(kind, complex) for kind in types
-    ):
-        return NUMBERS
+    if not types:
+        return NOTHING
+    if all(issubclass(kind, str) for kind in types):  # beside a missing date
+        return TEXT
     others = sorted(
-        kind.__name__ for kind in types if not issubclass(kind, (str, Number, np.bool_))
+        kind.__name__
+        for kind in types
+        if _is_complex(kind) or not issubclass(kind, (str, Number, np.bool_))
     )
     if others:
         raise _not_supported(name, others[0])
-    raise ValueError(
+    if any(issubclass(kind, str) for kind in types):
+        raise _mixed(name)
+    return NUMBERS
+
+
+def _is_complex(kind: type) -> bool:
+    return issubclass(kind, Complex) and not issubclass(kind, Real)
+
+
+def _mixed(name: str) -> Exception:
+    return ValueError(
         f"{name} of X holds text and numbers: make one of them, by astype(str) or "
         "pandas.to_numeric."
     )
 
 
 def _not_supported(name: str, kind: str) -> Exception:
+    if "complex" in kind:
+        return ValueError(f"Complex data not supported: {name} of X.")
     if any(word in kind.lower() for word in TIMES):
         return ValueError(
             f"{name} of X holds dates or times ({kind}): make numbers of it that say what matters, "
@@ -228,12 +307,10 @@ def numbers_of(column: pd.Series, name: str) -> np.ndarray:
         return np.full(len(column), np.nan)
     if kind != NUMBERS:
         raise ValueError(f"X must hold numbers, not text, where it held numbers in fit: {name}.")
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _are_numbers(column: pd.Series, name: str) -> bool:
-    """Whether a column of categories holds numbers only."""
-    return not any(isinstance(value, str) for value in _factorize(column, name)[1])
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError:
+        raise _too_large(name, np.float64) from None
 
 
 def _codes(column: pd.Series, known: list, name: str) -> np.ndarray:
@@ -262,20 +339,19 @@ def _factorize(column: pd.Series, name: str) -> tuple[np.ndarray, list]:
 
 def _plain(values: Iterable, name: str) -> list:
     """Different values as text or numbers, so that they can be stored and put in order."""
-    plain = [_plain_value(value) for value in values]
+    plain = [_plain_value(value, name) for value in values]
     if len({isinstance(value, str) for value in plain}) > 1:
-        raise ValueError(
-            f"{name} of X holds text and numbers: make one of them, by astype(str) or "
-            "pandas.to_numeric."
-        )
+        raise _mixed(name)
     return plain
 
 
-def _plain_value(value: Any) -> str | int | float:
+def _plain_value(value: Any, name: str) -> str | int | float:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, (bool, np.bool_, int, np.integer)):
         return int(value)
-    if isinstance(value, Number) and not isinstance(value, complex):
+    if isinstance(value, bytes) or _is_complex(type(value)):
+        raise _not_supported(name, type(value).__name__)
+    if isinstance(value, Number):
         return float(value)  # type: ignore[arg-type]
     return str(value)  # an interval, a day

@@ -25,18 +25,20 @@ from .._groups import (
     warn_of_fractions,
     warn_of_order,
 )
-from .._quantities import QuantityEncoder
+from .._quantities import QuantityEncoder, continuous_columns
 from .._splits import stratified_split
 from .._stored import StoredState, current_state
-from .._tables import as_pandas, brief, column_names, naming, some
+from .._strata import StratumEncoder, control_frame
+from .._tables import as_pandas, brief, column_names, naming
 from .._warnings import ignored
 from ._categories import (
     FIRST,
     category_columns,
+    check_no_new_categories,
     encode_table,
+    has_missing,
     learn_categories,
-    name_of,
-    new_categories,
+    warn_of_unseen,
 )
 from ._numbers import is_ready, plain_numbers
 from ._old_states import from_format_0
@@ -71,11 +73,15 @@ class EncoderOptions:
         encodes them itself.
     continuous_features : "auto", selection of columns or None
         The parameter of that name; ``None`` for an estimator that knows groups only.
+    control_columns : selection of columns or None
+        The parameter of that name, where there is one.
     categorical_features : "from_dtype", selection of columns or None
         The parameter of that name.
     tabular : bool or None
         Whether the network takes categories and missing values; ``None`` if it does where there
         are some.
+    hint : str
+        What to do about a sensitive feature that is a quantity, for errors.
     """
 
     name: str
@@ -86,8 +92,10 @@ class EncoderOptions:
     class_weight: dict | str | None
     dtype: str | None
     continuous_features: Any = None
+    control_columns: Any = None
     categorical_features: Any = "from_dtype"
     tabular: bool | None = False
+    hint: str = ""
 
     @classmethod
     def of(cls, estimator: Any, targets: Targets, encodes_rows: bool) -> EncoderOptions:
@@ -101,6 +109,7 @@ class EncoderOptions:
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
             continuous_features=getattr(estimator, "continuous_features", None),
+            control_columns=getattr(estimator, "control_columns", None),
             categorical_features=getattr(estimator, "categorical_features", None),
             tabular=takes_tables(estimator.module) if encodes_rows else False,
         )
@@ -127,6 +136,10 @@ class TrainingData:
         What the codes stand for.
     sensitive : ndarray of shape (n, n_continuous) or None
         Continuous sensitive features, standardized; NaN where they are missing.
+    control_features : pandas.DataFrame or None
+        Within what groups are compared.
+    strata : int64 ndarray of shape (n,) or None
+        Codes of that, -1 where it is missing.
     """
 
     raw: Any
@@ -136,13 +149,16 @@ class TrainingData:
     groups: np.ndarray | None
     sensitive_features: pd.DataFrame | None
     sensitive: np.ndarray | None = None
+    control_features: pd.DataFrame | None = None
+    strata: np.ndarray | None = None
 
     def without_zero_weights(self) -> TrainingData:
         """Leave out rows of weight zero: that is the same as absence."""
         if self.weights is None or self.weights.all():
             return self
         rows = np.flatnonzero(self.weights)
-        sensitive, raw = self.sensitive_features, select_rows(self.raw, rows)
+        sensitive, control = self.sensitive_features, self.control_features
+        raw = select_rows(self.raw, rows)
         return TrainingData(
             raw,
             raw if self.X is self.raw else select_rows(self.X, rows),
@@ -150,11 +166,14 @@ class TrainingData:
             self.weights[rows],
             None,
             None if sensitive is None else sensitive.iloc[rows].reset_index(drop=True),
+            control_features=(
+                None if control is None else control.iloc[rows].reset_index(drop=True)
+            ),
         )
 
     def arrays(self, dtype: str, penalty_only: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Return what travels in a batch; ``penalty_only`` rows are not classified."""
-        arrays = {"X": self.X, "y": self.y, "groups": self.groups}
+        arrays = {"X": self.X, "y": self.y, "groups": self.groups, "strata": self.strata}
         if penalty_only is not None:
             arrays["penalty_only"] = np.isin(np.arange(len(self.y)), penalty_only)
         for name, values in (("weights", self.weights), ("sensitive", self.sensitive)):
@@ -195,6 +214,12 @@ class Encoder:
     categories : dict of int to list, or None
         The known categories of each column that holds some, by its position among those that are
         kept; ``None`` for a network that takes numbers only.
+    strata : list
+        Labels of the strata within which groups are compared.
+    stratum_counts : ndarray of shape (n_strata, n_classes, n_groups) or None
+        ``group_counts`` in each stratum.
+    warned_of_unseen : bool
+        Whether ``partial_fit`` has said that many categories are not among them.
     """
 
     name: str
@@ -209,6 +234,9 @@ class Encoder:
     positive_weights: np.ndarray | None = None
     continuous: dict[int, list[float]] = field(default_factory=dict)
     categories: dict[int, list] | None = None
+    strata: list = field(default_factory=list)
+    stratum_counts: np.ndarray | None = None
+    warned_of_unseen: bool = False
 
     @classmethod
     def learn(
@@ -222,6 +250,7 @@ class Encoder:
         classes: Any = None,
         previous: Encoder | None = None,
         partial: bool = False,
+        control_features: Any = None,
     ) -> tuple[Encoder, TrainingData]:
         """Check training data, and learn columns, labels and groups from them.
 
@@ -231,7 +260,7 @@ class Encoder:
             What the estimator's parameters say.
         raw : array-like
             X, as :func:`check_table` returns it.
-        y, sensitive_features, sample_weight, classes
+        y, sensitive_features, sample_weight, classes, control_features
             As in ``fit`` and ``partial_fit``.
         previous : Encoder or None
             Where training goes on: the data must agree with it.
@@ -281,11 +310,19 @@ class Encoder:
                     sample_weight, raw, dtype=np.float64, ensure_non_negative=True
                 )
                 assert_all_finite(weights, input_name="sample_weight")  # of a single number, too
-        data = TrainingData(raw, raw, y, weights, None, sensitive_features).without_zero_weights()
+        if control_features is None and options.control_columns is not None:
+            control_features = select_sensitive(raw, options.control_columns)
+        if control_features is not None:
+            control_features = control_frame(control_features, n_samples)
+        data = TrainingData(
+            raw, raw, y, weights, None, sensitive_features, control_features=control_features
+        ).without_zero_weights()
         encoder = encoder._learn_columns(data.raw, options, previous, partial)
         data.X = encoder.select_features(data.raw)
         if encoder.dtype is not None:
             data.X = encoder.features(data.raw, [np.dtype(encoder.dtype)])
+        if partial and previous is not None:
+            encoder = encoder._warn_of_unseen(data)
         known = None if previous is None else previous.classes
         if multi_label:
             codes, labels = check_several(data.y, known)
@@ -359,7 +396,9 @@ class Encoder:
             )
         if previous is not None:
             if previous.categories is not None and not partial:
-                self._check_no_new_categories(raw)
+                check_no_new_categories(
+                    self._as_table(self.select_features(raw)), previous.categories
+                )
             return self
         if tabular is False or (tabular is None and (numbers_only or not all(raw.shape))):
             return self
@@ -369,20 +408,17 @@ class Encoder:
             table = self._as_table(raw)
             columns = category_columns(table, selection, self.kept_columns)
             table = self.select_features(table)
-            if tabular is None and not columns and not _has_missing(table):
+            if tabular is None and not columns and not has_missing(table):
                 return self
             return replace(self, categories=learn_categories(table, columns))
 
-    def _check_no_new_categories(self, raw: Any) -> None:
-        assert self.categories is not None
-        table = self._as_table(self.select_features(raw))
-        for j, values in new_categories(
-            self.categories, learn_categories(table, self.categories)
-        ).items():
-            raise ValueError(
-                f"{name_of(table, j)} of X has categories that the fit before did not know, "
-                f"{some(values)}: fit without warm_start."
-            )
+    def _warn_of_unseen(self, data: TrainingData) -> Encoder:
+        """Say once that a part of the rows has many categories that the first part had not."""
+        if self.warned_of_unseen or not self.categories:
+            return self
+        table = self._as_table(self.select_features(data.raw))
+        warned = warn_of_unseen(table, data.X[:, list(self.categories)], list(self.categories))
+        return replace(self, warned_of_unseen=warned)
 
     def _learn_sensitive(self, data: TrainingData, options: EncoderOptions, keep: bool) -> Encoder:
         """Encode the sensitive features of ``data``, and return what has been learned of them."""
@@ -404,17 +440,42 @@ class Encoder:
             columns = found if columns is None else columns
             data.sensitive = quantities.encode(frame, options.continuous_features, data.weights)
             others = quantities.others(frame)
-            data.groups = groups.encode(others) if others.shape[1] else None
+            try:
+                data.groups = groups.encode(others) if others.shape[1] else None
+            except ValueError as error:
+                if not (options.hint and continuous_columns(others)):
+                    raise
+                raise ValueError(f"{error} {options.hint}") from error
+        strata = StratumEncoder(list(self.strata) if keep else [])
+        if data.control_features is not None:
+            data.strata = strata.encode(data.control_features)
         learned = replace(
             self,
             groups=groups.labels,
             attribute_of=groups.attribute_of,
             group_columns=columns,
             continuous=quantities.scales or {},
+            strata=strata.labels,
         )
         before = self.group_counts if keep else None
         counts = learned._count(data.y, data.groups, data.weights, before)
-        return replace(learned, group_counts=counts)
+        by_stratum = learned._count_within(data, self.stratum_counts if keep else None)
+        return replace(learned, group_counts=counts, stratum_counts=by_stratum)
+
+    def _count_within(self, data: TrainingData, before: np.ndarray | None) -> np.ndarray | None:
+        """:meth:`_count` in each stratum, (n_strata, n_classes, n_groups)."""
+        if not self.strata:
+            return None
+        counts = []
+        for stratum in range(len(self.strata)):
+            groups = data.groups
+            if groups is not None and data.strata is not None:
+                groups = np.where(data.strata[:, None] == stratum, groups, -1)
+            elif groups is not None:
+                groups = np.full_like(groups, -1)
+            earlier = None if before is None or stratum >= len(before) else before[stratum]
+            counts.append(self._count(data.y, groups, data.weights, earlier))
+        return np.stack(counts)
 
     def _count(
         self,
@@ -453,8 +514,10 @@ def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool
             table = np.asarray(as_pandas(X))
             # of a list of numbers and text that is text alone
             X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
-        if len(X.shape) < 2:
-            check_array(X, dtype=None, estimator=estimator, input_name="X")  # raises
+        if len(X.shape) < 2 or tuple(X.shape[1:]) == (0,):
+            # scikit-learn cannot tell what is wrong with a frame without columns
+            table = np.asarray(as_pandas(X)) if hasattr(X, "columns") else X
+            check_array(table, dtype=None, estimator=estimator, input_name="X")  # raises
     try:
         return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
     except ValueError as error:
@@ -494,9 +557,16 @@ class TableLearner(StoredState, DocumentedEstimator, BaseEstimator):
         *,
         resume: bool,
         partial: bool = False,
+        control_features: Any = None,
     ) -> TrainingData:
         """Check the data, and set what is learned from them alone."""
-        warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
+        warn_of_order(
+            X,
+            y=y,
+            sensitive_features=sensitive_features,
+            sample_weight=sample_weight,
+            control_features=control_features,
+        )
         raw, y = check_table(self, X, y, reset=not resume)
         self._encoder, data = Encoder.learn(
             self._encoder_options(),
@@ -507,6 +577,7 @@ class TableLearner(StoredState, DocumentedEstimator, BaseEstimator):
             classes=classes,
             previous=self._encoder if resume else None,
             partial=partial,
+            control_features=control_features,
         )
         self.classes_, self.groups_ = self._encoder.classes, self._encoder.groups
         return data
@@ -576,12 +647,6 @@ def takes_tables(module: Any) -> bool | None:
     if module is None:
         return None
     return isinstance(module, str) and module == "tabular"
-
-
-def _has_missing(table: Any) -> bool:
-    if isinstance(table, np.ndarray) and table.dtype.kind == "f":
-        return bool(np.isnan(table).any())
-    return bool(np.any(pd.isna(table)))
 
 
 def split_off(

@@ -25,6 +25,7 @@ from ._passes import DirectPasses
 from ._recipe import DTYPES, Architecture, Recipe
 
 average_in_place = get_swa_multi_avg_fn()
+BESIDE = ("penalty_only", "strata")  # what terms are given of a batch, where it is there
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
 
 
@@ -206,9 +207,7 @@ class ObjectiveNet(NeuralNetClassifier):
                 logits, extra = self._direct.forward(objective, inputs, y)
             else:
                 logits, extra = objective.forward(self.module_, inputs, y, **self.players_)
-            if "penalty_only" in inputs:
-                extra["penalty_only"] = inputs["penalty_only"]
-            return logits, extra
+            return logits, extra | {name: inputs[name] for name in BESIDE if name in inputs}
         chunks = [  # all held-out rows at once, with group means of their own, no running ones
             objective.forward(
                 self.module_,
@@ -220,9 +219,8 @@ class ObjectiveNet(NeuralNetClassifier):
             for rows in row_slices(inputs["X"])
         ]
         logits = torch.cat([logits for logits, _ in chunks])
-        return logits, {
-            name: torch.cat([part[name] for _, part in chunks]) for name in chunks[0][1]
-        }
+        extra = {name: torch.cat([part[name] for _, part in chunks]) for name in chunks[0][1]}
+        return logits, extra | ({"strata": inputs["strata"]} if "strata" in inputs else {})
 
     def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor], Any]:
         """Return logits, terms and the state after a batch."""
@@ -317,7 +315,7 @@ class ObjectiveNet(NeuralNetClassifier):
         """Take the steps of the further players, and one of the network's optimizer."""
         check_interpreter()
         recipe, batch = self._recipe, self._prepare(batch)
-        self._anneal()
+        recipe.anneal(self.optimizer_, self.steps_)
         self.steps_ += 1
         for name, player in recipe.objective.players.items():
             if not self.module_.training:
@@ -331,13 +329,6 @@ class ObjectiveNet(NeuralNetClassifier):
         if recipe.average_from is not None and self.steps_ > recipe.average_from:
             self._average()
         return step
-
-    def _anneal(self) -> None:
-        """Set the learning rate of the next step."""
-        if self._recipe.annealed is not None:
-            share = self._recipe.learning_rate_share(self.steps_)
-            for group in self.optimizer_.param_groups:
-                group["lr"] = share * group.setdefault("initial_lr", group["lr"])
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward pass of one validation batch, with the fairness weights at full value."""

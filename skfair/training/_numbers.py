@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_array
 
 from .._tables import as_pandas, naming
-from ._categories import CATEGORIES, NUMBERS, TEXT, column_of, kind_of, name_of, numbers_of
+from ._categories import NUMBERS, TIMES, column_of, holds_numbers, kind_of, name_of, numbers_of
 
 ENCODING_ADVICE = (
     "The tabular network (module=None or 'tabular') takes text as categories; for any other one "
@@ -41,7 +40,9 @@ def plain_numbers(raw: Any, dtypes: Sequence[Any], name: str) -> Any:
         return np.ascontiguousarray(raw)
     if is_ready(raw, dtypes):
         return raw
-    with naming("X", partial(_encoding_advice, raw)):
+    with naming("X", ENCODING_ADVICE):
+        if _holds_times(raw):  # of which check_array makes numbers
+            _name_strange_columns(raw)
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # of sums
                 return check_array(
@@ -53,13 +54,15 @@ def plain_numbers(raw: Any, dtypes: Sequence[Any], name: str) -> Any:
                     estimator=name,
                     input_name="X",
                 )
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             begin, stop, rest = str(error).partition(".")
-            if not begin.startswith("Input X contains"):
-                _name_strange_columns(raw)
-                raise
-            where = _not_finite(raw, dtypes[0])
-            raise ValueError(f"{begin}{where}{stop}{rest}") from error
+            if begin.startswith("Input X contains"):
+                where = _not_finite(raw, dtypes[0])
+                raise ValueError(f"{begin}{where}{stop}{rest}") from error
+            _name_strange_columns(raw)
+            if where := _not_finite(raw, dtypes[0]):
+                raise ValueError(f"Input X contains NaN{where}.") from error
+            raise
 
 
 def is_image_bytes(X: Any) -> bool:
@@ -75,34 +78,34 @@ def is_ready(X: Any, dtypes: Sequence[Any]) -> bool:
         return X.flags.c_contiguous and bool(np.isfinite(X.sum()))
 
 
+def _holds_times(raw: Any) -> bool:
+    """Whether the types of columns say that there are dates and the like."""
+    dtypes = getattr(raw, "dtypes", [getattr(raw, "dtype", None)])
+    return any(word in str(dtype).lower() for dtype in set(dtypes) for word in TIMES)
+
+
 def _as_table(raw: Any) -> Any:
     """Return rows as a DataFrame or array of two dimensions, without columns if that is not so."""
-    table = as_pandas(raw)
+    table = np.empty((0, 0)) if issparse(raw) else as_pandas(raw)
     table = table if hasattr(table, "iloc") else np.asarray(table)
     return table if table.ndim == 2 else np.empty((0, 0))
 
 
 def _name_strange_columns(raw: Any) -> None:
-    """See to it that an error names a column of dates, lists and the like, if there is one.
+    """See to it that an error names a column that does not hold numbers, if there is one.
 
     Raises
     ------
     ValueError, TypeError
-        If a column holds neither numbers nor text nor categories.
+        If a column holds text, categories, dates, lists and the like.
     """
-    if len(getattr(raw, "shape", ())) == 2 and not issparse(raw):
-        table = _as_table(raw)
-        for j in range(table.shape[1]):
-            kind_of(column_of(table, j), name_of(table, j))
-
-
-def _encoding_advice(raw: Any) -> str:
-    """Say which column holds text, and what to do with it."""
     table = _as_table(raw)
     for j in range(table.shape[1]):
-        if kind_of(column_of(table, j), name_of(table, j)) in (TEXT, CATEGORIES):
-            return f"The {name_of(table, j)} does not. {ENCODING_ADVICE}"
-    return ENCODING_ADVICE
+        column, name = column_of(table, j), name_of(table, j)
+        if not holds_numbers(column, name):
+            raise ValueError(
+                f"X must hold numbers, not text. The {name} does not. {ENCODING_ADVICE}"
+            )
 
 
 def _not_finite(raw: Any, dtype: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import pickle
+import warnings
 from decimal import Decimal
 
 import hypothesis.strategies as st
@@ -20,6 +21,7 @@ from skfair.training._categories import (
     encode_table,
     learn_categories,
 )
+from skfair.training._numbers import plain_numbers
 
 N = 60
 QUICK = {"max_epochs": 2, "random_state": 0}
@@ -113,6 +115,10 @@ REFUSED = {
     "lists": (repeated([1]), "column 'a'.*list"),
     "bytes": (repeated(b"x"), "column 'a'.*bytes"),
     "complex": (np.array(repeated(1j)), "Complex data not supported.*column 'a'"),
+    "complex objects": (repeated(1j, np.complex64(2), 3.0, None), "Complex.*column 'a'"),
+    "complex categories": (pd.Categorical(repeated(1j, 2j)), "Complex.*column 'a'"),
+    "bytes as categories": (pd.Categorical(repeated(b"x", b"y")), "column 'a'.*bytes"),
+    "beyond all numbers": (repeated(10**400, 1), "too large for float64: column 'a'"),
 }
 
 
@@ -121,6 +127,31 @@ def test_what_is_neither_number_nor_category_is_named(kind):
     column, message = REFUSED[kind]
     with pytest.raises((ValueError, TypeError), match=message):
         encoded(pd.Series(column))
+    with pytest.raises((ValueError, TypeError), match="column 'a'"):
+        plain_numbers(pd.DataFrame({"a": column}), [np.float32], "Network")
+
+
+def test_a_missing_date_is_a_missing_value_of_any_column():
+    assert encoded(pd.Series(repeated(pd.NaT, "a"), dtype=object))[0].tolist() == repeated(0, 2)
+    assert encoded(pd.Series(repeated(pd.NaT, None), dtype=object))[1] == []
+    numbers, known = encoded(pd.Series(repeated(pd.NaT, 2.5), dtype=object))
+    assert known is None
+    np.testing.assert_array_equal(numbers, repeated(np.nan, 2.5))
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (pd.array(repeated("u", pd.NA), dtype="string"), "not text. The column 'a'"),
+        (pd.Categorical(repeated((1, 2), (3, 4))), "not text. The column 'a'"),
+        (pd.cut(pd.Series(range(N)), 3), "not text. The column 'a'"),
+        (pd.Series(repeated(pd.NA, 1, 2.5), dtype=object), "contains NaN: columns 'a'"),
+        (pd.Series([pd.NaT] * N), "contains NaN: columns 'a'"),
+    ],
+)
+def test_columns_that_the_perceptron_cannot_take_are_named(column, message):
+    with pytest.raises(ValueError, match=message):
+        plain_numbers(pd.DataFrame({"b": 1.0, "a": column}), [np.float32], "Network")
 
 
 def test_bins_and_days_are_categories_where_their_type_says_so():
@@ -204,25 +235,31 @@ CELLS = st.one_of(
     st.floats(-1e6, 1e6),
     st.booleans(),
 )
+ODD_CELLS = st.sampled_from(
+    [pd.NA, pd.NaT, np.inf, -0.0, 10**400, Decimal("1.5"), 1j, np.complex64(1), b"x", (1, 2)]
+    + [datetime.date(2020, 1, 1), pd.Timestamp("2020"), pd.Timedelta(1), pd.Interval(0, 1)]
+)
 DTYPES = ["object", "str", "string", "category", "Int64", "Float64", "boolean", "float32", "int16"]
 
 
 @st.composite
-def tables(draw):
+def tables(draw, odd=False):
     n = draw(st.integers(1, 12))
     columns = {}
     for j in range(draw(st.integers(1, 4))):
-        values = draw(st.lists(CELLS, min_size=n, max_size=n))
+        values = draw(st.lists(CELLS | ODD_CELLS if odd else CELLS, min_size=n, max_size=n))
+        dtype = draw(st.sampled_from(DTYPES))
         try:
-            columns[f"c{j}"] = pd.Series(values, dtype=draw(st.sampled_from(DTYPES)))
-        except (TypeError, ValueError, OverflowError):
+            with warnings.catch_warnings(action="error"):  # a complex number loses its other part
+                columns[f"c{j}"] = pd.Series(values, dtype=dtype)
+        except (TypeError, ValueError, OverflowError, Warning):
             columns[f"c{j}"] = pd.Series(values, dtype=object)
     return pd.DataFrame(columns)
 
 
 @pytest.mark.filterwarnings("ignore:Most values")
-@given(tables())
-@settings(max_examples=200, deadline=None)
+@given(tables() | tables(odd=True))
+@settings(max_examples=250, deadline=None)
 def test_any_table_is_encoded_or_an_error_names_the_column(table):
     try:
         columns = category_columns(table, "from_dtype")
@@ -242,13 +279,13 @@ def test_any_table_is_encoded_or_an_error_names_the_column(table):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@given(tables(), st.data())
-@settings(max_examples=30, deadline=None)
+@given(tables() | tables(odd=True), st.data())
+@settings(max_examples=40, deadline=None)
 def test_any_two_tables_of_the_same_columns_train_and_are_predicted(table, data):
     """Or an error names a column, or says that nothing can be learned of so few rows."""
     table = pd.concat([table] * 6, ignore_index=True)
     y = np.arange(len(table)) % 2
-    other = data.draw(tables())
+    other = data.draw(tables() | tables(odd=True))
     other = other.reindex(columns=table.columns)
     model = NetworkClassifier(max_epochs=1, hidden_layer_sizes=(4,), random_state=0)
     try:
@@ -378,7 +415,13 @@ def test_new_categories_in_partial_fit_have_the_place_of_the_unseen():
     X, y = people()
     model = NetworkClassifier(**QUICK).partial_fit(X, y, classes=[0, 1])
     known = model._encoder.categories
-    model.partial_fit(X.assign(job="astronaut"), y)
+    with warnings.catch_warnings(action="error"):
+        model.partial_fit(X.assign(job=X["job"].where(np.arange(len(X)) % 8 > 0, "pilot")), y)
+    with pytest.warns(UserWarning, match="column 'job' of X: 100% of the values.*first call"):
+        model.partial_fit(X.assign(job="astronaut"), y)
+    model = pickle.loads(pickle.dumps(model))
+    with warnings.catch_warnings(action="error"):
+        model.partial_fit(X.assign(job="astronaut"), y)
     assert model._encoder.categories == known
 
 
