@@ -141,7 +141,8 @@ def run(data: str, constraint: str, seed: int, name: str) -> dict[str, Any]:
     warnings.simplefilter("ignore")  # of peers' solvers, and of groups: shown in the tables
     found, left_out = [], None
     try:
-        found = list(candidates(load(data, seed), constraint, name, seed))
+        for row in candidates(load(data, seed), constraint, name, seed):
+            found.append(row)  # those before a failure count
     except Exception as refused:  # too few rows for a tolerance, or a peer's own failure
         left_out = f"{name}: {' '.join(str(refused).split())[:MESSAGE]}"
     result = {"left out": left_out, "found": [], "chosen": [], "made with": made_with()}
@@ -198,8 +199,8 @@ def intervals(chosen: pd.DataFrame, fixed_test: bool) -> pd.DataFrame:
 
     The best is the most accurate on *test* rows of those that keep to the tolerance on validation
     rows in most seeds, if there is one, else that of the least gap on validation rows. Ours is the
-    most accurate on *validation* rows of such.
-    Each of those which need the group, and of those which do not, respectively.
+    most accurate on *validation* rows of such. Each of those which need the group, and of those
+    which do not, respectively.
     """
     rng = np.random.RandomState(0)
     rows = []
