@@ -28,8 +28,9 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "notfound.extension",
     "evidence",
+    "front",
 ]
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+sys.path[:0] = [str(Path(__file__).parent / "_extensions"), str(Path(__file__).parents[1])]
 exclude_patterns = ["_build", "_extensions", "_templates", "examples", "inventories"]
 templates_path = ["_templates"]
 html_static_path = ["_static"]
@@ -97,8 +98,8 @@ html_theme_options = {
     "switcher": {"json_url": "_static/switcher.json", "version_match": version},
 }
 # No sidebar beside pages that have none below them.
-alone = """index install quickstart concepts which_method how_to evidence errata faq changelog
-    contributing search genindex py-modindex 404 _modules/**"""
+alone = """index install quickstart concepts which_method how_to evidence frontier errata faq
+    changelog contributing search genindex py-modindex 404 _modules/**"""
 html_sidebars = {page: [] for page in alone.split()}
 
 

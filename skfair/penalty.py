@@ -18,6 +18,7 @@ from ._tables import SHOWN
 from ._tensors import takes_tensors
 from ._warnings import warn
 from .objectives import Comparison, Objective
+from .objectives._penalty_kinds import CustomPenalty, ProjectionPenalty, RowPenalty
 from .objectives.classification import classification_terms, make_row_loss, row_losses
 from .objectives.dependence import forward_with_quantities
 from .objectives.groups import memory_decay
@@ -34,7 +35,6 @@ from .objectives.penalties import (
     penalty_terms,
     with_first_positive,
 )
-from .objectives.penalty_kinds import CustomPenalty, ProjectionPenalty, RowPenalty
 from .objectives.projection import projection_gradient
 from .objectives.strata import Strata
 from .training import NeuralClassifier, inherit_parameters
@@ -421,8 +421,8 @@ default="demographic_parity"
 
         Parameters
         ----------
-        X, y, sensitive_features, sample_weight
-            As in every neural estimator: see :meth:`NetworkClassifier.fit`.
+        X, y, sensitive_features, sample_weight : array-like
+            As in :meth:`NetworkClassifier.fit <skfair.NetworkClassifier.fit>`.
         control_features : array-like of shape (n_samples,) or (n_samples, n_features), default=None
             What legitimately explains a difference between groups, in at most 50 different values.
             Wins over ``control_columns``. Rows where it is missing take no part in the penalty.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pickle
 import re
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -200,16 +201,16 @@ def expected_with_groups(estimator):
 def once_a_class(mark):
     """Leave out what is in ``ONCE`` where another estimator of the class goes through it."""
     names, cases = mark.mark.args
+    ids = cache(mark.mark.kwargs["ids"])  # a network is not printed for each of its checks
     gone_through, kept = set(), []
     for case in cases:
         estimator, check = getattr(case, "values", case)
         inner = getattr(estimator, "estimator", None)
         key = (type(estimator), type(inner), repr(check))
-        name = mark.mark.kwargs["ids"](check)
-        if not ONCE & {name, check.func.__name__} or key not in gone_through:
+        if not ONCE & {ids(check), check.func.__name__} or key not in gone_through:
             kept.append(case)
         gone_through.add(key)
-    return pytest.mark.parametrize(names, kept, **mark.mark.kwargs)
+    return pytest.mark.parametrize(names, kept, ids=ids)
 
 
 @once_a_class(parametrize_with_checks(PLAIN, expected_failed_checks=expected_failed_checks))

@@ -22,6 +22,7 @@ from .._labels import codes_of
 from .._random import own_generator
 from .._tables import check_weights, label_array
 from ..networks._inspection import rows_seen, weight_layers
+from ..networks.tabular import TabularNetwork
 from ..objectives import Comparison
 from ..objectives.dralign import aligned_pairs, alignment, rationale
 from ._graph import WeightProblem
@@ -285,6 +286,7 @@ def _weight_problem(
     rows = _sample(groups, max_samples, random_state)
     seen = X[rows] if whole else rows_seen(estimator, X[rows])
     module, inputs, n_outputs = _evaluated(estimator.module_, seen, most)
+    module, inputs = _embedded(module, inputs)
     dtype, device = next(module.parameters()).dtype, inputs.device
     codes = torch.tensor(_target_codes(estimator, y[rows], n_outputs), device=device)
     if codes.ndim == 2 or n_outputs <= 2:
@@ -310,6 +312,14 @@ def _unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
         f"A {type(estimator).__name__} has no parameters to score; that takes a neural network: a "
         "classifier of skfair or skorch, or a pipeline or search that ends in one."
     )
+
+
+def _embedded(module: nn.Module, X: Tensor) -> tuple[nn.Module, Tensor]:
+    """Return the perceptron of the tabular network and what it sees; any other one as it is."""
+    if not isinstance(module, TabularNetwork) or module.n_members > 1:
+        return module, X
+    with torch.no_grad():
+        return module.mlp, torch.cat([module.embed(part) for part in X.split(MAX_ROWS)])
 
 
 def _evaluated(module: nn.Module, X: np.ndarray, most: int | None) -> tuple[nn.Module, Tensor, int]:

@@ -20,6 +20,13 @@ from torch import Tensor
 
 from .._moved import renamed
 from ._base import Terms
+from ._penalty_kinds import (
+    CustomPenalty,
+    DependencePenalty,
+    Penalty,
+    ProjectionPenalty,
+    mean_loss,
+)
 from .classification import RowLoss, row_losses, weighted_mean
 from .comparisons import (
     excess_of_worst,
@@ -32,13 +39,6 @@ from .comparisons import (
 )
 from .groups import Comparison, required
 from .mixup import path_gap
-from .penalty_kinds import (
-    CustomPenalty,
-    DependencePenalty,
-    Penalty,
-    ProjectionPenalty,
-    mean_loss,
-)
 from .statistics import (
     accuracy,
     error_rates,

@@ -114,6 +114,7 @@ net_params : dict, default=None
     ``callbacks``, ``optimizer__betas``, ``iterator_train__drop_last`` ..."""
 
 BY_ROWS = {
+    "weight_decay": f"0.3 (0.5 for more than {MANY_ROWS:,} rows)",
     "max_epochs": f"20 (8 for more than {MANY_ROWS:,} rows)",
     "batch_size": "about a hundredth of the rows (a power of two from 128 to 1,024)",
 }

@@ -315,7 +315,7 @@ class ObjectiveNet(NeuralNetClassifier):
         """Take the steps of the further players, and one of the network's optimizer."""
         check_interpreter()
         recipe, batch = self._recipe, self._prepare(batch)
-        self._anneal()
+        recipe.anneal(self.optimizer_, self.steps_)
         self.steps_ += 1
         for name, player in recipe.objective.players.items():
             if not self.module_.training:
@@ -329,13 +329,6 @@ class ObjectiveNet(NeuralNetClassifier):
         if recipe.average_from is not None and self.steps_ > recipe.average_from:
             self._average()
         return step
-
-    def _anneal(self) -> None:
-        """Set the learning rate of the next step."""
-        if self._recipe.annealed is not None:
-            share = self._recipe.learning_rate_share(self.steps_)
-            for group in self.optimizer_.param_groups:
-                group["lr"] = share * group.setdefault("initial_lr", group["lr"])
 
     def validation_step(self, batch: Batch, **fit_params: Any) -> dict[str, Any]:
         """Forward pass of one validation batch, with the fairness weights at full value."""

@@ -217,6 +217,21 @@ class Recipe:
         passed = min(1.0, max(0, step - start) / max(1, end - start))
         return 0.5 * (1 + math.cos(math.pi * passed))
 
+    def anneal(self, optimizer: Optimizer, step: int) -> None:
+        """Set the learning rate of the next step.
+
+        Parameters
+        ----------
+        optimizer : Optimizer
+            Of the network, or of many.
+        step : int
+            Steps before this one.
+        """
+        if self.annealed is not None:
+            share = self.learning_rate_share(step)
+            for group in optimizer.param_groups:
+                group["lr"] = share * group.setdefault("initial_lr", group["lr"])
+
 
 def optimizer_options(
     optimizer: str | type[Optimizer], lr: float, weight_decay: float, device: torch.device

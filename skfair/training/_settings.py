@@ -25,6 +25,11 @@ def tabular_epochs(n_rows: int) -> int:
     return 20 if n_rows <= MANY_ROWS else 8
 
 
+def tabular_weight_decay(n_rows: int) -> float:
+    """Return more where there are fewer epochs, without which gaps between groups stay wider."""
+    return 0.3 if n_rows <= MANY_ROWS else 0.5
+
+
 # What "auto" stands for: in the perceptron and in any network but the tabular one, and in that one.
 DEFAULTS: dict[str, tuple[Any, Any]] = {
     "hidden_layer_sizes": ((64, 64), (256,)),
@@ -32,7 +37,10 @@ DEFAULTS: dict[str, tuple[Any, Any]] = {
     "optimizer": ("adam", "adamw"),
     "lr": (1e-3, 4e-3),
     "lr_schedule": ("constant", "cosine"),
-    "weight_decay": (0.0, 0.3),  # but not where it is no decay of the weights themselves
+    "weight_decay": (
+        0.0,
+        tabular_weight_decay,
+    ),  # but not where it is no decay of the weights themselves
     "max_epochs": (50, tabular_epochs),
     "batch_size": (256, tabular_batch_size),
 }

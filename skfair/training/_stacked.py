@@ -57,8 +57,6 @@ def why_alone(member: Member) -> str | None:
         return f"{kind.__name__} has a fit of its own"
     if recipe.augment is not None:
         return "augment changes rows as it likes"
-    if recipe.annealed is not None:
-        return "the learning rate falls step by step"
     if recipe.objective.players:
         return f"{kind.__name__} trains a further network"
     if recipe.optimizer.__name__ not in ELEMENTWISE or not _is_torchs(recipe.optimizer):
@@ -98,7 +96,8 @@ def stack_signature(member: Member) -> Any:
             objective_signature(recipe.objective),
             recipe.optimizer,
             [sorted(group) for group in member.net.optimizer_.param_groups],
-            (recipe.batches.size, recipe.batches.n_batches, recipe.epochs, recipe.average_from),
+            (recipe.batches.size, recipe.batches.n_batches, recipe.epochs),
+            (recipe.average_from, recipe.annealed),
             [stratum.quota for stratum in _strata(member)],
             len(plan.training_rows),
             0 if plan.valid is None else len(plan.valid),
@@ -324,7 +323,8 @@ class Stack:
 
     def _hand_over_optimizer(self, i: int, j: int) -> None:
         """Set the state of a member's own optimizer."""
-        names = list(self.network.shapes)
+        net, names = self.lanes[i][j].net, list(self.network.shapes)
+        self.recipe.anneal(net.optimizer_, self.steps - 1)
         if not self.parts:
             (state,) = self.optimizer.state.values() or [{}]
             of_names = [
@@ -341,7 +341,6 @@ class Stack:
                 }
                 for parameter in self.optimizer.param_groups[part]["params"]
             ]
-        net = self.lanes[i][j].net
         for parameter, state in zip(net.module_.parameters(), of_names, strict=True):
             if state:
                 net.optimizer_.state[parameter] = state
@@ -402,6 +401,7 @@ class Stack:
         return _means(values, sizes), sum(sizes), len(sizes)
 
     def _step(self, inputs: dict[str, Tensor], y: Tensor) -> dict[str, Tensor]:
+        self.recipe.anneal(self.optimizer, self.steps)
         self.steps += 1
         ramp = self._ramp()
         if self.forward is not None:

@@ -472,9 +472,14 @@ class TestRequests:
         assert copy.get_metadata_routing().score.requests == {
             "sensitive_features": True,
             "sample_weight": True,
+            "control_features": False,
         }
         assert neg_recourse_gap_scorer.get_metadata_routing().score.requests == before
-        assert before == {"sensitive_features": True, "sample_weight": None}
+        assert before == {
+            "sensitive_features": True,
+            "sample_weight": None,
+            "control_features": False,
+        }
 
     def test_unknown_metadata_is_refused(self):
         with pytest.raises(TypeError, match=r"\['groups'\]; known: \['sensitive_features'"):

@@ -259,6 +259,24 @@ def test_learning_rates_may_differ_within_lanes(rows):
     assert assert_same(estimators, rows) == [(2, 3)]
 
 
+def test_learning_rates_fall_as_in_each_alone(rows):
+    falling = BATCHES | {"lr_schedule": "cosine"}
+    estimators = [
+        *(NetworkClassifier(**falling | {"lr": lr}) for lr in (0.01, 0.003)),
+        NetworkClassifier(**falling | {"early_stopping": True, "n_iter_no_change": 1}),
+        NetworkClassifier(**BATCHES),
+    ]
+    members, shapes = train_together(estimators, rows)
+    assert sorted(shapes) == [(1, 1), (1, 1), (1, 2)]
+    for member, estimator in zip(members, estimators, strict=True):
+        single = clone(estimator).fit(**rows)
+        assert_same_training(member.estimator, single)
+        ours, theirs = (e.net_.optimizer_.param_groups[0] for e in (member.estimator, single))
+        assert {k: v for k, v in ours.items() if k != "params"} == {
+            k: v for k, v in theirs.items() if k != "params"
+        }
+
+
 @pytest.mark.parametrize("restore_best", [False, True])
 def test_early_stopping_ends_a_members_training_and_no_others(restore_best, rows):
     estimators = [

@@ -18,7 +18,7 @@ from skfair import (
     PenaltyClassifier,
     PivotClassifier,
 )
-from skfair.training._settings import Settings, tabular_batch_size, tabular_epochs
+from skfair.training._settings import Settings
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +40,22 @@ def people():
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "size", "epochs"),
+    ("n_rows", "size", "epochs", "decay"),
     [
-        (1, 128, 20),
-        (700, 128, 20),
-        (10_000, 128, 20),
-        (32_561, 256, 20),
-        (100_000, 1024, 20),
-        (332_900, 1024, 8),
-        (10**9, 1024, 8),
+        (1, 128, 20, 0.3),
+        (700, 128, 20, 0.3),
+        (10_000, 128, 20, 0.3),
+        (32_561, 256, 20, 0.3),
+        (100_000, 1024, 20, 0.3),
+        (332_900, 1024, 8, 0.5),
+        (10**9, 1024, 8, 0.5),
     ],
 )
-def test_batches_and_epochs_depend_on_the_number_of_rows(n_rows, size, epochs):
-    assert (tabular_batch_size(n_rows), tabular_epochs(n_rows)) == (size, epochs)
+def test_settings_depend_on_the_number_of_rows(n_rows, size, epochs, decay):
     found = Settings.of(NetworkClassifier(), tabular=True, n_rows=n_rows)
-    assert (found.batch_size, found.max_epochs) == (size, epochs)
+    assert (found.batch_size, found.max_epochs, found.weight_decay) == (size, epochs, decay)
     other = Settings.of(NetworkClassifier(), tabular=False, n_rows=n_rows)
-    assert (other.batch_size, other.max_epochs) == (256, 50)
+    assert (other.batch_size, other.max_epochs, other.weight_decay) == (256, 50, 0)
 
 
 @pytest.mark.parametrize(
