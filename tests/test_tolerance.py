@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from fairlearn.metrics import (
     MetricFrame,
     demographic_parity_difference,
@@ -25,6 +26,7 @@ from skfair import DRAlignClassifier, FaiRNClassifier, NetworkClassifier, Penalt
 from skfair.datasets import make_biased_classification
 from skfair.metrics import recourse_gap
 from skfair.model_selection import StackedSearchCV
+from skfair.training._multipliers import count_cases
 
 pytestmark = pytest.mark.filterwarnings("ignore:Fewer are accepted")
 
@@ -513,3 +515,16 @@ def test_other_estimators_with_a_tolerance_are_stored_and_go_on(people, kind):
     assert again.n_iter_ == 4
     again.set_params(tolerance=None).fit(X, y, sensitive_features=group)
     assert again.n_iter_ == 5 and not hasattr(again, "multipliers_")
+
+
+def test_weights_are_repetitions_in_counts_and_say_no_more_than_their_rows():
+    rng = np.random.default_rng(0)
+    weights = rng.integers(1, 6, 60)
+    groups, cases = torch.tensor(rng.integers(0, 2, (60, 1))), torch.tensor(rng.integers(0, 2, 60))
+    repeated = np.repeat(np.arange(60), weights)
+    sums, effective = count_cases((cases * torch.tensor(weights))[None].double(), groups, 2)
+    counts, same = count_cases(cases[repeated][None].double(), groups[repeated], 2)
+    torch.testing.assert_close(sums, counts)
+    torch.testing.assert_close(counts, same)  # rows without weights are as many as they are
+    n_rows = torch.stack([cases[groups[:, 0] == g].sum() for g in (0, 1)])
+    assert (effective < n_rows).all() and (effective > n_rows / 2).all()
