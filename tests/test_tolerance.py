@@ -415,15 +415,15 @@ def test_groups_that_pay_are_named_with_their_rates_before_and_after(people):
     X, y, group = people
     third = np.where((group == "b") & (X[:, 0] > 0.5), "c", group)
     asked = {"penalty": "demographic_parity", "group_weights": "equal", "max_epochs": 20}
-    with pytest.warns(UserWarning, match="Fewer are accepted, by more than a third") as caught:
+    with pytest.warns(UserWarning, match="Fewer are accepted, by more than a quarter") as caught:
         fitted = model(tolerance=0.1, **asked).fit(X, y, sensitive_features=third)
     message = next(str(w.message) for w in caught if "Fewer" in str(w.message))
     named = re.findall(r"'(\w)': ([\d.]+) -> ([\d.]+) accepted", message)
     assert "c" in [name for name, *_ in named] and "minimum=" in message
     y_pred, y_plain = fitted.predict(X), NetworkClassifier(**QUICK).fit(X, y).predict(X)
-    for name in "abc":  # two thirds are not far from what is found
+    for name in "abc":  # none is close to three quarters
         change = y_pred[third == name].mean() / y_plain[third == name].mean()
-        assert (name in [of for of, *_ in named]) == (change < 2 / 3), change
+        assert (name in [of for of, *_ in named]) == (change < 3 / 4), change
     for name, _, after in named:
         assert float(after) == pytest.approx(y_pred[third == name].mean(), abs=0.06)  # of a sample
 
