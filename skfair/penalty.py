@@ -198,7 +198,7 @@ default="demographic_parity"
         than two groups the gap is the mean over groups of how far each is from everybody else
         (``group_weights="share"``) or the largest difference between two ("equal"). Groups with
         fewer than 30 held-out cases take no part. ``fit`` warns where no epoch met it, and names
-        the groups of whom fewer are accepted, by more than a third, than before it was at work.
+        the groups of whom fewer are accepted, by more than a quarter, than before it was at work.
     confidence : float in (0, 1), default=None
         If given, an upper bound of the gap (and a lower one of the rates of ``minimum``) at this
         confidence is what has to meet ``tolerance`` (and ``minimum``): Clopper-Pearson limits,
