@@ -15,12 +15,12 @@ there, and the same command goes on where ``--minutes`` or something else stoppe
 from __future__ import annotations
 
 import argparse
+import lzma
 import os
 import platform
 import tempfile
 import time
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -163,12 +163,12 @@ def made_with() -> str:
 
 def pack(right: np.ndarray) -> bytes:
     """Keep in little room to what degree each row is right."""
-    return zlib.compress(right.astype(np.float16).tobytes())
+    return lzma.compress(right.astype(np.float16).tobytes())
 
 
 def unpack(packed: bytes) -> np.ndarray:
     """Return what :func:`pack` was given, to three digits."""
-    return np.frombuffer(zlib.decompress(packed), np.float16).astype(float)
+    return np.frombuffer(lzma.decompress(packed), np.float16).astype(float)
 
 
 # -- all of them ----------------------------------------------------------------------------------
