@@ -30,7 +30,7 @@ def run_jobs(
     torch.set_num_threads(1)
     folder.mkdir(parents=True, exist_ok=True)
     deadline = time.time() + 60 * minutes
-    paths = [folder / f"{joblib.hash(job)}.joblib" for job in jobs]
+    paths = [job_path(folder, job) for job in jobs]
     left = [
         (f"{i + 1}/{len(jobs)}", job, path)
         for i, (job, path) in enumerate(zip(jobs, paths, strict=True))
@@ -43,6 +43,11 @@ def run_jobs(
     if n_done < len(jobs):
         sys.exit(f"{n_done} of {len(jobs)} jobs are done; the same command goes on.")
     return [joblib.load(path) for path in paths]
+
+
+def job_path(folder: Path, job: tuple) -> Path:
+    """Where the result of a job is kept."""
+    return folder / f"{joblib.hash(job)}.joblib"
 
 
 def _run_job(run: Callable[..., Any], number: str, job: tuple, path: Path, deadline: float) -> None:

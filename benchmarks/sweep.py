@@ -203,7 +203,8 @@ def time_searches(args: Any) -> None:
         )
         print(pd.Series(rows[-1]).to_string())
     settings = {
-        "command": f"python -m benchmarks.sweep --part time{' --quick' * args.quick}",
+        "command": f"python -m benchmarks.sweep --part time{' --quick' * args.quick}"
+        + f" --device {args.device} --jobs {args.jobs}" * on_gpu,
         "data": "Adult, 108 features, hidden (30, 30)",
         "epochs": epochs,
         "processes": args.jobs,

@@ -18,6 +18,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",  # formulas without a request to another host
@@ -27,9 +28,10 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "notfound.extension",
     "evidence",
+    "front",
 ]
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
-exclude_patterns = ["_build", "_extensions", "_templates", "examples"]
+sys.path[:0] = [str(Path(__file__).parent / "_extensions"), str(Path(__file__).parents[1])]
+exclude_patterns = ["_build", "_extensions", "_templates", "examples", "inventories"]
 templates_path = ["_templates"]
 html_static_path = ["_static"]
 html_css_files = ["skfair.css"]
@@ -49,6 +51,23 @@ autodoc_typehints = "none"  # the docstrings say them in words
 numpydoc_show_class_members = False  # _templates/autosummary/class.rst lists the methods
 doctest_test_doctest_blocks = "default"
 
+# Where others document what ours refers to: lists, so that a build needs no network.
+addresses = {
+    "distributed": "https://distributed.dask.org/en/stable",
+    "fairlearn": "https://fairlearn.org/main",
+    "matplotlib": "https://matplotlib.org/stable",
+    "pandas": "https://pandas.pydata.org/docs",
+    "python": "https://docs.python.org/3",
+    "scikit-learn": "https://scikit-learn.org/stable",
+    "scipy": "https://docs.scipy.org/doc/scipy",
+    "skops": "https://skops.readthedocs.io/en/stable",
+    "skorch": "https://skorch.readthedocs.io/en/stable",
+    "torch": "https://docs.pytorch.org/docs/stable",
+}
+intersphinx_mapping = {
+    name: (address, f"inventories/{name}.txt") for name, address in addresses.items()
+}
+
 # Examples on real data are shown without their output where there is no folder of data.
 sources = (Path(__file__).parent / "examples").glob("*.py")
 real = "|".join(s.stem for s in sources if re.search("fetch_|SKFAIR_DATA", s.read_text()))
@@ -58,6 +77,7 @@ sphinx_gallery_conf = {
     "filename_pattern": rf"/(?=plot_){left_out}",
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "within_subsection_order": "gallery_order.ByTopic",
     "download_all_examples": False,
     "show_signature": False,
     "ignore_repr_types": r"matplotlib|skfair\.displays",  # <... object at 0x...>
@@ -74,10 +94,12 @@ html_theme_options = {
     "navbar_persistent": ["search-button"],
     "header_links_before_dropdown": 8,
     "navbar_align": "left",
+    "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
+    "switcher": {"json_url": "_static/switcher.json", "version_match": version},
 }
 # No sidebar beside pages that have none below them.
-alone = """index install quickstart concepts which_method how_to evidence errata faq changelog
-    contributing search genindex py-modindex 404 _modules/**"""
+alone = """index install quickstart concepts which_method how_to evidence frontier errata faq
+    changelog contributing search genindex py-modindex 404 _modules/**"""
 html_sidebars = {page: [] for page in alone.split()}
 
 

@@ -256,7 +256,7 @@ class GroupEncoder:
     ) -> list[tuple[np.ndarray, list]]:
         """Codes of the rows and their labels, of each attribute or of their combinations."""
         if self.attributes == "intersection":
-            return [_intersect(columns)]
+            return [intersect(columns)]
         return [
             (codes, [(plain(name), value) for value in values])
             for (codes, values), name in zip(columns, names, strict=True)
@@ -271,7 +271,7 @@ class GroupEncoder:
                 f"sensitive_features has {n_groups} groups, more than {MAX_GROUPS}; merge rare "
                 "groups or bin numbers (pandas.cut)."
             )
-        for label in _sorted(new):
+        for label in in_order(new):
             self.labels.append(label)
             self.attribute_of.append(attribute)
 
@@ -326,7 +326,8 @@ def has_no_repeats(column: pd.Series, values: Any) -> bool:
     return is_float and 2 < len(values) == column.notna().sum()
 
 
-def _intersect(columns: list[tuple[np.ndarray, list]]) -> tuple[np.ndarray, list]:
+def intersect(columns: list[tuple[np.ndarray, list]]) -> tuple[np.ndarray, list]:
+    """Codes and labels of the combinations of columns; code -1 where one is missing."""
     if len(columns) == 1:
         return columns[0]
     stacked = np.column_stack([codes for codes, _ in columns])
@@ -346,7 +347,8 @@ def plain(value: Any) -> Hashable:
     return value if isinstance(value, (str, bytes, int, float, tuple)) else str(value)
 
 
-def _sorted(labels: set) -> list:
+def in_order(labels: set) -> list:
+    """Sort labels, of whatever types."""
     try:
         return sorted(labels)
     except TypeError:

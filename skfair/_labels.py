@@ -25,10 +25,14 @@ def unfavorable_codes(unfavorable: Any, classes: np.ndarray) -> tuple[int, ...]:
     known = {label: code for code, label in enumerate(classes.tolist())}
     wanted = np.atleast_1d(np.asarray(unfavorable, dtype=object))
     codes = {known.get(label, -1) if _is_hashable(label) else -1 for label in wanted.ravel()}
-    if -1 in codes or not 0 < len(codes) < len(classes):
+    problem = None
+    if -1 in codes:
+        problem = "names a label that is not among"
+    elif not 0 < len(codes) < len(classes):
+        problem = "must name at least one and not all of"
+    if problem is not None:
         raise ValueError(
-            f"unfavorable={brief(unfavorable)} must name at least one and not all of the classes "
-            f"{some(classes.tolist())}."
+            f"unfavorable={brief(unfavorable)} {problem} the classes {some(classes.tolist())}."
         )
     return tuple(sorted(codes))
 

@@ -54,7 +54,7 @@ class QuantityEncoder:
             If a column does not occur, or does not hold at least two different finite numbers.
         """
         if self.scales is None:
-            found = _continuous_columns(frame, columns)
+            found = continuous_columns(frame, columns)
             values = {i: _numbers(frame.iloc[:, i]) for i in found}
             self.scales = {i: _scale(v, weights, frame.columns[i]) for i, v in values.items()}
         else:
@@ -72,7 +72,8 @@ class QuantityEncoder:
         return frame.iloc[:, [i for i in range(frame.shape[1]) if i not in self.scales]]
 
 
-def _continuous_columns(frame: pd.DataFrame, columns: Any) -> list[int]:
+def continuous_columns(frame: pd.DataFrame, columns: Any = "auto") -> list[int]:
+    """Positions of the columns that are quantities; see :meth:`QuantityEncoder.encode`."""
     if columns is None:
         return []
     if isinstance(columns, str) and columns == "auto":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Unpack
@@ -15,10 +16,17 @@ from ._labels import favorable_codes
 from .objectives import Comparison, Objective
 from .objectives._base import plain_forward
 from .objectives.dralign import CRITERIA, aligned_pairs, dralign_terms
+from .objectives.groups import memory_decay
 from .objectives.mixup import forward_with_paths
 from .objectives.penalties import PENALTIES, names_of, with_first_positive
 from .objectives.rationales import forward_with_rationales
 from .training import NeuralClassifier, inherit_parameters
+from .training._constrained import (
+    CONSTRAINED,
+    CONSTRAINT_PARAMETERS,
+    Compared,
+    ConstrainedTraining,
+)
 from .training._encoder import TrainingData
 from .training._parameters import WarmupParameters
 from .training._sampling import batch_rows, make_strata
@@ -27,10 +35,11 @@ from .training._targets import Targets
 __all__ = ["DRAlignClassifier"]
 
 BETA_ALONE = 0.04  # of the default lambda_fairness
+GROUP_MEMORY = 5120  # rows, of the constraints
 
 
 @inherit_parameters(NeuralClassifier)
-class DRAlignClassifier(NeuralClassifier):
+class DRAlignClassifier(ConstrainedTraining, NeuralClassifier):
     """Fairness as decision rationale alignment (DRAlign).
 
     Minimizes the sum of the groups' cross-entropies + ``lambda_fairness`` * fairness loss -
@@ -47,7 +56,7 @@ class DRAlignClassifier(NeuralClassifier):
         the groups, or the groups within each label (equal opportunity: within the positives).
     lambda_fairness : float >= 0, default=0.4
         Weight of the fairness loss; 0 leaves the alignment alone ([1]_, A.9), which then takes more
-        than two classes.
+        than two classes. With ``tolerance`` it sets the default of ``beta`` alone.
     beta : float >= 0, default=None
         Weight of the alignment; ``None`` is ``lambda_fairness / 10`` as in [1]_, or 0.04 if
         ``lambda_fairness`` is 0. With more than two groups it weighs the mean over pairs.
@@ -66,10 +75,16 @@ class DRAlignClassifier(NeuralClassifier):
     unfavorable : label, default=None
         The class that calls for recourse, not the positive one; ``None`` is ``classes_[0]``. The
         scorers ask the estimator for it.
+    tolerance, confidence, minimum : default=None
+        The gap, and least rates, asked for in the place of a weight of the fairness loss, as in
+        :class:`PenaltyClassifier`: the rates of *decisions* that ``criterion`` compares are within
+        ``tolerance`` on the held-out rows. The alignment stays.
     {network_parameters}
 
     Attributes
     ----------
+    multipliers_ : pandas.DataFrame
+        The multiplier of each rate and group, after a fit with ``tolerance`` or ``minimum``.
     {attributes}
 
     References
@@ -95,6 +110,7 @@ class DRAlignClassifier(NeuralClassifier):
         "align_layers": [Interval(Integral, 1, None, closed="left"), None],
         "augment": [StrOptions({"mixup"}), callable, None],
         "sampling": [StrOptions({"auto", "group", "group_label"})],
+        **CONSTRAINT_PARAMETERS,
     }
 
     def __init__(
@@ -107,6 +123,9 @@ class DRAlignClassifier(NeuralClassifier):
         augment: str | Callable[[Tensor], Tensor] | None = None,
         sampling: str = "auto",
         unfavorable: Any = None,
+        tolerance: float | None = None,
+        confidence: float | None = None,
+        minimum: Mapping[str, float] | None = None,
         **network: Unpack[WarmupParameters],
     ) -> None:
         super().__init__(sampling=sampling, **network)
@@ -116,6 +135,9 @@ class DRAlignClassifier(NeuralClassifier):
         self.align_layers = align_layers
         self.augment = augment
         self.unfavorable = unfavorable
+        self.tolerance = tolerance
+        self.confidence = confidence
+        self.minimum = minimum
 
     def _validate_params(self) -> None:
         super()._validate_params()
@@ -143,12 +165,19 @@ class DRAlignClassifier(NeuralClassifier):
         return self.lambda_fairness, beta
 
     def _wants_groups(self) -> bool:
-        return any(weight > 0 for weight in self._weights())
+        return self._is_constrained or any(weight > 0 for weight in self._weights())
+
+    def _compared(self) -> Compared:
+        return CONSTRAINED[self.criterion]
+
+    def _without_effect(self) -> dict[str, Any]:
+        return {"augment": None} if self.augment == "mixup" else {}
 
     def _targets(self) -> Targets:
         undirected = names_of(is_gap=True, binary=True, directed=False)
         known = isinstance(self.criterion, str) and self.criterion in undirected
-        several = known and np.isscalar(self.lambda_fairness) and self.lambda_fairness == 0
+        alone = np.isscalar(self.lambda_fairness) and self.lambda_fairness == 0
+        several = known and alone and not self._is_constrained
         hint = f"lambda_fairness=0 with criterion in {undirected} takes more."
         return Targets(multi_class=several, hint=hint)
 
@@ -157,6 +186,7 @@ class DRAlignClassifier(NeuralClassifier):
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Check that every cell occurs, and note how a batch is divided into them."""
         self._layout = 1, 1
+        self._memory = min(GROUP_MEMORY, (len(data.y) if rows is None else len(rows)) // 4)
         if data.groups is not None:
             if self._by_label() and self.class_weight not in (None, "balanced"):
                 raise ValueError(
@@ -202,13 +232,13 @@ class DRAlignClassifier(NeuralClassifier):
         )
         if favorable == [0] and PENALTIES[self.criterion].directed:
             terms = with_first_positive(terms)
-        forward = plain_forward
+        forward: Callable = plain_forward
         if self.augment == "mixup" and lambda_fairness:
             forward = partial(forward_with_paths, by_label=self._by_label())
         n_summands = {}
         if comparison is not None:
             n_summands = {"fairness": comparison.n_summands, "misalignment": comparison.n_pairs}
-        return Objective(
+        objective = Objective(
             terms,
             weights={"fairness": lambda_fairness, "misalignment": beta},
             decay=0.0 if forward is plain_forward else None,
@@ -223,3 +253,8 @@ class DRAlignClassifier(NeuralClassifier):
                 quota=quota,
             ),
         )
+        if not self._is_constrained:
+            return objective
+        weights = {**objective.weights, "fairness": 0.0}
+        decay = memory_decay(batch_size, self._memory)
+        return self._with_constraints(replace(objective, weights=weights), decay, float(n_cells))

@@ -18,13 +18,14 @@ from .objectives import Comparison, Objective, fairn
 from .objectives._base import plain_forward
 from .objectives.groups import memory_decay
 from .training import NeuralClassifier, inherit_parameters
+from .training._constrained import Compared, ConstrainedTraining
 from .training._parameters import SamplingParameters
 
 __all__ = ["FaiRNClassifier"]
 
 
 @inherit_parameters(NeuralClassifier)
-class FaiRNClassifier(NeuralClassifier):
+class FaiRNClassifier(ConstrainedTraining, NeuralClassifier):
     """Fair and robust neural network (FaiR-N).
 
     Minimizes cross-entropy + ``lambda_fairness`` * recourse gap + ``lambda_robustness`` *
@@ -37,6 +38,7 @@ class FaiRNClassifier(NeuralClassifier):
     lambda_fairness : float >= 0, default=0.5
         Weight of the recourse gap, which counts groups by ``group_weights``. With "equal" and more
         than two groups ``history_`` has the sum over pairs, and this is the weight of their mean.
+        Without effect if ``tolerance`` is given.
     lambda_robustness : float >= 0, default=0.1
         Weight of the robustness term.
     distance : {"logit", "gradient"}, default="logit"
@@ -66,12 +68,24 @@ class FaiRNClassifier(NeuralClassifier):
         gap closes, so that single steps oscillate around it; their mean does not. Without effect
         on fewer than 50 steps, before these steps are reached, and if ``restore_best`` picks an
         earlier epoch.
+    tolerance : float > 0, default=None
+        The recourse gap asked for in the place of ``lambda_fairness``: the most that the groups'
+        mean recourse may differ, in the logit space (``distance="logit"``), as
+        :func:`skfair.metrics.recourse_gap` measures it. As in :class:`PenaltyClassifier`,
+        ``validation_fraction`` of the rows are held out, the gap on these changes multipliers, and
+        the weights kept are those of the most accurate epoch whose held-out gap is within
+        tolerance. With more than two groups the gap is the mean over groups of how far each is from
+        everybody else (``group_weights="share"``) or the largest difference between two ("equal").
+        Groups with fewer than 30 held-out cases take no part.
     warmup : float in [0, 1], default=0.3
         Share of the training steps over which the weights of the two terms rise linearly from 0.
+        With ``tolerance`` the multipliers are 0 until then.
     {network_parameters}
 
     Attributes
     ----------
+    multipliers_ : pandas.DataFrame
+        The multiplier of each group's recourse, after a fit with ``tolerance``.
     {attributes}
 
     Notes
@@ -105,6 +119,7 @@ class FaiRNClassifier(NeuralClassifier):
         "robustness": [StrOptions(set(fairn.ROBUSTNESS_TERMS))],
         "group_memory": [Interval(Integral, 0, None, closed="left")],
         "averaging": [Interval(Real, 0, 1, closed="both")],
+        "tolerance": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -118,6 +133,7 @@ class FaiRNClassifier(NeuralClassifier):
         robustness: str = "mean_inverse",
         group_memory: int = 1280,
         averaging: float = 0.25,
+        tolerance: float | None = None,
         warmup: float = 0.3,
         **network: Unpack[SamplingParameters],
     ) -> None:
@@ -130,9 +146,18 @@ class FaiRNClassifier(NeuralClassifier):
         self.robustness = robustness
         self.group_memory = group_memory
         self.averaging = averaging
+        self.tolerance = tolerance
 
     def _wants_groups(self) -> bool:
-        return self.lambda_fairness > 0
+        return self._is_constrained or self.lambda_fairness > 0
+
+    def _compared(self) -> Compared:
+        unfavorable = unfavorable_codes(self.unfavorable, self.classes_)
+        rates = partial(fairn.recourse_rates, unfavorable=unfavorable, conditional=self.conditional)
+        return Compared(("recourse",), rates, of_decisions=False)
+
+    def _without_effect(self) -> dict[str, Any]:
+        return {"distance": "logit"}
 
     def _favorable_codes(self) -> list[int]:
         return favorable_codes(self.unfavorable, self.classes_)
@@ -143,6 +168,10 @@ class FaiRNClassifier(NeuralClassifier):
         if comparison is not None and comparison.counts is not None:
             memory *= (comparison.n_groups / len(comparison.members) / 2) ** 0.5
         decay = memory_decay(batch_size, memory)
+        if self._is_constrained:
+            robust = partial(fairn.robust_terms, robustness=self.robustness)
+            objective = Objective(robust, weights={"robustness": self.lambda_robustness})
+            return self._with_constraints(objective, decay)
         unfavorable = unfavorable_codes(self.unfavorable, self.classes_)
         terms = partial(
             fairn.fairn_terms,

@@ -27,6 +27,7 @@ from .margin import MarginClassifier
 from .network import NetworkClassifier
 from .training import FitInterruptedWarning, NetworkParameters, NeuralClassifier, inherit_parameters
 from .training._base import inner_tags
+from .training._callbacks import CallbackSupportMixin, inner_task
 from .training._docs import documented_as
 from .training._encoder import (
     TableLearner,
@@ -83,7 +84,9 @@ def _has_epochs(classifier: LabelFlipClassifier) -> bool:
 
 
 @inherit_parameters(NetworkParameterized)
-class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, NetworkParameterized):
+class LabelFlipClassifier(
+    CallbackSupportMixin, MetaEstimatorMixin, ClassifierMixin, TableLearner, NetworkParameterized
+):
     """Classifier trained on randomly flipped labels of one group.
 
     The group for which a plain model is most accurate gets a share of wrong labels, which is meant
@@ -242,13 +245,14 @@ class LabelFlipClassifier(MetaEstimatorMixin, ClassifierMixin, TableLearner, Net
 
     def _train(self, method: str, data: TrainingData, resume: bool, **extra: Any) -> None:
         inner = self._make_inner(data, resume)
-        if isinstance(inner, NeuralClassifier):
-            given = self._flip_in(inner)
-            with ignored(*WARNINGS_OF_TABLE):
-                getattr(inner, method)(**self._arguments(data), **extra)
-            inner.set_params(net_params=given)
-        else:
-            self._train_other(inner, data)
+        with inner_task(self, inner, data):
+            if isinstance(inner, NeuralClassifier):
+                given = self._flip_in(inner)
+                with ignored(*WARNINGS_OF_TABLE):
+                    getattr(inner, method)(**self._arguments(data), **extra)
+                inner.set_params(net_params=given)
+            else:
+                self._train_other(inner, data)
         self.estimator_ = inner
 
     def _make_inner(

@@ -6,38 +6,45 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import numpy as np
+import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from ._labels import favorable_codes
+from ._tables import SHOWN
+from ._tensors import takes_tensors
 from ._warnings import warn
 from .objectives import Comparison, Objective
-from .objectives.classification import classification_terms, make_row_loss
+from .objectives._penalty_kinds import CustomPenalty, ProjectionPenalty, RowPenalty
+from .objectives.classification import classification_terms, make_row_loss, row_losses
+from .objectives.dependence import forward_with_quantities
 from .objectives.groups import memory_decay
 from .objectives.mixup import forward_with_paths
 from .objectives.penalties import (
     COMPARISONS,
     NORMALIZATIONS,
+    OF_QUANTITIES,
     PENALTIES,
     STATISTICS,
-    CustomPenalty,
-    Penalty,
-    RowPenalty,
-    error_rates,
+    AnyPenalty,
     names_of,
     penalty_of,
     penalty_terms,
-    precision,
-    selection_rate,
-    true_positive_rate,
     with_first_positive,
 )
+from .objectives.projection import projection_gradient
+from .objectives.strata import Strata
 from .training import NeuralClassifier, inherit_parameters
-from .training._constrained import CONSTRAINT_PARAMETERS, Compared, ConstrainedTraining
-from .training._encoder import TrainingData, split_off
+from .training._constrained import (
+    CONSTRAINED,
+    CONSTRAINT_PARAMETERS,
+    Compared,
+    ConstrainedTraining,
+)
+from .training._encoder import EncoderOptions, TrainingData, split_off
 from .training._parameters import BatchParameters
 from .training._targets import Targets
 
@@ -59,7 +66,7 @@ class PenalizedClassifier(NeuralClassifier):
         return self.penalty is not None and self.alpha > 0
 
     @property
-    def _penalty(self) -> Penalty | CustomPenalty | RowPenalty:
+    def _penalty(self) -> AnyPenalty:
         return penalty_of(self.penalty)
 
     def _split_holdout(
@@ -67,21 +74,24 @@ class PenalizedClassifier(NeuralClassifier):
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
         n_rows = len(data.y) if rows is None else len(rows)
         self._memory = min(self.group_memory, n_rows // 4)  # a longer one lags behind the network
-        if data.groups is None or self.penalty is None or self.alpha == 0:
+        told = data.groups is not None or data.sensitive is not None
+        if not told or self.penalty is None or self.alpha == 0:
             return rows, None
         if self.penalty_on == "train":
             penalized = np.arange(len(data.y)) if rows is None else rows
-            self._warn_of_absent(data.y[penalized], data.groups[penalized])
+            if data.groups is not None:
+                self._warn_of_absent(data.y[penalized], data.groups[penalized])
             return rows, None
         train, holdout = split_off(data, self.holdout_fraction, rng, rows)
-        absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[holdout].flat))
-        if absent:
-            raise ValueError(
-                f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
-                f"{len(holdout)} rows without a member of {[self.groups_[i] for i in absent]}. A "
-                "greater fraction, more data or merged groups would do."
-            )
-        self._warn_of_absent(data.y[holdout], data.groups[holdout])
+        if data.groups is not None:
+            absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[holdout].flat))
+            if absent:
+                raise ValueError(
+                    f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
+                    f"{len(holdout)} rows without a member of {[self.groups_[i] for i in absent]}. "
+                    "A greater fraction, more data or merged groups would do."
+                )
+            self._warn_of_absent(data.y[holdout], data.groups[holdout])
         return train, holdout
 
     def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
@@ -106,20 +116,6 @@ class PenalizedClassifier(NeuralClassifier):
             decay=decay if self._penalty.has_means else None,
             n_summands=n_summands,
         )
-
-
-CONSTRAINED = {
-    "demographic_parity": Compared(("selection_rate",), selection_rate, (None,)),
-    "equal_opportunity": Compared(("tpr",), true_positive_rate, (1,)),
-    "equalized_odds": Compared(("fpr", "tpr"), error_rates, (0, 1)),
-    "predictive_parity": Compared(("precision",), precision, ()),
-} | {
-    name: Compared(
-        (name,), statistic.rates, (None,) if statistic.labels is None else statistic.labels
-    )
-    for name, statistic in STATISTICS.items()
-    if statistic.binary
-}
 
 
 @inherit_parameters(NeuralClassifier)
@@ -201,7 +197,8 @@ default="demographic_parity"
         kept are those of the most accurate epoch whose held-out gap is within tolerance. With more
         than two groups the gap is the mean over groups of how far each is from everybody else
         (``group_weights="share"``) or the largest difference between two ("equal"). Groups with
-        fewer than 30 held-out cases take no part.
+        fewer than 30 held-out cases take no part. ``fit`` warns where no epoch met it, and names
+        the groups of whom fewer are accepted, by more than a third, than before it was at work.
     confidence : float in (0, 1), default=None
         If given, an upper bound of the gap (and a lower one of the rates of ``minimum``) at this
         confidence is what has to meet ``tolerance`` (and ``minimum``): Clopper-Pearson limits,
@@ -211,7 +208,7 @@ default="demographic_parity"
         a tolerance may lower the others. Keys are "selection_rate", "tpr", "tnr" and "accuracy".
         Alone it takes the place of the penalty, with ``tolerance`` it comes in addition.
     comparison : {"absolute", "squared", "ratio", "worst_group", "mutual_information", \
-"kl_projection", "hsic"}, default=None
+"kl_projection", "covariance", "hsic"}, default=None
         How the groups' rates in what ``penalty`` names are compared; ``None``: as it says itself.
 
         - "absolute": 2 sum_g pi_g abs(m_g - m);
@@ -221,11 +218,25 @@ default="demographic_parity"
         - "mutual_information": of decision and group, the prejudice remover [5]_;
         - "kl_projection": KL divergence of the nearest predictions with the same rate in every
           group from the network's [6]_; not for "loss";
-        - "hsic": Hilbert-Schmidt independence criterion of values and groups [7]_, of n^2 pairs of
-          rows; not for "ppv", "for" and "f1".
+        - "covariance": 4 cov(v, s)^2 of values v and a continuous, standardized sensitive feature
+          s, and "squared" of groups;
+        - "hsic": Hilbert-Schmidt independence criterion of values and groups, or continuous
+          sensitive features [7]_, of n^2 pairs of rows; not for "ppv", "for" and "f1".
 
         With a callable ``penalty`` that is one of a statistic: ``penalty(logits, y) -> (values,
         cases)``, the value of each row and the share in which it is a case, (n,) each.
+    control_columns : str, int, list, slice or callable, default=None
+        Column(s) of X that hold control features: what legitimately explains a difference. Groups
+        are then compared with each other where these have the same values (conditional parity
+        [8]_), in at most 50 such strata. ``fit`` takes them as ``control_features``, too.
+    control_aggregate : {"mean", "worst"}, default="mean"
+        Whether the penalty is the mean over strata, by their shares of the rows, or that of the
+        stratum in which it is greatest.
+    continuous_features : "auto", str, int, list, slice or None, default="auto"
+        Which sensitive features are quantities, by name or position, of which no groups are made;
+        for ``comparison="covariance"`` and ``"hsic"``. Each is a term of its own. "auto" takes the
+        numbers that cannot be groups: more than 50 different ones, or floats of which none is
+        repeated. ``None`` takes groups only, as the other comparisons do.
     {network_parameters}
 
     Attributes
@@ -253,6 +264,8 @@ default="demographic_parity"
     .. [6] M. Buyl, M. Defrance, T. De Bie. fairret: a Framework for Differentiable Fairness
        Regularization Terms. ICLR 2024.
     .. [7] A. Perez-Suay et al. Fair Kernel Learning. ECML PKDD 2017.
+    .. [8] F. Kamiran, I. Zliobaite, T. Calders. Quantifying Explainable Discrimination and Removing
+       Illegal Discrimination in Automated Decision Making. KAIS 2013.
 
     Examples
     --------
@@ -274,6 +287,9 @@ default="demographic_parity"
     True
     """
 
+    __metadata_request__fit = {"sensitive_features": True, "control_features": True}
+    __metadata_request__partial_fit = {"sensitive_features": True, "control_features": True}
+
     _parameter_constraints = {
         "penalty": [StrOptions(set(PENALTIES) | set(STATISTICS)), callable],
         "comparison": [StrOptions(set(COMPARISONS)), None],
@@ -286,6 +302,9 @@ default="demographic_parity"
         "group_memory": [Interval(Integral, 0, None, closed="left")],
         "averaging": [Interval(Real, 0, 1, closed="both")],
         "focal": [Interval(Real, 0, None, closed="left")],
+        "control_columns": [str, Integral, "array-like", slice, callable, None],
+        "control_aggregate": [StrOptions({"mean", "worst"})],
+        "continuous_features": [str, Integral, "array-like", slice, None],
         **CONSTRAINT_PARAMETERS,
     }
 
@@ -306,6 +325,9 @@ default="demographic_parity"
         confidence: float | None = None,
         minimum: Mapping[str, float] | None = None,
         comparison: str | None = None,
+        control_columns: Any = None,
+        control_aggregate: str = "mean",
+        continuous_features: Any = "auto",
         **network: Unpack[BatchParameters],
     ) -> None:
         super().__init__(**network)
@@ -323,9 +345,12 @@ default="demographic_parity"
         self.confidence = confidence
         self.minimum = minimum
         self.comparison = comparison
+        self.control_columns = control_columns
+        self.control_aggregate = control_aggregate
+        self.continuous_features = continuous_features
 
     @property
-    def _penalty(self) -> Penalty | CustomPenalty | RowPenalty:
+    def _penalty(self) -> AnyPenalty:
         return penalty_of(self.penalty, self.comparison)
 
     def _targets(self) -> Targets:
@@ -343,12 +368,22 @@ default="demographic_parity"
 
     def _validate_params(self) -> None:
         super()._validate_params()
-        if self._is_constrained:
-            self._check_constrained()
+        if self.tolerance is not None and self.penalty not in CONSTRAINED:
+            raise ValueError(
+                f"tolerance={self.tolerance} is for penalty in {sorted(CONSTRAINED)}, which "
+                f"compare decisions; got penalty={self.penalty!r}."
+            )
         if isinstance(self._penalty, RowPenalty) and self.normalize != "conditional":
             raise ValueError(
                 f"comparison={self.comparison!r} looks at the cases of a rate and needs "
                 f"normalize='conditional', got {self.normalize!r}."
+            )
+        continuous = self.continuous_features
+        automatic = continuous is None or (isinstance(continuous, str) and continuous == "auto")
+        if not automatic and self.comparison not in OF_QUANTITIES:
+            raise ValueError(
+                f"continuous_features={continuous!r} needs a comparison without groups, one of "
+                f"{list(OF_QUANTITIES)}; got comparison={self.comparison!r}."
             )
         if self.augment != "mixup":
             return
@@ -363,36 +398,127 @@ default="demographic_parity"
                 f"the same label; got normalize={self.normalize!r}."
             )
 
-    def _check_constrained(self) -> None:
-        """Refuse what multipliers know nothing of."""
-        if self.tolerance is not None and self.penalty not in CONSTRAINED:
-            raise ValueError(
-                f"tolerance={self.tolerance} is for penalty in {sorted(CONSTRAINED)}, which "
-                f"compare decisions; got penalty={self.penalty!r}."
-            )
-        others: dict[str, str | None] = {
-            "penalty_on": "train",
-            "normalize": "conditional",
-            "comparison": None,
-        }
-        if self.augment == "mixup":
-            others["augment"] = None
-        for name, needed in others.items():
-            if (given := getattr(self, name)) != needed:
-                raise ValueError(
-                    f"{name}={given!r} is about the weighted penalty, which tolerance and minimum "
-                    f"do without; they need {name}={needed!r}."
-                )
+    def _without_effect(self) -> dict[str, Any]:
+        mixup = {"augment": None} if self.augment == "mixup" else {}
+        return {"penalty_on": "train", "normalize": "conditional", "comparison": None} | mixup
 
     def _compared(self) -> Compared:
         return CONSTRAINED[self.penalty]
 
-    def _wants_groups(self) -> bool:
-        return self._is_constrained or super()._wants_groups()
+    # -- fitting ------------------------------------------------------------------------------
+
+    @takes_tensors
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sensitive_features: Any = None,
+        sample_weight: Any = None,
+        control_features: Any = None,
+    ) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X, y, sensitive_features, sample_weight : array-like
+            As in :meth:`NetworkClassifier.fit <skfair.NetworkClassifier.fit>`.
+        control_features : array-like of shape (n_samples,) or (n_samples, n_features), default=None
+            What legitimately explains a difference between groups, in at most 50 different values.
+            Wins over ``control_columns``. Rows where it is missing take no part in the penalty.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data do not fit together, there is one class or one group only, a parameter is
+            out of range, or the loss becomes NaN; the estimator is then left as it was.
+        """
+        self._check_control(control_features is not None)
+        return self._fit(X, y, sensitive_features, sample_weight, control_features=control_features)
+
+    _encode_and_train = fit
+
+    @takes_tensors
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: Any = None,
+        *,
+        sensitive_features: Any = None,
+        sample_weight: Any = None,
+        control_features: Any = None,
+    ) -> Self:
+        """Train for one epoch on the given rows, continuing from the previous solution.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As in :meth:`fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that can occur; needed in the first call unless its ``y`` has them all.
+        sensitive_features, sample_weight, control_features : array-like, default=None
+            As in :meth:`fit`. Groups and strata that were not seen before are added.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        self._check_control(control_features is not None)
+        return self._partial_fit(
+            X, y, sensitive_features, sample_weight, classes, control_features=control_features
+        )
+
+    def _check_control(self, passed: bool) -> None:
+        """Refuse strata where groups are compared by others than the weighted penalty."""
+        if not passed and self.control_columns is None:
+            return
+        others = {"tolerance": None, "minimum": None}
+        if isinstance(self.augment, str):
+            others["augment"] = None
+        for name, needed in others.items():
+            if (given := getattr(self, name)) != needed:
+                raise ValueError(
+                    f"{name}={given!r} compares groups in all rows, and not within strata of "
+                    f"control features; these need {name}={needed!r}."
+                )
+
+    def _stratified(self, comparison: Comparison) -> Strata:
+        """Say how groups are compared within the strata of the training rows."""
+        counts = torch.from_numpy(self._encoder.stratum_counts).to(comparison.members)
+        of_groups = counts.sum(1)
+        n_present = (of_groups > 0).to(counts) @ (comparison.members != 0).to(counts).mT
+        alone = (n_present < 2).all(-1)
+        if alone.any():
+            labels = [self._encoder.strata[i] for i in alone.nonzero().flatten().tolist()]
+            warn(
+                f"{int(alone.sum())} of {len(alone)} strata of control_features have members of "
+                f"fewer than two groups, and nothing is compared there: {labels[:SHOWN]}"
+                f"{' and more' if len(labels) > SHOWN else ''}.",
+            )
+        return Strata(
+            shares=of_groups.sum(-1) / of_groups.sum(),
+            counts=None if comparison.counts is None else counts,
+            worst=self.control_aggregate == "worst",
+            at_once=not isinstance(self._penalty, CustomPenalty),
+        )
+
+    def _encoder_options(self) -> EncoderOptions:
+        options = super()._encoder_options()
+        if self.comparison in OF_QUANTITIES:
+            return options
+        hint = f"Or take it as it is, with comparison in {list(OF_QUANTITIES)}."
+        return replace(options, continuous_features=None, hint=hint)
 
     def _first_is_positive(self) -> bool:
         favorable = favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
-        return (self._penalty.directed or self._is_constrained) and favorable == [0]
+        return self._penalty.directed and favorable == [0]
 
     def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
         """Name the groups without a case of what is compared: they take no part in it."""
@@ -416,17 +542,46 @@ default="demographic_parity"
 
     def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
         if self._is_constrained:
-            decay = memory_decay(batch_size, self._memory)
-            objective = self._constrained_objective(make_row_loss(self.focal), decay)
-            terms = partial(objective.terms)
-        else:
-            objective = super()._make_objective(comparison, batch_size)
-            terms = partial(objective.terms, normalize=self.normalize)
-            if self.comparison is not None:
-                terms = partial(terms, compared_by=self.comparison)
+            row_loss = make_row_loss(self.focal)
+            objective = Objective(partial(classification_terms, row_loss=row_loss))
+            return self._with_constraints(objective, memory_decay(batch_size, self._memory))
+        objective = super()._make_objective(comparison, batch_size)
+        terms = partial(objective.terms, normalize=self.normalize)
+        if self.comparison is not None:
+            terms = partial(terms, compared_by=self.comparison)
+        gradient = self._written_out_gradient(comparison, objective)
+        objective = replace(objective, gradient=gradient)
+        if self._encoder.continuous:
+            forward = forward_with_quantities
+            objective = replace(objective, forward=forward, calls_once=True)
+        if self._encoder.strata and self._encoder.continuous:
+            raise ValueError(
+                "Control features are about groups, and sensitive_features has quantities "
+                f"({len(self._encoder.continuous)}): bin them (pandas.cut), or leave "
+                "control features out."
+            )
+        if comparison is not None and self._encoder.strata:
+            terms = partial(terms, stratified=self._stratified(comparison))
+            objective = replace(objective, decay=None)
         if self._first_is_positive():
             terms = with_first_positive(terms)
-        if self.augment != "mixup" or self.alpha == 0 or self._is_constrained:
+        if self.augment != "mixup" or self.alpha == 0:
             return replace(objective, terms=terms)
         forward = partial(forward_with_paths, by_label=self._penalty.by_label)
         return replace(objective, terms=terms, forward=forward, decay=None)
+
+    def _written_out_gradient(
+        self, comparison: Comparison | None, objective: Objective
+    ) -> Callable | None:
+        """Return :func:`projection_gradient` where it is that of the objective."""
+        penalty, keywords = self._penalty, getattr(objective.terms, "keywords", {})
+        plain = keywords.get("row_loss") is row_losses
+        if not (plain and isinstance(penalty, ProjectionPenalty)):
+            return None
+        return partial(
+            projection_gradient,
+            rates=penalty.statistic.rates,
+            comparison=comparison,
+            decay=keywords["decay"],
+            positive=0 if self._first_is_positive() else 1,
+        )

@@ -12,7 +12,7 @@ def listed() -> list[str]:
     for page in PAGES:
         module = ""
         for line in page.read_text(encoding="utf-8").splitlines():
-            if found := re.fullmatch(r"\.\. currentmodule:: ([\w.]+)", line):
+            if found := re.fullmatch(r"\.\. (?:current)?module:: ([\w.]+)", line):
                 module = found[1]
             elif found := re.fullmatch(r"(?:   |\.\. py:data:: )([A-Za-z_][\w.]*)", line):
                 names.append(f"{module}.{found[1]}")

@@ -1,6 +1,7 @@
-"""numpydoc's validation of what the reference lists, and of its public methods."""
+"""numpydoc's validation of what the reference lists, and of its public methods; outside links."""
 
 import inspect
+import re
 import tomllib
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from numpydoc.validate import ERROR_MSGS, validate
 from .reference import listed
 from .test_layout import find
 
-SETTINGS = Path(__file__).parents[1] / "pyproject.toml"
+ROOT = Path(__file__).parents[1]
+SETTINGS = ROOT / "pyproject.toml"
 LEFT_OUT = tomllib.loads(SETTINGS.read_text("utf-8"))["tool"]["numpydoc_validation"]["checks"]
 CHECKS = set(ERROR_MSGS) - set(LEFT_OUT)
 
@@ -43,3 +45,13 @@ def objects():
 @pytest.mark.parametrize("name", objects())
 def test_docstring(name):
     assert [error for error in validate(name)["errors"] if error[0] in CHECKS] == []
+
+
+def test_what_belongs_to_others_is_in_the_lists_of_their_documentation():
+    rows = "".join(p.read_text("utf-8") for p in (ROOT / "docs" / "inventories").iterdir())
+    known = set(re.findall(r"^([\w.]+) \w+ \S+\.html$", rows, re.MULTILINE))
+    owners = {name.partition(".")[0] for name in known}
+    sources = [*ROOT.glob("docs/**/*.rst"), *ROOT.glob("skfair/**/*.py")]
+    text = "".join(path.read_text("utf-8") for path in sources)
+    used = set(re.findall(r":(?:class|func|meth|mod|attr):`(?:[^`<]*<)?~?([\w.]+)>?`", text))
+    assert {name for name in used if name.partition(".")[0] in owners} - known == set()

@@ -11,7 +11,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
-from skfair import FaiRNClassifier
+from skfair import FaiRNClassifier, PenaltyClassifier
 
 PARAMETERS = [
     ({"lambda_fairness": -0.1}, r"'lambda_fairness'.*range \[0.0, inf\).*Got -0.1"),
@@ -51,6 +51,13 @@ PARAMETERS = [
     ({"net_params": {"max_epochs": 3, "lr": 1}}, r"net_params.*\['lr', 'max_epochs'\]"),
 ]
 NAMES = [re.sub(" at 0x[0-9a-f]+", "", str(params)) for params, _ in PARAMETERS]
+
+
+def test_an_unknown_parameter_is_named_with_one_spelt_alike():
+    with pytest.raises(TypeError, match="^PenaltyClassifier has no parameter 'alfa'; .*'alpha'"):
+        PenaltyClassifier(alfa=2)
+    with pytest.raises(TypeError, match=r"^FaiRNClassifier has no parameter 'smoothing'\.$"):
+        FaiRNClassifier(max_epochs=2, smoothing=1)
 
 
 @pytest.mark.parametrize(("params", "message"), PARAMETERS, ids=NAMES)

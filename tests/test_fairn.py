@@ -189,7 +189,7 @@ def run(parts, n_seeds, **params):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("batch_size", "index", "seeds"), [(1024, 0.95, 2), (128, 0.93, 1)])
+@pytest.mark.parametrize(("batch_size", "index", "seeds"), [(1024, 0.95, 1), (128, 0.93, 1)])
 def test_adult_is_fair_at_little_loss_of_accuracy(adult, batch_size, index, seeds):
     found = run(adult, seeds, batch_size=batch_size)
     assert found["accuracy"] >= 0.850
@@ -226,10 +226,10 @@ def test_adult_race_and_sex_together(shared_data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("batch_size", [128, 256, 800])
+@pytest.mark.parametrize("batch_size", [128, 800])
 def test_german_credit_never_collapses(shared_data, batch_size):
     accuracy = []
-    for seed in range(3):
+    for seed in range(2):
         train, test = real.german(seed)
         model = FaiRNClassifier(
             lambda_fairness=0.3, lambda_robustness=0.4, batch_size=batch_size, random_state=seed

@@ -9,13 +9,24 @@ import pytest
 import skfair
 
 
-def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+@pytest.fixture(scope="module")
+def started():
+    """What a new process, in a notebook without widgets, prints over its imports."""
+    code = """
+        import sys, types
+        import skfair.datasets
+        print("torch" in sys.modules, "skorch" in sys.modules)
+        sys.modules["ipykernel.zmqshell"] = types.ModuleType("ipykernel.zmqshell")  # a notebook
+        sys.modules["IPython"] = types.SimpleNamespace(get_ipython=object)
+        sys.modules["ipywidgets"] = None  # not installed
+        import skfair, skfair.audit, skfair.smoothing
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
-def test_data_sets_need_no_torch():
-    code = "import sys, skfair.datasets; print('torch' in sys.modules, 'skorch' in sys.modules)"
-    assert run(code).stdout.split() == ["False", "False"]
+def test_data_sets_need_no_torch(started):
+    assert started.stdout.split() == ["False", "False"]
 
 
 def test_names_come_when_they_are_asked_for():
@@ -28,12 +39,5 @@ def test_names_come_when_they_are_asked_for():
         skfair.FairClassifier  # noqa: B018
 
 
-def test_a_notebook_without_widgets_is_not_warned():
-    code = """
-        import sys, types
-        sys.modules["ipykernel.zmqshell"] = types.ModuleType("ipykernel.zmqshell")  # a notebook
-        sys.modules["IPython"] = types.SimpleNamespace(get_ipython=object)
-        sys.modules["ipywidgets"] = None  # not installed
-        import skfair, skfair.audit, skfair.smoothing
-    """
-    assert run(textwrap.dedent(code)).stderr == ""
+def test_a_notebook_without_widgets_is_not_warned(started):
+    assert started.stderr == ""

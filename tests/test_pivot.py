@@ -95,13 +95,12 @@ def test_groups_and_quantities_are_hidden_together(aged):
     X, y, age = aged
     group = np.where(X[:, 0] + 0.5 * np.random.RandomState(1).randn(len(X)) > 0, "a", "b")
     table = pd.DataFrame({"age": age, "group": group})
+    plain = fit(X, y, table, lambda_fairness=0)
     for attributes, names in (
         ("intersection", ["a", "b"]),
         ("sum", [("group", "a"), ("group", "b")]),
     ):
-        plain, fair = (
-            fit(X, y, table, lambda_fairness=weight, attributes=attributes) for weight in (0, 10)
-        )
+        fair = fit(X, y, table, lambda_fairness=10, attributes=attributes)
         assert fair.groups_ == names
         assert np.ptp(shares(fair, X, group)) < 0.5 * np.ptp(shares(plain, X, group))
         assert shares(fair, X, group).min() > 0.25
@@ -149,8 +148,7 @@ def test_every_attribute_has_a_term_of_its_own_in_the_sum(people, plain):
 # -- stability ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("lr", [1e-3, 1e-2])
-@pytest.mark.parametrize("weight", [10, 1e4])
+@pytest.mark.parametrize(("lr", "weight"), [(1e-3, 1e4), (1e-2, 10)])
 def test_predictions_do_not_run_away_from_the_adversary(people, lr, weight):
     """Without the bound at chance, logits grow to thousands at the same weight."""
     X, y, group = people

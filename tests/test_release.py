@@ -1,5 +1,6 @@
 """What a release says of itself, and what happens beside other projects of the same name."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 import skfair
 from skfair.__main__ import main
+from skfair._documentation import documentation_url
 from skfair._installation import OTHER_PROJECTS, check_folder
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +21,14 @@ def test_changelog_and_citation_name_the_version():
     first = re.search(r"^## (.*) \(.*\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     cited = re.search(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
     assert first.group(1) == cited.group(1) == skfair.__version__
+
+
+def test_the_menu_of_the_documentation_has_the_versions_of_the_changelog():
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    menu = json.loads((ROOT / "docs" / "_static" / "switcher.json").read_text("utf-8"))
+    versions = re.findall(r"^## (\S+) \(", changelog, re.MULTILINE)
+    assert [entry["version"] for entry in menu] == versions
+    assert all(entry["url"].startswith(documentation_url()) for entry in menu)
 
 
 def test_versions_are_shown(capsys):

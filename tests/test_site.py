@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+import skfair
+
+from .accessibility import serious_problems
 
 pytestmark = pytest.mark.browser
 PAGES = (
@@ -34,8 +41,6 @@ def site():
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_reads_on_a_phone_and_a_laptop_without_a_network(name, scheme, browser, site):
-    from axe_playwright_python.sync_playwright import Axe
-
     page, requests = browser.new_page(color_scheme=scheme), []
     page.on("request", lambda request: requests.append(request.url))
     for width, boxes in BOXES.items():
@@ -47,9 +52,7 @@ def test_a_page_reads_on_a_phone_and_a_laptop_without_a_network(name, scheme, br
             page.evaluate("MathJax.startup.promise.then(() => null)")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(CUT, boxes) == []
-    found = Axe().run(page).response["violations"]
-    serious = [v for v in found if v["impact"] in ("serious", "critical")]
-    assert serious == [], [(v["id"], v["nodes"][0]["html"]) for v in serious]
+    assert serious_problems(page) == []
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     page.close()
 
@@ -70,3 +73,27 @@ def test_examples_print_neither_addresses_nor_paths(site):
         shown = re.findall(r"sphx-glr-script-out.*?</pre>", path.read_text("utf-8"), re.DOTALL)
         found = [re.search(r"object at 0x|/site-packages/|Traceback", text) for text in shown]
         assert not any(found), path.name
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves a folder and writes nothing."""
+
+    def log_message(self, *args):
+        pass
+
+
+def test_versions_are_in_a_menu_that_the_site_itself_serves(browser, site):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=site))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page, requests, menu = browser.new_page(), [], ".navbar-header-items .version-switcher__"
+    page.on("request", lambda request: requests.append(request.url))
+    home = f"http://127.0.0.1:{server.server_port}/"
+    page.goto(f"{home}user_guide/fairn.html")
+    page.wait_for_selector(f"{menu}button[data-active-version-name]")
+    assert page.get_attribute(f"{menu}button", "data-active-version") == skfair.__version__
+    assert all(url.startswith((home, "data:")) for url in requests)
+    page.goto((site / "user_guide/fairn.html").as_uri())
+    assert not page.is_visible(f"{menu}container")  # without a server there is nothing to choose
+    page.close()
+    server.shutdown()
+    server.server_close()

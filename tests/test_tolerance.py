@@ -1,10 +1,11 @@
-"""PenaltyClassifier with a tolerance in the place of a weight."""
+"""Estimators with a tolerance in the place of a weight."""
 
 from __future__ import annotations
 
 import pickle
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,12 @@ from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
 
-from skfair import NetworkClassifier, PenaltyClassifier
+from skfair import DRAlignClassifier, FaiRNClassifier, NetworkClassifier, PenaltyClassifier
 from skfair.datasets import make_biased_classification
+from skfair.metrics import recourse_gap
 from skfair.model_selection import StackedSearchCV
+
+pytestmark = pytest.mark.filterwarnings("ignore:Fewer are accepted")
 
 QUICK = {"max_epochs": 12, "batch_size": 128, "validation_fraction": 0.3, "random_state": 0}
 GAPS = {
@@ -73,7 +77,7 @@ def test_the_held_out_gap_is_within_tolerance(people, penalty, tolerance):
     X, y, group = people
     watch = Watch()
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
+        warnings.filterwarnings("error", "No epoch met")
         fitted = model(penalty=penalty, tolerance=tolerance, monitor=watch).fit(
             X, y, sensitive_features=group
         )
@@ -356,3 +360,156 @@ def test_full_batches_take_steps_too(people):
     X, y, group = people
     fitted = model(tolerance=0.05, batch_size=-1, max_epochs=200, lr=0.01)
     assert kept(fitted.fit(X, y, sensitive_features=group))["valid_gap_selection_rate"] <= 0.05
+
+
+# -- weights that say little -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [1.5, 3])
+def test_uneven_weights_are_counted_as_what_they_say(people, sigma):
+    X, y, group = people
+    weights = np.random.default_rng(0).lognormal(sigma=sigma, size=len(y))
+    fit = partial(model(tolerance=0.05, max_epochs=2).fit, sensitive_features=group)
+    if sigma == 3:
+        with pytest.raises(ValueError, match=r"30 cases.*'a': \d+, 'b': \d+, as uneven sample_w"):
+            fit(X, y, sample_weight=weights)
+        return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = fit(X, y, sample_weight=weights)
+    assert not fitted.history_.filter(like="valid_gap").isna().any().any()
+    assert not any("nan" in str(warning.message) for warning in caught)
+
+
+def test_the_scale_of_weights_does_not_matter(people):
+    X, y, group = people
+    one, other = (
+        model(tolerance=0.05, max_epochs=3).fit(
+            X, y, sensitive_features=group, sample_weight=np.full(len(y), scale)
+        )
+        for scale in (0.1, 7.0)
+    )
+    pd.testing.assert_series_equal(*(fitted.history_["monitor"] for fitted in (one, other)))
+
+
+def test_a_gap_that_cannot_be_known_is_called_so_and_accuracy_decides():
+    rng = np.random.default_rng(0)
+    X, group = rng.normal(size=(2000, 2)), rng.choice(["a", "b"], 2000)
+    y = (X[:, 0] > 2).astype(int)  # few are ever accepted
+    with pytest.warns(UserWarning, match="precision: unknown, with fewer than 30 cases") as caught:
+        fitted = model(penalty="predictive_parity", tolerance=0.05, lr=0.02, max_epochs=6).fit(
+            X, y, sensitive_features=group
+        )
+    assert not any("nan" in str(warning.message) for warning in caught)
+    history = fitted.history_[fitted.history_["monitor"] > -3e6]
+    assert history["valid_gap_precision"].isna().all() and (history["monitor"] < -1e6).all()
+    assert len(history) > 1 and history["monitor"].idxmax() == history["valid_accuracy"].idxmax()
+
+
+# -- who pays --------------------------------------------------------------------------------------
+
+
+def test_groups_that_pay_are_named_with_their_rates_before_and_after(people):
+    X, y, group = people
+    third = np.where((group == "b") & (X[:, 0] > 0.5), "c", group)
+    asked = {"penalty": "demographic_parity", "group_weights": "equal", "max_epochs": 20}
+    with pytest.warns(UserWarning, match="Fewer are accepted, by more than a third") as caught:
+        fitted = model(tolerance=0.1, **asked).fit(X, y, sensitive_features=third)
+    message = next(str(w.message) for w in caught if "Fewer" in str(w.message))
+    named = re.findall(r"'(\w)': ([\d.]+) -> ([\d.]+) accepted", message)
+    assert "c" in [name for name, *_ in named] and "minimum=" in message
+    y_pred, y_plain = fitted.predict(X), NetworkClassifier(**QUICK).fit(X, y).predict(X)
+    for name in "abc":  # two thirds are not far from what is found
+        change = y_pred[third == name].mean() / y_plain[third == name].mean()
+        assert (name in [of for of, *_ in named]) == (change < 2 / 3), change
+    for name, _, after in named:
+        assert float(after) == pytest.approx(y_pred[third == name].mean(), abs=0.06)  # of a sample
+
+
+def test_nobody_is_named_where_nobody_pays(people):
+    X, y, group = people
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Fewer are accepted")
+        model(minimum={"tpr": 0.7}, max_epochs=6).fit(X, y, sensitive_features=group)
+
+
+# -- other estimators ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+def test_fairn_keeps_the_held_out_recourse_gap_within_tolerance(people, conditional):
+    X, y, group = people
+    watch = Watch()
+    asked = {"tolerance": 0.25, "conditional": conditional, "warmup": 0.0, "monitor": watch}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "No epoch met")
+        fitted = FaiRNClassifier(**QUICK, **asked).fit(X, y, sensitive_features=group)
+    X, y, group = watch.rows
+    of = y == 1 if conditional else np.ones(len(y), bool)
+    gap = recourse_gap(fitted.decision_function(X)[of], sensitive_features=group[of])
+    assert kept(fitted)["valid_gap_recourse"] == pytest.approx(gap, abs=1e-5) and gap <= 0.25
+    assert fitted.multipliers_.index.tolist() == ["recourse"]
+    assert fitted.predict(X).mean() > 0.1
+    assert fitted.history_["valid_gap_recourse"].max() > 0.25
+
+
+def test_fairn_takes_several_classes_with_a_tolerance(people):
+    X, _, group = people
+    y = np.digitize(X[:, 0] + X[:, 1], [-0.5, 0.5])
+    asked = {"tolerance": 0.3, "unfavorable": [0, 1], "warmup": 0.0}
+    fitted = FaiRNClassifier(**QUICK, **asked).fit(X, y, sensitive_features=group)
+    assert kept(fitted)["valid_gap_recourse"] <= 0.3
+    assert set(fitted.predict(X)) == {0, 1, 2}
+
+
+def test_dralign_keeps_the_held_out_gap_of_decisions_within_tolerance(people):
+    X, y, group = people
+    watch = Watch()
+    asked = {"criterion": "equalized_odds", "tolerance": 0.1, "monitor": watch, "max_epochs": 8}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "No epoch met")
+        fitted = DRAlignClassifier(**(QUICK | asked)).fit(X, y, sensitive_features=group)
+    X, y, group = watch.rows
+    gap = equalized_odds_difference(y, fitted.predict(X), sensitive_features=group)
+    columns = [name for name in fitted.history_ if name.startswith("valid_gap_")]
+    assert kept(fitted)[columns].max() == pytest.approx(gap) and gap <= 0.1
+    assert "misalignment" in fitted.history_ and fitted.multipliers_.to_numpy().any()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "message"),
+    [
+        (FaiRNClassifier(tolerance=0.1, distance="gradient"), "distance='gradient'"),
+        (FaiRNClassifier(tolerance=-1.0), "tolerance"),
+        (DRAlignClassifier(tolerance=0.1, augment="mixup"), "augment='mixup'"),
+        (DRAlignClassifier(confidence=0.9), "confidence=0.9"),
+    ],
+)
+def test_what_does_not_go_together_with_other_estimators(people, estimator, message):
+    X, y, group = people
+    with pytest.raises(ValueError, match=message):
+        estimator.fit(X, y, sensitive_features=group)
+
+
+@pytest.mark.parametrize("kind", [FaiRNClassifier, DRAlignClassifier])
+def test_the_first_class_may_be_the_favorable_one_of_other_estimators(people, kind):
+    X, y, group = people
+    params = {**QUICK, "tolerance": 0.2, "max_epochs": 2, "dtype": "float64", "unfavorable": 1}
+    fitted = kind(**params).fit(X, 1 - y, sensitive_features=group)
+    column = "recourse" if kind is FaiRNClassifier else "selection_rate"
+    mirrored = kind(**(params | {"unfavorable": 0})).fit(X, y, sensitive_features=group)
+    gaps = [of.history_[f"valid_gap_{column}"].to_numpy() for of in (fitted, mirrored)]
+    assert gaps[0].max() < 1.5 * gaps[1].max() and gaps[1].max() < 1.5 * gaps[0].max()
+
+
+@pytest.mark.parametrize("kind", [FaiRNClassifier, DRAlignClassifier])
+def test_other_estimators_with_a_tolerance_are_stored_and_go_on(people, kind):
+    X, y, group = people
+    fitted = kind(**QUICK, tolerance=0.1, warm_start=True).set_params(max_epochs=3)
+    fitted.fit(X, y, sensitive_features=group)
+    again = pickle.loads(pickle.dumps(fitted))
+    pd.testing.assert_frame_equal(again.multipliers_, fitted.multipliers_)
+    again.set_params(max_epochs=1).fit(X, y, sensitive_features=group)
+    assert again.n_iter_ == 4
+    again.set_params(tolerance=None).fit(X, y, sensitive_features=group)
+    assert again.n_iter_ == 5 and not hasattr(again, "multipliers_")

@@ -26,9 +26,7 @@ class Result(SphinxDirective):
         """Return the table, and its settings folded below it."""
         path = RESULTS / f"{self.arguments[0]}.csv"
         self.env.note_dependency(str(path))
-        lines = path.read_text().splitlines()
-        settings = [line.removeprefix("# ") for line in lines if line.startswith("#")]
-        table = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+        settings, table = read(path)
         if "where" in self.options:
             name, value = (part.strip() for part in self.options["where"].split("=", 1))
             table = [row for row in table if row[name] == value]
@@ -37,11 +35,34 @@ class Result(SphinxDirective):
         table = table[: self.options.get("rows", len(table))]
         if not table or any(name not in table[0] for name in columns):
             raise self.error(f"{path.name} has no such rows or columns; it has {list(table[0])}")
-        around = nodes.container("", _table(columns, table), classes=["scroll"])
-        made_by = nodes.line_block("", *(nodes.line("", line) for line in settings))
-        fold = '<details class="made-by"><summary>What made it</summary>'
-        folded = [nodes.raw("", fold, format="html"), made_by]
-        return [around, *folded, nodes.raw("", "</details>", format="html")]
+        return [scrolled(columns, table), *folded("What made it", [made_by(settings)])]
+
+
+def read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the settings of a file of results, and its rows."""
+    lines = path.read_text().splitlines()
+    settings = [line.removeprefix("# ") for line in lines if line.startswith("#")]
+    return settings, list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
+def scrolled(columns: list[str], rows: list[dict[str, str]]) -> nodes.Node:
+    """Return a table that scrolls by itself."""
+    return nodes.container("", _table(columns, rows), classes=["scroll"])
+
+
+def made_by(settings: list[str]) -> nodes.Node:
+    """Return settings, one a line."""
+    return nodes.line_block("", *(nodes.line("", line) for line in settings))
+
+
+def folded(summary: str, content: list[nodes.Node]) -> list[nodes.Node]:
+    """Return what opens on a click."""
+    fold = f'<details class="made-by"><summary>{summary}</summary>'
+    return [
+        nodes.raw("", fold, format="html"),
+        *content,
+        nodes.raw("", "</details>", format="html"),
+    ]
 
 
 def _table(columns: list[str], rows: list[dict[str, str]]) -> nodes.table:

@@ -30,7 +30,7 @@ from sklearn.preprocessing import StandardScaler
 from skfair import FaiRNClassifier
 from skfair.metrics import recourse_gap
 
-N_CHUNKS, N_ROWS, N_FEATURES = 40, 10_000, 10
+N_CHUNKS, N_ROWS, N_FEATURES = 40, 5_000, 10
 FEATURES = [f"x{i}" for i in range(N_FEATURES)]
 
 
@@ -102,7 +102,7 @@ with tempfile.TemporaryDirectory() as folder:
     for chunk in read_chunks(path):
         scaler.partial_fit(chunk[FEATURES])
 
-    model = FaiRNClassifier(max_epochs=N_CHUNKS, batch_size=1000, random_state=0)
+    model = FaiRNClassifier(max_epochs=N_CHUNKS, batch_size=500, random_state=0)
     for chunk in read_chunks(path):
         model.partial_fit(
             scaler.transform(chunk[FEATURES]),

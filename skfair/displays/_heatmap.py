@@ -11,12 +11,20 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from ..model_selection._results import is_constant, is_gap, mean_scores
-from ._base import CONSTANT, PALETTE, Display, score_label, shorten_label, wrap_label
+from ._base import (
+    CONSTANT,
+    MIN_POINTS,
+    PALETTE,
+    Display,
+    score_label,
+    shorten_label,
+    wrap_label,
+)
 
 __all__ = ["LambdaHeatmapDisplay"]
 
 POINTS_PER_INCH = 72
-MAX_POINTS, MIN_POINTS = 8, 4.5  # sizes of letters in a cell
+MAX_POINTS = 8  # size of letters in a cell
 LETTER = 0.62  # width of a letter, as a share of its height
 MAX_TICK_CHARACTERS = 10
 
@@ -206,6 +214,8 @@ class LambdaHeatmapDisplay(Display):
         names = (self.scores.columns.name, self.scores.index.name)
         xlabel, ylabel = (wrap_label(str(name).split("__")[-1]) for name in names)
         ax.set(xlabel=xlabel, ylabel=ylabel)
+        self._set_ticks(ax)
+        self.figure_.draw_without_rendering()  # the layout says what room there is
         self._set_ticks(ax)
         size = self._letters(ax, values)
         if annotate is True or (annotate == "auto" and size >= MIN_POINTS):

@@ -15,6 +15,8 @@ __all__ = ["HistoryDisplay"]
 HIDDEN_COLUMNS = ("epoch", "dur")
 PANELS_IN_A_ROW = 3
 PANEL_INCHES = 3.2, 2.4
+MISSED = -1e5  # monitors with limits put epochs that miss one below
+FEW_EPOCHS = 3  # which a line does not show
 
 
 class HistoryDisplay(Display):
@@ -116,7 +118,8 @@ class HistoryDisplay(Display):
             Where to plot all lines; a new figure with a panel for each term if ``None``.
         columns : sequence of str, default=None
             Columns of the history, all that hold numbers if ``None``. Those of held-out rows
-            (``valid_``) are dashed, beside the same column of the training rows.
+            (``valid_``) are dashed, beside the same column of the training rows. ``monitor`` has no
+            value where an epoch misses a limit.
         **kwargs : dict
             For :meth:`matplotlib.axes.Axes.plot`.
 
@@ -154,8 +157,14 @@ class HistoryDisplay(Display):
             if self.warmup_epochs:
                 panel.axvspan(0, self.warmup_epochs, color="0.5", alpha=0.15, label="warm-up")
             panel.set(xlabel="epoch")
-        add_legend(self.axes_[0])
+            panel.xaxis.get_major_locator().set_params(integer=True)
+            if len(self.history) == 1:
+                panel.set_xlim(0, 2)
         self.ax_ = self.axes_[0]
+        if ax is None:
+            self._add_legend_of_panels()
+        else:
+            add_legend(self.ax_)
         return self
 
     def _panels(self, n_terms: int) -> list[Any]:
@@ -174,4 +183,20 @@ class HistoryDisplay(Display):
         for column in columns:
             line = "--" if column.startswith("valid_") else "-"
             label = {"label": shorten_label(column), "linestyle": line}
-            ax.plot(epochs, self.history[column], **label | style)
+            values = self.history[column]
+            values = values.mask(values < MISSED) if column == "monitor" else values
+            marker = {"marker": "."} if values.count() < FEW_EPOCHS else {}
+            ax.plot(epochs, values, **label | marker | style)
+
+    def _add_legend_of_panels(self) -> None:
+        """Say under the panels what is dashed and what is shaded, where either is."""
+        kinds = {line.get_linestyle(): line for panel in self.axes_ for line in panel.lines}
+        if "--" not in kinds and not self.warmup_epochs:
+            return
+        names = {"-": "training rows", "--": "held-out rows"}
+        entries = {names.get(style, style): line for style, line in kinds.items()}
+        for patch in self.ax_.patches:
+            entries["warm-up"] = patch
+        self.figure_.legend(
+            entries.values(), entries.keys(), loc="outside lower center", ncols=3, frameon=False
+        )

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..model_selection import best_under_constraint
 from ..model_selection._pareto import nondominated
 from ..model_selection._results import is_constant, is_gap, mean_scores
-from ._base import CONSTANT, PALETTE, Display, score_label
+from ._base import CONSTANT, NEUTRAL, PALETTE, Display, opacity, score_label
 
 __all__ = ["ParetoDisplay"]
 
@@ -157,10 +157,15 @@ class ParetoDisplay(Display):
         gaps = [is_gap(name, s) for name, s in zip(self.names[::-1], scores, strict=True)]
         x, y = (-s + 0.0 if gap else s for s, gap in zip(scores, gaps, strict=True))
         size = float(np.clip(3000 / max(len(x), 1), 8, 36))
-        style = {"color": PALETTE[0], "alpha": 0.5, "s": size, "label": "candidates"} | kwargs
+        style = {
+            "color": PALETTE[0],
+            "alpha": opacity(ax),
+            "s": size,
+            "label": "candidates",
+        } | kwargs
         ax.scatter(x[~self.constant], y[~self.constant], **{"linewidths": 0} | style)
         if self.constant.any():
-            hollow = CONSTANT | {"edgecolor": "0.35", "s": size, "label": "constant"}
+            hollow = CONSTANT | {"edgecolor": NEUTRAL, "s": size, "label": "constant"}
             ax.scatter(x[self.constant], y[self.constant], **hollow)
         if len(self.front):
             where = "steps-post" if gaps[0] else "steps-pre"
@@ -184,6 +189,8 @@ def _shade(ax: Any, limit: float, above: bool) -> None:
     low, high = ax.get_xlim()
     room = 0.05 * (high - low)
     low, high = min(low, limit - room), max(high, limit + room)
-    ax.axvspan(*((limit, high) if above else (low, limit)), color="0.9", zorder=0)
-    ax.axvline(limit, color="0.4", linestyle="--", linewidth=1, zorder=1, label=f"limit {limit:g}")
+    ax.axvspan(*((limit, high) if above else (low, limit)), color=NEUTRAL, alpha=0.2, zorder=0)
+    ax.axvline(
+        limit, color=NEUTRAL, linestyle="--", linewidth=1, zorder=1, label=f"limit {limit:g}"
+    )
     ax.set_xlim(low, high)

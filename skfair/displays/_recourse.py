@@ -17,8 +17,11 @@ from ._base import (
     PALETTE,
     Display,
     add_legend,
-    fit_label,
-    shorten_label,
+    fit_labels,
+    fit_rows,
+    is_narrow,
+    label_rows,
+    opacity,
 )
 
 __all__ = ["RecourseGapDisplay"]
@@ -155,7 +158,8 @@ class RecourseGapDisplay(Display):
         """Plot each group's distances, and its mean.
 
         Two or three groups are histograms; of more each has a row, with intervals that hold the
-        middle 80 and 50 % of its refused, and a diamond at the mean over all its members.
+        middle 80 and 50 % of its refused, and a diamond at the mean over all its members, by which
+        rows are ordered: the gap is the difference between the first and the last one.
 
         Parameters
         ----------
@@ -171,28 +175,36 @@ class RecourseGapDisplay(Display):
         RecourseGapDisplay
             This display.
         """
-        ax = self._axes(ax)
         many = len(self.distances) > MAX_HISTOGRAMS
+        ax = self._axes(ax, len(self.distances) if many else None)
         title = f"recourse gap {self.gap:.3f}"
-        if len(self.means) > 2:
-            names = [fit_label(ax, name) for name in self.means]
+        if many:
+            title += ", first to last row"
+        elif len(self.means) > 2:
+            names = fit_labels(ax, self.means)
             high, low = widest_pair(list(self.means.values()))
             line = " / " if len(names[high]) + len(names[low]) < MAX_LABEL_CHARACTERS else " /\n"
             title += f"\n({names[high]}{line}{names[low]})"
-        ax.set(xlabel="distance of the refused", title=title)
+        place = {"loc": "right"} if many else {}  # labels of rows may leave the middle no room
+        size = {"fontsize": "medium"} if is_narrow(ax) else {}
+        ax.set_title(title, **place, **size)
+        ax.set_xlabel("distance of the refused", **place)
         if many:
             self._plot_intervals(ax, kwargs)
         else:
             self._plot_histograms(ax, bins, kwargs)
-        add_legend(ax)
+        add_legend(ax, below=many)
+        if many:
+            fit_rows(ax)
         return self
 
     def _plot_histograms(self, ax: Any, bins: Any, kwargs: dict) -> None:
         everybody = np.concatenate(list(self.distances.values()))
         edges = np.histogram_bin_edges(everybody, bins) if len(everybody) else 1
-        for name, values in self.distances.items():
-            label = f"{shorten_label(name)} (mean over all members {self.means[name]:.2f})"
-            style = {"density": True, "alpha": 0.5, "label": label} | kwargs
+        labels = fit_labels(ax, self.distances)
+        for (name, values), label in zip(self.distances.items(), labels, strict=True):
+            label = f"{label} (mean over all members {self.means[name]:.2f})"
+            style = {"density": True, "alpha": opacity(ax), "label": label} | kwargs
             bars = ax.hist(values, edges, **style)[2]
             color = bars[0].get_facecolor() if len(bars) else None
             ax.axvline(self.means[name], color=color, alpha=1.0, linestyle="--")
@@ -214,10 +226,10 @@ class RecourseGapDisplay(Display):
             style = {
                 "color": PALETTE[0],
                 "linewidth": width,
-                "label": f"middle {share} % of the refused",
+                "label": f"middle {share} %",
             }
             ax.hlines(rows, quantiles[:, first], quantiles[:, last], **style | kwargs)
         means = [self.means[name] for name in names]
         ax.plot(means, rows, "D", color=PALETTE[5], markersize=5, label="mean over all members")
-        ax.set_yticks(rows, [fit_label(ax, name) for name in names])
+        label_rows(ax, fit_labels(ax, names))
         ax.set(xlim=(0, None))

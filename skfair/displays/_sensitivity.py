@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from ..metrics import prediction_sensitivity
-from ._base import NEUTRAL, Display, add_legend
+from ._base import NEUTRAL, Display, add_legend, opacity
 
 __all__ = ["SensitivityDisplay"]
 
@@ -177,6 +177,6 @@ class SensitivityDisplay(Display):
         for name, rows in parts.items():
             values = self.sensitivity[rows]
             mean = f", mean {values.mean():.3g}" if len(values) else ""
-            style = {"density": len(values) > 0, "alpha": 0.5, "label": f"{name}{mean}"}
+            style = {"density": len(values) > 0, "alpha": opacity(ax), "label": f"{name}{mean}"}
             ax.hist(values, edges, **style | kwargs)
         ax.set(xlabel="prediction sensitivity", ylabel="density")

@@ -9,7 +9,16 @@ import pandas as pd
 from .._estimators import accepted_codes, check_classifier
 from .._rates import RATES
 from ..metrics import subgroup_report
-from ._base import NEUTRAL, PALETTE, Display, add_legend, fit_label, shorten_label
+from ._base import (
+    NEUTRAL,
+    PALETTE,
+    Display,
+    add_legend,
+    fit_labels,
+    fit_rows,
+    label_rows,
+    shorten_label,
+)
 
 __all__ = ["SubgroupDisplay"]
 
@@ -143,8 +152,8 @@ class SubgroupDisplay(Display):
         SubgroupDisplay
             This display.
         """
-        ax = self._axes(ax)
         shown = self.report.head(max_groups).iloc[::-1].reset_index(drop=True)
+        ax = self._axes(ax, len(shown))
         for called, color, label in (
             (True, PALETTE[5], "differs from everybody else"),
             (False, PALETTE[0], "no evidence of a difference"),
@@ -156,9 +165,9 @@ class SubgroupDisplay(Display):
                 ax.errorbar(rows["value"], rows.index, xerr=width, **style | kwargs)
         everybody = (shown["value"] - shown["deviation"]).iloc[0]
         ax.axvline(everybody, color=NEUTRAL, linestyle=":", label="everybody")
-        ax.set_yticks(
-            shown.index, [f"{fit_label(ax, g)} ({n})" for g, n in shown[["group", "size"]].values]
-        )
-        ax.set(xlabel=shorten_label(self.metric))
-        add_legend(ax)
+        names = zip(fit_labels(ax, shown["group"]), shown["size"], strict=True)
+        label_rows(ax, [f"{name} ({n})" for name, n in names])
+        ax.set_xlabel(shorten_label(self.metric))
+        add_legend(ax, below=True)
+        fit_rows(ax)
         return self

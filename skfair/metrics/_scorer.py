@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import _num_samples
 from torch.utils.data import Dataset
@@ -30,6 +31,7 @@ from .._groups import (
     warn_of_order,
 )
 from .._labels import unfavorable_codes
+from .._strata import StratumEncoder, control_frame
 from .._tables import as_pandas, check_weights, label_array
 from .._warnings import warn
 from ._directions import EXISTS, Peer
@@ -65,7 +67,14 @@ class FairnessScorer:
         Whether the metric needs sensitive features; those of labels always do.
     kwargs : dict, default=None
         Further arguments of the metric.
+    control_columns : str, int, list, slice or callable, default=None
+        Columns of X that hold control features, within whose values groups are compared.
+    control_aggregate : {"mean", "worst"}, default="mean"
+        How the scores of these strata become one.
     """
+
+    control_columns: Any = None  # of scorers stored before there were any
+    control_aggregate = "mean"
 
     def __init__(
         self,
@@ -76,15 +85,26 @@ class FairnessScorer:
         sensitive_columns: Any = None,
         needs_groups: bool = True,
         kwargs: dict | None = None,
+        control_columns: Any = None,
+        control_aggregate: str = "mean",
     ) -> None:
         self.metric, self.name, self.sign, self.response = metric, name, sign, response
         needs_groups = needs_groups or response in OF_LABELS
         self.sensitive_columns, self.needs_groups = sensitive_columns, needs_groups
         self.kwargs = kwargs or {}
+        if control_aggregate not in ("mean", "worst"):
+            raise ValueError(
+                f"control_aggregate must be 'mean' or 'worst', got {control_aggregate!r}."
+            )
+        self.control_columns, self.control_aggregate = control_columns, control_aggregate
         self.bound: pd.DataFrame | None = None
         self.bound_index: pd.Index | None = None
         by_routing = (needs_groups or response == "columns") and sensitive_columns is None
-        self._requests = {"sensitive_features": by_routing, "sample_weight": None}
+        self._requests = {
+            "sensitive_features": by_routing,
+            "sample_weight": None,
+            "control_features": False,
+        }
 
     @property
     def __name__(self) -> str:
@@ -98,6 +118,7 @@ class FairnessScorer:
         *,
         sensitive_features: Any = None,
         sample_weight: Any = None,
+        control_features: Any = None,
     ) -> float:
         """Score a fitted estimator or pipeline.
 
@@ -115,6 +136,9 @@ class FairnessScorer:
             used if it is ``None``.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
+        control_features : array-like of shape (n_samples,) or (n_samples, n_features), default=None
+            Within whose values groups are compared; columns fixed by ``control_columns`` are used
+            if it is ``None``. Rows where it is missing take no part.
 
         Returns
         -------
@@ -133,6 +157,70 @@ class FairnessScorer:
         rows, in_batch = _unpack(X)
         if sensitive_features is None:
             sensitive_features = self._groups_of(rows, in_batch)
+        if control_features is None and self.control_columns is not None:
+            control_features = select_sensitive(rows, self.control_columns)
+        has_groups = sensitive_features is not None or not self.needs_groups
+        if control_features is not None and has_groups:
+            return self._within_strata(
+                estimator, rows, y, sensitive_features, sample_weight, control_features
+            )
+        return self._score(estimator, X, rows, y, sensitive_features, sample_weight)
+
+    def _within_strata(
+        self,
+        estimator: Any,
+        rows: Any,
+        y: Any,
+        sensitive_features: Any,
+        sample_weight: Any,
+        control_features: Any,
+    ) -> float:
+        """Score each stratum by itself."""
+        n_samples = _num_samples(rows)
+        strata = StratumEncoder().encode(control_frame(control_features, n_samples))
+        warn_of_order(rows, control_features=control_features)
+        aligned: dict[str, Any] = {"y": y}
+        if sensitive_features is not None:
+            warn_of_order(rows, sensitive_features=sensitive_features)
+            aligned["sensitive_features"] = as_frame(sensitive_features, n_samples)
+        weights = np.ones(n_samples)
+        if sample_weight is not None:
+            weights = aligned["sample_weight"] = check_weights(sample_weight, n_samples)
+        scores, sizes = [], []
+        for stratum in np.unique(strata[strata >= 0]):
+            of = np.flatnonzero(strata == stratum)
+            part = _safe_indexing(rows, of)
+            described = {
+                name: None if values is None else _safe_indexing(values, of)
+                for name, values in aligned.items()
+            }
+            described.setdefault("sensitive_features", None)
+            described.setdefault("sample_weight", None)
+            scores.append(self._score(estimator, part, part, **described))
+            sizes.append(weights[of].sum())
+        known = ~np.isnan(scores)
+        if not known.any():
+            return float("nan")
+        if not known.all():
+            warn(
+                f"{self.name!r} is not defined in {np.count_nonzero(~known)} of {len(known)} "
+                "strata of control_features, which take no part.",
+            )
+        of_known = np.asarray(scores)[known]
+        if self.control_aggregate == "worst":
+            return float(of_known.min())
+        return float(np.average(of_known, weights=np.asarray(sizes)[known]))
+
+    def _score(
+        self,
+        estimator: Any,
+        X: Any,
+        rows: Any,
+        y: Any,
+        sensitive_features: Any,
+        sample_weight: Any,
+    ) -> float:
+        """Score rows that are compared with each other."""
         groups = None
         if self.needs_groups:
             if sensitive_features is None:
@@ -359,6 +447,11 @@ class FairnessScorer:
                 "choosing a threshold gives it. Take one of labels, such as "
                 "make_fairness_scorer('demographic_parity_difference')."
             )
+        if self.control_columns is not None:
+            raise ValueError(
+                f"The scorer {self.name!r} compares groups within strata, for which choosing a "
+                "threshold gives it no X: leave control_columns=None."
+            )
         return self._of_threshold
 
     def _of_threshold(
@@ -400,7 +493,7 @@ class FairnessScorer:
         Parameters
         ----------
         **requests : bool, str or None
-            For ``sensitive_features`` and ``sample_weight``.
+            For ``sensitive_features``, ``sample_weight`` and ``control_features``.
 
         Returns
         -------
@@ -431,6 +524,10 @@ class FairnessScorer:
         arguments = [repr(self.name)]
         if self.sensitive_columns is not None:
             arguments.append(f"sensitive_columns={self.sensitive_columns!r}")
+        if self.control_columns is not None:
+            arguments.append(f"control_columns={self.control_columns!r}")
+        if self.control_aggregate != "mean":
+            arguments.append(f"control_aggregate={self.control_aggregate!r}")
         arguments += [f"{name}={value!r}" for name, value in self.kwargs.items()]
         return f"FairnessScorer({', '.join(arguments)})"
 

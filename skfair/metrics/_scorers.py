@@ -58,6 +58,8 @@ def make_fairness_scorer(
     /,
     *,
     sensitive_columns: Any = None,
+    control_columns: Any = None,
+    control_aggregate: str = "mean",
     greater_is_better: bool | None = None,
     **kwargs: Any,
 ) -> FairnessScorer:
@@ -73,6 +75,13 @@ def make_fairness_scorer(
     sensitive_columns : str, int, list, slice or callable, default=None
         Columns of the X given to the scorer that hold the sensitive features; needed where
         metadata routing does not bring them.
+    control_columns : str, int, list, slice or callable, default=None
+        Columns of that X that hold control features: the metric is then computed within each of
+        their values (conditional parity). They can be routed as ``control_features``, too, by a
+        scorer that requests them: ``scorer.set_score_request(control_features=True)``.
+    control_aggregate : {"mean", "worst"}, default="mean"
+        Whether the score is the mean over these strata, by their (weighted) numbers of rows, or
+        that of the worst.
     greater_is_better : bool, default=None
         If False, the metric's value is negated. ``None``: skfair's and fairlearn's metrics know
         it; of others a name that ends in ``_difference``, ``_error``, ``_loss`` or ``_deviance``
@@ -123,7 +132,10 @@ def make_fairness_scorer(
     known = {"unfavorable"} if response in ("codes", "scores", "probabilities") else set()
     _check_parameters(function, name, set(kwargs) - known)
     name = f"neg_{name}" if sign < 0 else name
-    return FairnessScorer(function, name, sign, response, sensitive_columns, needs_groups, kwargs)
+    columns = {"control_columns": control_columns, "control_aggregate": control_aggregate}
+    return FairnessScorer(
+        function, name, sign, response, sensitive_columns, needs_groups, kwargs, **columns
+    )
 
 
 def _entry(metric: Any) -> tuple[Callable, str, int | None, str, bool]:

@@ -83,8 +83,9 @@ class Objective:
     terms : callable
         ``terms(logits, y, groups, weights, state, **extra) -> (terms, state)``, a pure function of
         one batch. ``state`` is what it carries from batch to batch (``None`` at first), ``extra``
-        is what ``forward`` returned beside the logits, and ``penalty_only`` (bool, one value a
-        row) if some rows are there for the fairness term alone.
+        is what ``forward`` returned beside the logits, ``penalty_only`` (bool, one value a row) if
+        some rows are there for the fairness term alone, and ``strata`` (n,) if groups are compared
+        within such.
     weights : mapping of str to float or Tensor
         Weight in the loss of every term but those in ``always``. These weights, and no others, rise
         from 0 during the warm-up. A tensor may hold one weight a network, under
@@ -174,9 +175,10 @@ class Objective:
         Returns
         -------
         callable or None
-            ``None`` where rows have weights, or some are there for the fairness term alone.
+            ``None`` where rows have weights or strata, or some are there for the fairness term
+            alone.
         """
-        return None if inputs.keys() & {"weights", "penalty_only"} else self.gradient
+        return None if inputs.keys() & {"weights", "penalty_only", "strata"} else self.gradient
 
     def loss_weights(self, ramp: float | Tensor = 1.0) -> dict[str, float | Tensor]:
         """Weight in the loss of every term, as in :meth:`total`.

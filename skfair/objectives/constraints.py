@@ -14,16 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ._base import Terms
-from .classification import RowLoss, binary_logit, row_losses, weighted_mean
+from .classification import binary_logit, weighted_mean
 from .groups import group_means
 
 TEMPERATURE = 0.3  # tau: closer to decisions than 1, and still with a slope where they are made
 STEP, MAX_MULTIPLIER = 1.0, 5.0
+STEP_OF_LOGITS = 0.25
 ABOVE = 0.1  # of the way from a least value to 1, that is aimed at
 MIN_VARIANCE = 0.01  # of a decision
 OFFSET_MEMORY = 0.5
@@ -48,6 +50,11 @@ class Constraints:
         Difference between the rates of ``gaps`` at which multipliers neither rise nor fall.
     attribute_of : sequence of int
         The attribute that each group belongs to.
+    first_positive : bool, default=False
+        Whether the first of the two classes is the positive one.
+    of_decisions : bool, default=True
+        Whether the rates are shares of decisions, which need a smooth proxy; or else means of what
+        can be seen of the logits themselves, of any size, of which there are no ``floors``.
     """
 
     gaps: Sequence[Rates]
@@ -55,17 +62,25 @@ class Constraints:
     least: Sequence[float]
     aim: float
     attribute_of: Sequence[int]
+    first_positive: bool = False
+    of_decisions: bool = True
 
-    def rates(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and cases of all rates, those of ``floors`` last, (n_rates, n) each."""
+    def proxies(self, logits: Tensor, y: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        """Values, with a slope, and cases of all rates, ``floors`` last, (n_rates, n) each."""
+        if self.of_decisions:
+            logits = logits / temperature
+        if self.first_positive:
+            logits, y = logits.flip(-1), 1 - y
         found = [rates(logits, y) for rates in (*self.gaps, *self.floors)]
         values, cases = zip(*found, strict=True)
         return torch.cat(values), torch.cat(cases)
 
-    def decided(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Values and cases of the decisions, not of probabilities."""
-        sure = torch.where(binary_logit(logits) > 0, torch.inf, -torch.inf).to(logits)
-        return self.rates(torch.stack([-sure, sure], -1), y)
+    def values(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Values and cases of what is asked about: decisions, not probabilities."""
+        if self.of_decisions:
+            sure = torch.where(binary_logit(logits) > 0, torch.inf, -torch.inf).to(logits)
+            logits = torch.stack([-sure, sure], -1)
+        return self.proxies(logits, y, temperature=1.0)
 
     def differences(self, means: Tensor, counts: Tensor) -> Tensor:
         """How far each group is from where it should be.
@@ -116,7 +131,8 @@ def start(constraints: Constraints, like: Tensor, before: Tensor | None = None) 
 
     Groups that have been added since come last and start at zero.
     """
-    n_rates = len(constraints.rates(like.new_zeros(1, 2), torch.zeros(1, dtype=torch.int64))[0])
+    y = torch.zeros(1, dtype=torch.int64, device=like.device)
+    n_rates = len(constraints.values(like.new_zeros(1, 2), y)[0])
     state = like.new_zeros(n_rates, 4, len(constraints.attribute_of))
     if before is not None and before.ndim == 3 and before.shape[:2] == state.shape[:2]:
         state[..., : before.shape[-1]] = before
@@ -129,7 +145,8 @@ def stepped(
     """State with multipliers after a step of dual ascent.
 
     mu <- max(0, mu + eta (|difference| - aim)), on the scale of log-odds: a rate with
-    variance v of a decision changes by about v when all decisions are shifted by 1.
+    variance v of a decision changes by about v when all decisions are shifted by 1; a mean of
+    logits is on that scale itself.
 
     Parameters
     ----------
@@ -152,14 +169,21 @@ def stepped(
     n_gaps = len(means) - len(constraints.floors)
     aim = torch.zeros_like(means)
     aim[:n_gaps] = constraints.aim
-    overall = (means * counts).sum(-1) / counts.sum(-1).clamp(min=1)
-    variance = (overall * (1 - overall)).clamp(min=MIN_VARIANCE)[:, None]
-    moved = multipliers + STEP * (0.25 / variance) * (found.abs() - aim)
+    moved = multipliers + _step_sizes(constraints, means, counts) * (found.abs() - aim)
     multipliers = torch.where(known, moved.clamp(0, MAX_MULTIPLIER), multipliers)
     in_training = constraints.differences(hits / cases.clamp(min=1e-9), cases)
     drift = torch.where(known, in_training - found, 0.0)
     offset = torch.where(offset == 0, drift, offset + OFFSET_MEMORY * (drift - offset))
     return torch.stack([hits, cases, offset, multipliers], 1)
+
+
+def _step_sizes(constraints: Constraints, means: Tensor, counts: Tensor) -> Tensor:
+    """eta of each rate, (n_rates, 1)."""
+    if not constraints.of_decisions:
+        return means.new_full((len(means), 1), STEP_OF_LOGITS)
+    overall = (means * counts).sum(-1) / counts.sum(-1).clamp(min=torch.finfo(counts.dtype).tiny)
+    variance = (overall * (1 - overall)).clamp(min=MIN_VARIANCE)[:, None]
+    return STEP * (0.25 / variance)
 
 
 def constrained_terms(
@@ -169,12 +193,13 @@ def constrained_terms(
     weights: Tensor | None,
     state: Tensor | None = None,
     *,
+    terms: Callable[..., tuple[Terms, Any]],
     constraints: Constraints,
     decay: float = 0.0,
-    row_loss: RowLoss = row_losses,
     temperature: float = TEMPERATURE,
+    **extra: Any,
 ) -> tuple[Terms, Tensor | None]:
-    """Compute an objective with multipliers.
+    """Add constraints, by their multipliers, to the terms of an objective.
 
     Parameters
     ----------
@@ -182,33 +207,34 @@ def constrained_terms(
         The batch. ``groups=None`` leaves the constraints out.
     state : Tensor of shape (n_rates, 4, n_groups) or None
         From the last batch; ``None``: all multipliers are 0.
+    terms : callable
+        Of the objective, which keeps no state: see :class:`~skfair.objectives.Objective`.
     constraints : Constraints
         What is asked.
     decay : float, default=0.0
         How much of the running sums is kept.
-    row_loss : callable, default=row_losses
-        ``row_loss(logits, y) -> Tensor of shape (n,)``.
     temperature : float, default=0.3
         tau of the proxy.
+    **extra : Any
+        For ``terms``.
 
     Returns
     -------
     terms : dict
-        ``cross_entropy``, and ``constraints``: the proxies of the groups' rates, each by its
+        Those of the objective, and ``constraints``: the proxies of the groups' rates, each by its
         multiplier, in the direction in which the decisions of recent batches, seen from the
         held-out rows, have to move. However small a group is, its member feels at most twice the
         largest multiplier as a weight of its own proxy.
     state : Tensor or None
         For the next batch.
     """
-    terms = {"cross_entropy": weighted_mean(row_loss(logits, y), weights)}
+    found, _ = terms(logits, y, groups, weights, None, **extra)
     if groups is None:
-        return terms, state
+        return found, state
     if state is None:
-        terms["constraints"] = logits.new_zeros(())
-        return terms, state
+        return found | {"constraints": logits.new_zeros(())}, state
     n_groups = len(constraints.attribute_of)
-    values, cases = constraints.decided(logits.detach(), y)
+    values, cases = constraints.values(logits.detach(), y)
     weighted = cases if weights is None else cases * weights
     _, _, batch = group_means(values, groups, weighted, n_groups)
     hits, counts = (decay * state[:, :2] + batch).unbind(1)
@@ -218,10 +244,10 @@ def constrained_terms(
     n_gaps = len(means) - len(constraints.floors)
     direction = torch.cat([direction[:n_gaps], direction[n_gaps:].clamp(max=0)])
     costs = constraints.costs(multipliers * direction, counts)
-    values, cases = constraints.rates(logits / temperature, y)
+    values, cases = constraints.proxies(logits, y, temperature)
     pulled = (_of_rows(costs, groups) * values - _of_rows(costs * means, groups)) * cases
-    terms["constraints"] = weighted_mean(pulled.sum(0), weights)
-    return terms, torch.stack([hits, counts, offset, multipliers], 1).detach()
+    found["constraints"] = weighted_mean(pulled.sum(0), weights)
+    return found, torch.stack([hits, counts, offset, multipliers], 1).detach()
 
 
 def _of_rows(of_groups: Tensor, groups: Tensor) -> Tensor:

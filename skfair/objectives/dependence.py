@@ -5,8 +5,12 @@ Shapes: values (n,) or (n, n_values); groups (n,), -1 for missing; weights (n,) 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from ._base import Outputs
 
 
 def gaussian_kernel(values: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -33,9 +37,9 @@ def gaussian_kernel(values: Tensor, weights: Tensor | None = None) -> Tensor:
     return torch.exp(-squares / (2 * variance).clamp(min=1e-12))
 
 
-def same_group_kernel(groups: Tensor, dtype: torch.dtype) -> Tensor:
-    """1 where two rows belong to the same group, (n, n)."""
-    return (groups.unsqueeze(1) == groups.unsqueeze(0)).to(dtype)
+def same_group_kernel(groups: Tensor, weights: Tensor) -> Tensor:
+    """1 where two rows belong to the same group, (n, n); of the type of ``weights``."""
+    return (groups.unsqueeze(1) == groups.unsqueeze(0)).to(weights.dtype)
 
 
 def hsic(one: Tensor, other: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -62,3 +66,53 @@ def hsic(one: Tensor, other: Tensor, weights: Tensor | None = None) -> Tensor:
     value = (shares.unsqueeze(1) * shares.unsqueeze(0) * centered * other).sum()
     scale = n / (n - 1).clamp(min=tiny)
     return (value * scale.square()).where(n > 1.5, 0.0)
+
+
+def squared_covariance(
+    values: Tensor,
+    cases: Tensor,
+    quantities: Tensor,
+    state: Tensor | None = None,
+    decay: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """4 cov(v, s)^2 of values v and quantities s among the cases, added up over rates.
+
+    Parameters
+    ----------
+    values, cases : Tensor of shape (n_rates, n)
+        Of a statistic, see :mod:`~skfair.objectives.statistics`; cases may have weights.
+    quantities : Tensor of shape (n, n_quantities)
+        Standardized; NaN takes no part. Of two groups of equal size, 1 and -1, the value is the
+        squared difference of their means.
+    state : Tensor of shape (4, n_rates, n_quantities) or None
+        Running sums of 1, s, v and v s over the cases.
+    decay : float, default=0.0
+        How much of them is kept. With 0 the covariance is that of the batch; otherwise its value is
+        that of recent batches, and its gradient the batch's.
+
+    Returns
+    -------
+    value : Tensor
+        A scalar.
+    state : Tensor of shape (4, n_rates, n_quantities)
+        For the next batch.
+    """
+    known, s = ~quantities.isnan(), quantities.nan_to_num(0.0)
+    counted = cases.unsqueeze(-1) * known  # (n_rates, n, n_quantities)
+    of_values = counted * values.unsqueeze(-1)
+    sums = torch.stack([part.sum(-2) for part in (counted, counted * s, of_values, of_values * s)])
+    running = sums.detach() if state is None or decay == 0 else sums.detach() + decay * state
+    covariance = _covariance(sums)
+    covariance = covariance + (_covariance(running) - covariance).detach()
+    return 4 * covariance.square().sum(), running
+
+
+def _covariance(sums: Tensor) -> Tensor:
+    _, s, v, vs = sums / sums[0].clamp(min=torch.finfo(sums.dtype).tiny)
+    return vs - v * s
+
+
+def forward_with_quantities(module: nn.Module, inputs: Mapping[str, Tensor], y: Tensor) -> Outputs:
+    """Logits, and the sensitive features that are quantities, where there are any."""
+    quantities = {"quantities": inputs["sensitive"]} if "sensitive" in inputs else {}
+    return module(inputs["X"]), quantities

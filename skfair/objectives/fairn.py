@@ -75,6 +75,31 @@ def recourse_gap(
     return comparison.gap(means, present, denominators), state
 
 
+def recourse_rates(
+    logits: Tensor, y: Tensor, unfavorable: tuple[int, ...] = (0,), conditional: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Recourse of each row, and whether the row counts, (1, n) each, for constraints on means.
+
+    ``conditional`` counts the qualified alone, as in :func:`fairn_terms`.
+    """
+    recourse = logit_recourse(logits, unfavorable)
+    cases = is_none_of(y, unfavorable).to(recourse) if conditional else torch.ones_like(recourse)
+    return recourse.unsqueeze(0), cases.unsqueeze(0)
+
+
+def robust_terms(
+    logits: Tensor,
+    y: Tensor,
+    groups: Tensor | None,
+    weights: Tensor | None,
+    state: Tensor | None = None,
+    *,
+    robustness: str = "mean_inverse",
+) -> tuple[Terms, Tensor | None]:
+    """:func:`fairn_terms` without the one on groups."""
+    return fairn_terms(logits, y, None, weights, comparison=None, robustness=robustness)
+
+
 def first_order_distance(distance: Tensor, gradient_norm: Tensor) -> Tensor:
     """Distance to the boundary in the input space, |d| / ||grad d||, shape (n,).
 

@@ -1,9 +1,8 @@
 """Penalties on the difference between groups (Technical Challenges, section 3; FAIRER, 2.2, A.11).
 
-A penalty compares the groups' means of some quantity. Its first function says which: the quantity
-of each row and the share in which the row counts, ``values`` and ``denominators`` of shape
-(n_rates, n). Its second function turns the means, (n_rates, n_groups), into one number. A new
-penalty is one entry in ``PENALTIES``.
+A penalty is a statistic (:mod:`~skfair.objectives.statistics`) and a way of comparing the groups'
+means of it (:mod:`~skfair.objectives.comparisons`), or their rows. A new one is one entry in
+``PENALTIES``.
 
 Shapes: logits (n, n_classes), or (n, n_labels) with several labels; y (n,) or (n, n_labels);
 groups (n, n_attributes); weights (n,) or None. p is the probability of the positive class.
@@ -12,7 +11,7 @@ groups (n, n_attributes); weights (n,) or None. p is the probability of the posi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,380 +20,42 @@ from torch import Tensor
 
 from .._moved import renamed
 from ._base import Terms
-from .classification import RowLoss, binary_logit, row_losses, weighted_mean
-from .dependence import gaussian_kernel, hsic, same_group_kernel
-from .groups import Comparison, group_means, required
+from ._penalty_kinds import (
+    CustomPenalty,
+    DependencePenalty,
+    Penalty,
+    ProjectionPenalty,
+    mean_loss,
+)
+from .classification import RowLoss, row_losses, weighted_mean
+from .comparisons import (
+    excess_of_worst,
+    mutual_information,
+    negative_min_max_ratio,
+    sum_of_gaps,
+    sum_of_negative_ratios,
+    sum_of_squares,
+    worst_group,
+)
+from .groups import Comparison, required
 from .mixup import path_gap
-from .projection import projection
+from .statistics import (
+    accuracy,
+    error_rates,
+    f1,
+    false_negative_rate,
+    false_omission_rate,
+    false_positive_rate,
+    losses,
+    precision,
+    selection_rate,
+    true_negative_rate,
+    true_positive_rate,
+)
+from .strata import Strata
 
+AnyPenalty = Penalty | CustomPenalty | ProjectionPenalty | DependencePenalty
 NORMALIZATIONS = ("conditional", "group")
-
-
-def positive_probability(logits: Tensor) -> Tensor:
-    """P(positive) of a binary classifier, shape (n,)."""
-    return binary_logit(logits).sigmoid()
-
-
-# -- what is compared ------------------------------------------------------------------------
-
-
-def losses(logits: Tensor, y: Tensor, row_loss: RowLoss = row_losses) -> tuple[Tensor, Tensor]:
-    """L_a, the loss of group a (Technical Challenges, Eq. 2)."""
-    values = row_loss(logits, y)
-    return values.unsqueeze(0), torch.ones_like(values).unsqueeze(0)
-
-
-def selection_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p | a] (FAIRER, Eq. 1; Technical Challenges, Eq. 6)."""
-    p = positive_probability(logits)
-    return p.unsqueeze(0), torch.ones_like(p).unsqueeze(0)
-
-
-def true_positive_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p | a, y = 1] (FAIRER, A.11)."""
-    p = positive_probability(logits)
-    return p.unsqueeze(0), y.to(p).unsqueeze(0)
-
-
-def true_negative_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[1 - p | a, y = 0]."""
-    p = positive_probability(logits)
-    return 1 - p.unsqueeze(0), 1 - y.to(p).unsqueeze(0)
-
-
-def accuracy(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p y + (1 - p) (1 - y) | a]."""
-    p, y = positive_probability(logits), y.to(logits)
-    return (y * p + (1 - y) * (1 - p)).unsqueeze(0), torch.ones_like(p).unsqueeze(0)
-
-
-def error_rates(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p | a, y = 0] and E[1 - p | a, y = 1] (Technical Challenges, Eq. 4; FAIRER, Eq. 2)."""
-    p, y = positive_probability(logits), y.to(logits)
-    return torch.stack([p, 1 - p]), torch.stack([1 - y, y])
-
-
-def precision(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[y | a, predicted positive], every row counting in proportion to its p.
-
-    The definition of predictive parity in FAIRER, A.11; the loss printed there, a mean of p over
-    all members of the group, is that of demographic parity.
-    """
-    p = positive_probability(logits)
-    return y.to(p).unsqueeze(0), p.unsqueeze(0)
-
-
-def false_positive_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[p | a, y = 0]."""
-    p = positive_probability(logits)
-    return p.unsqueeze(0), 1 - y.to(p).unsqueeze(0)
-
-
-def false_negative_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[1 - p | a, y = 1]."""
-    p = positive_probability(logits)
-    return 1 - p.unsqueeze(0), y.to(p).unsqueeze(0)
-
-
-def false_omission_rate(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """E[y | a, predicted negative], every row counting in proportion to its 1 - p."""
-    p = positive_probability(logits)
-    return y.to(p).unsqueeze(0), 1 - p.unsqueeze(0)
-
-
-def f1(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """2 sum p y / sum (p + y) of group a: Dice's coefficient of predictions and labels."""
-    p, y = positive_probability(logits), y.to(logits)
-    cases = p + y
-    return (2 * p * y / cases.clamp(min=torch.finfo(p.dtype).tiny)).unsqueeze(0), cases[None]
-
-
-# -- how it is compared ----------------------------------------------------------------------
-
-
-def sum_of_gaps(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """How far the groups are apart, added up over rates: :meth:`Comparison.gap`."""
-    return comparison.gap(means, present, denominators)
-
-
-def worst_group(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """Mean of each attribute's group that has the greatest one (Technical Challenges, Eq. 7)."""
-    present = present & (comparison.members != 0)
-    worst = means.masked_fill(~present, -torch.inf).amax(-1)
-    return worst.where(present.any(-1), 0.0).sum()
-
-
-def negative_min_max_ratio(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """-min(r, 1 / r) of each attribute's most different pair (Technical Challenges, Eq. 6)."""
-    present = present & (comparison.members != 0)
-    low = means.where(present, torch.inf).amin(-1).where(present.any(-1), 0.0)
-    high = means.where(present, 0.0).amax(-1).clamp(min=torch.finfo(means.dtype).tiny)
-    return -(low / high).sum()
-
-
-def sum_of_squares(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """4 sum_g pi_g (m_g - m)^2, added up over rates: (m_a - m_b)^2 of two groups of equal size."""
-    shares, center = comparison.center(means, present, denominators)
-    return (4 * shares * (means - center).square()).sum()
-
-
-def mutual_information(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """sum_g pi_g KL(m_g, m), in nats: of decision and group (Kamishima et al. 2012, Eq. 9)."""
-    shares, center = comparison.center(means, present, denominators)
-    tiny = torch.finfo(means.dtype).tiny
-
-    def part(mean: Tensor, of_all: Tensor) -> Tensor:
-        return mean * (mean.clamp(min=tiny).log() - of_all.clamp(min=tiny).log())
-
-    return (shares * (part(means, center) + part(1 - means, 1 - center))).sum()
-
-
-def sum_of_negative_ratios(
-    means: Tensor, present: Tensor, comparison: Comparison, denominators: Tensor | None
-) -> Tensor:
-    """Minus the least mean divided by the greatest, of each attribute, added up over rates."""
-    present, means = present.unsqueeze(-2) & (comparison.members != 0), means.unsqueeze(-2)
-    low = means.where(present, torch.inf).amin(-1).where(present.any(-1), 0.0)
-    high = means.where(present, 0.0).amax(-1).clamp(min=torch.finfo(means.dtype).tiny)
-    return -(low / high).sum()
-
-
-def excess_of_worst(
-    means: Tensor,
-    present: Tensor,
-    comparison: Comparison,
-    denominators: Tensor | None,
-    more_is_better: bool = False,
-) -> Tensor:
-    """By how much the worst group of each attribute is worse than everybody, over rates."""
-    _, center = comparison.center(means, present, denominators)
-    behind = center - means if more_is_better else means - center
-    present = present.unsqueeze(-2) & (comparison.members != 0)
-    worst = behind.unsqueeze(-2).masked_fill(~present, -torch.inf).amax(-1)
-    return worst.where(present.any(-1), 0.0).sum()
-
-
-# -- penalties -------------------------------------------------------------------------------
-
-
-def mean_loss(losses: Tensor, groups: Tensor, weights: Tensor | None) -> list[Tensor]:
-    """Mean of the rows' losses (n,) over all rows with a group, for each attribute."""
-    means = []
-    for of in groups.unbind(-1):
-        members = (of >= 0).to(losses)
-        means.append(weighted_mean(losses, members if weights is None else weights * members))
-    return means
-
-
-@dataclass(frozen=True)
-class Penalty:
-    """One way of comparing groups, with all that is known of it.
-
-    Attributes
-    ----------
-    rates : callable
-        ``rates(logits, y) -> (values, denominators)``.
-    compare : callable
-        ``compare(means, present, comparison, denominators) -> scalar``.
-    labels : tuple of int or None, default=None
-        The label whose cases each rate is conditioned on; ``None`` counts everybody. An empty tuple
-        says that the cases depend on the network.
-    binary : bool, default=True
-        Whether it is defined for two classes only.
-    directed : bool, default=False
-        Whether it changes if the other of two classes is the positive one.
-    augmentable : bool, default=False
-        Whether it is a gap that Fair-Mixup's slopes add up to.
-    baseline : callable, default=None
-        ``baseline(losses, groups, weights) -> list of scalars``, from the rows' losses, that are
-        subtracted in the objective.
-    more_is_better : bool, default=False
-        Which way a group is worse off.
-    """
-
-    rates: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    compare: Callable[[Tensor, Tensor, Comparison, Tensor | None], Tensor]
-    labels: tuple[int, ...] | None = None
-    binary: bool = True
-    directed: bool = False
-    augmentable: bool = False
-    baseline: Callable[[Tensor, Tensor, Tensor | None], list[Tensor]] | None = None
-    more_is_better: bool = False
-
-    #: Whether the groups' means over an epoch can be told from the state.
-    has_means = True
-
-    @property
-    def is_gap(self) -> bool:
-        """Whether it adds up differences between groups, which then have weights."""
-        return self.compare is sum_of_gaps
-
-    @property
-    def by_label(self) -> bool:
-        """Whether its rates look at the label."""
-        return self.labels is not None
-
-    def with_loss(self, row_loss: RowLoss) -> Penalty:
-        """Return the same penalty where another loss is trained."""
-        if self.rates is not losses:
-            return self
-        return replace(self, rates=partial(losses, row_loss=row_loss))
-
-    def denominators_of(self, counts: Tensor | None, normalize: str, seen: Tensor) -> Tensor | None:
-        """How much each group counts in each rate, (n_rates, n_groups).
-
-        ``counts`` (n_classes, n_groups) are those of the training rows; ``seen`` (n_rates,
-        n_groups) those over which the means were taken, for want of others.
-        """
-        if counts is None:
-            return None
-        if normalize == "group" or self.labels is None:
-            return counts.sum(0)
-        return counts[list(self.labels)] if self.labels else seen
-
-    def __call__(
-        self,
-        logits: Tensor,
-        y: Tensor,
-        groups: Tensor,
-        weights: Tensor | None,
-        comparison: Comparison,
-        normalize: str = "conditional",
-        state: Tensor | None = None,
-        decay: float = 0.0,
-    ) -> tuple[Tensor, Tensor]:
-        """Value on a batch, and the state of :func:`group_means`; see :func:`group_penalty`."""
-        values, denominators = self.rates(logits, y)
-        if normalize == "group":
-            values, denominators = values * denominators, torch.ones_like(denominators)
-        if weights is not None:
-            denominators = denominators * weights
-        means, present, state = group_means(
-            values, groups, denominators, comparison.n_groups, state, decay
-        )
-        counts = self.denominators_of(comparison.counts, normalize, state.select(-2, 1))
-        return self.compare(means, present, comparison, counts), state
-
-
-@dataclass(frozen=True)
-class CustomPenalty:
-    """A user's function ``(logits, y, groups, weights) -> scalar``, called for each attribute."""
-
-    function: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-
-    binary = directed = augmentable = is_gap = by_label = has_means = False
-    labels = baseline = None
-
-    def with_loss(self, row_loss: RowLoss) -> CustomPenalty:
-        """Return it as it is: the function knows no loss."""
-        return self
-
-    def __call__(
-        self,
-        logits: Tensor,
-        y: Tensor,
-        groups: Tensor,
-        weights: Tensor | None,
-        comparison: Comparison,
-        normalize: str = "conditional",
-        state: Tensor | None = None,
-        decay: float = 0.0,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Value on a batch, and the state as it is."""
-        weights = logits.new_ones(len(logits)) if weights is None else weights
-        values = [self.function(logits, y, of, weights) for of in groups.unbind(-1)]
-        return sum(values[1:], start=values[0]), state
-
-
-@dataclass(frozen=True)
-class RowPenalty:
-    """A comparison of the groups' rows, not of their means.
-
-    Attributes
-    ----------
-    statistic : Penalty
-        What is compared; only its rates, and what is known of them, count.
-    projected : bool
-        Whether it is the distance to the nearest predictions with the same rate in every group
-        (:func:`~skfair.objectives.projection.projection`), or else the dependence of the
-        statistic's values and groups among its cases (:func:`~skfair.objectives.dependence.hsic`).
-    """
-
-    statistic: Penalty
-    projected: bool
-
-    augmentable = is_gap = has_means = False
-    baseline = None
-
-    @property
-    def binary(self) -> bool:
-        """Whether it is defined for two classes only."""
-        return self.statistic.binary
-
-    @property
-    def directed(self) -> bool:
-        """Whether it changes if the other of two classes is the positive one."""
-        return self.statistic.directed
-
-    @property
-    def labels(self) -> tuple[int, ...] | None:
-        """The label whose cases each rate is conditioned on."""
-        return self.statistic.labels
-
-    @property
-    def by_label(self) -> bool:
-        """Whether its rates look at the label."""
-        return self.statistic.by_label
-
-    def with_loss(self, row_loss: RowLoss) -> RowPenalty:
-        """Return the same penalty where another loss is trained."""
-        return replace(self, statistic=self.statistic.with_loss(row_loss))
-
-    def __call__(
-        self,
-        logits: Tensor,
-        y: Tensor,
-        groups: Tensor,
-        weights: Tensor | None,
-        comparison: Comparison,
-        normalize: str = "conditional",
-        state: Tensor | None = None,
-        decay: float = 0.0,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Value on a batch, and where the next projection starts."""
-        if not self.projected:
-            return self._dependence(logits, y, groups, weights), state
-        known = state is not None and state.shape[-1] == comparison.n_groups
-        value, shifts = logits.new_zeros(()), list[Tensor]()
-        for position, of in enumerate(groups.unbind(-1)):
-            before = state[position] if known and state is not None else None
-            rates, n_groups = self.statistic.rates, comparison.n_groups
-            loss, shift = projection(logits, y, of, weights, rates, n_groups, before, decay)
-            value = value + loss
-            shifts.append(shift)
-        return value, torch.stack(shifts)
-
-    def _dependence(
-        self, logits: Tensor, y: Tensor, groups: Tensor, weights: Tensor | None
-    ) -> Tensor:
-        value = logits.new_zeros(())
-        for values, cases in zip(*self.statistic.rates(logits, y), strict=True):
-            counted = cases if weights is None else cases * weights
-            for of in groups.unbind(-1):
-                members = counted * (of >= 0)
-                kernel = gaussian_kernel(values, members.detach())
-                value = value + hsic(kernel, same_group_kernel(of, values.dtype), members)
-        return value
 
 
 PENALTIES: Mapping[str, Penalty] = {
@@ -429,12 +90,11 @@ MEAN_COMPARISONS: Mapping[str, Callable] = {
     "worst_group": excess_of_worst,
     "mutual_information": mutual_information,
 }
-COMPARISONS = (*MEAN_COMPARISONS, "kl_projection", "hsic")
+OF_QUANTITIES = ("covariance", "hsic")  # which take sensitive features that are no groups, too
+COMPARISONS = (*MEAN_COMPARISONS, "kl_projection", *OF_QUANTITIES)
 
 
-def penalty_of(
-    penalty: str | Callable, comparison: str | None = None
-) -> Penalty | CustomPenalty | RowPenalty:
+def penalty_of(penalty: str | Callable, comparison: str | None = None) -> AnyPenalty:
     """Return what is known of a penalty.
 
     Parameters
@@ -447,7 +107,7 @@ def penalty_of(
 
     Returns
     -------
-    Penalty, CustomPenalty or RowPenalty
+    Penalty, CustomPenalty, ProjectionPenalty or DependencePenalty
         Called with a batch.
 
     Raises
@@ -474,7 +134,9 @@ def penalty_of(
         raise ValueError(_not_defined(penalty, comparison, "cases that are given"))
     if comparison == "kl_projection" and not (isinstance(penalty, str) and statistic.binary):
         raise ValueError(_not_defined(penalty, comparison, "a ratio of sums of p"))
-    return RowPenalty(statistic, projected=comparison == "kl_projection")
+    if comparison == "kl_projection":
+        return ProjectionPenalty(statistic)
+    return DependencePenalty(statistic, by_kernel=comparison == "hsic")
 
 
 def _not_defined(penalty: Any, comparison: str, needed: str) -> str:
@@ -498,9 +160,11 @@ def names_of(**properties: Any) -> list[str]:
 
 def with_first_positive(terms: partial) -> partial:
     """Return the terms for the case that the first of two classes is the positive one."""
-    comparison = terms.keywords.get("comparison")
-    if comparison is not None and comparison.counts is not None:
-        terms = partial(terms, comparison=replace(comparison, counts=comparison.counts.flip(0)))
+    for name in ("comparison", "stratified"):
+        compared = terms.keywords.get(name)
+        if compared is not None and compared.counts is not None:
+            flipped = replace(compared, counts=compared.counts.flip(-2))
+            terms = partial(terms, **{name: flipped})
     return partial(_first_positive, terms)
 
 
@@ -565,6 +229,9 @@ def penalty_terms(
     penalty_only: Tensor | None = None,
     slopes: Tensor | None = None,
     partners: Tensor | None = None,
+    strata: Tensor | None = None,
+    stratified: Strata | None = None,
+    quantities: Tensor | None = None,
 ) -> tuple[Terms, Tensor | None]:
     """Compute a penalized objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
 
@@ -594,6 +261,12 @@ def penalty_terms(
     slopes, partners : Tensor of shape (n_attributes, n_paths) or None
         From :func:`~skfair.objectives.mixup.forward_with_paths`; the penalty is then that of
         Fair-Mixup.
+    strata : int64 Tensor of shape (n,) or None
+        Codes of strata, -1 for missing; without effect if ``stratified`` is ``None``.
+    stratified : Strata or None
+        How groups are compared within these.
+    quantities : Tensor of shape (n, n_quantities) or None
+        Sensitive features that are no groups, standardized; for ``OF_QUANTITIES``.
 
     Returns
     -------
@@ -610,20 +283,38 @@ def penalty_terms(
         weights = torch.ones_like(cross_entropies) if weights is None else weights
         penalized, weights = weights * penalty_only, weights * ~penalty_only
     terms = {"cross_entropy": weighted_mean(cross_entropies, weights)}
-    if groups is None:
+    if groups is None and quantities is None:
         return terms, state
-    if penalty_only is not None:
+    if penalty_only is not None and groups is not None:
         groups = groups.masked_fill(~penalty_only.unsqueeze(-1), -1)
-    known, comparison = penalty_of(penalty, compared_by).with_loss(row_loss), required(comparison)
+    known = penalty_of(penalty, compared_by).with_loss(row_loss)
+    if isinstance(known, DependencePenalty) and quantities is not None:
+        terms["penalty"], state = known(
+            logits, y, groups, penalized, comparison, normalize, state, decay, quantities
+        )
+        return terms, state
+    assert groups is not None, "quantities are for OF_QUANTITIES"
+    comparison = required(comparison)
     if slopes is not None and partners is not None:
         labels = y if known.by_label else None
         terms["penalty"], state = path_gap(
             slopes, partners, groups, labels, penalized, comparison, state, decay
         )
     else:
-        value, state = known(logits, y, groups, penalized, comparison, normalize, state, decay)
-        for mean in known.baseline(cross_entropies, groups, penalized) if known.baseline else ():
-            value = value - mean
+
+        def of_groups(
+            groups: Tensor, comparison: Comparison, state: Tensor | None
+        ) -> tuple[Tensor, Tensor | None]:
+            value, state = known(logits, y, groups, penalized, comparison, normalize, state, decay)
+            of_all = known.baseline
+            for mean in of_all(cross_entropies, groups, penalized) if of_all else ():
+                value = value - mean
+            return value, state
+
+        if strata is not None and stratified is not None:
+            value, state = stratified(of_groups, groups, strata, comparison, state)
+        else:
+            value, state = of_groups(groups, comparison, state)
         terms["penalty"] = value
     return terms, state
 

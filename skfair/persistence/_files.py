@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ._trusted import trusted_types
 
 FILE_FORMAT = 1
 MANIFEST = "skfair.json"  # skops reads schema.json, and the files that it names
+CALLBACKS = "_skl_callbacks"  # where scikit-learn keeps what set_callbacks was given
 
 
 class UntrustedTypesError(TypeError):
@@ -52,6 +54,7 @@ def dump(estimator: Any, path: str | Path) -> str:
     """Write a fitted estimator, pipeline or search to a file that runs no code when it is loaded.
 
     It is a file of skops, which :func:`skops.io.load` reads as well, and has digests of its parts.
+    Callbacks of scikit-learn (``set_callbacks``), which watch a fit, are left out.
 
     Parameters
     ----------
@@ -91,7 +94,8 @@ def dump(estimator: Any, path: str | Path) -> str:
     """
     skops = _import_skops()
     try:
-        stored = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
+        with _without_callbacks(estimator):
+            stored = skops.dumps(estimator, compression=zipfile.ZIP_DEFLATED)
     except RecursionError as error:
         raise ValueError(
             "skops cannot store an estimator that refers to itself. scikit-learn's do from version "
@@ -192,6 +196,33 @@ def _check_digests(path: Path, content: bytes) -> bool:
         if manifest["sha256"] != {name: _sha256(archive.read(name)) for name in names}:
             raise DamagedFileError(f"{path} has been changed after it was written.")
     return True
+
+
+@contextmanager
+def _without_callbacks(estimator: Any) -> Iterator[None]:
+    """Take scikit-learn's callbacks, here and in all estimators inside, away for the block."""
+    holders, seen, rest = [], set(), [estimator]
+    while rest:
+        value = rest.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Mapping):
+            rest += value.values()
+        elif isinstance(value, (list, tuple)):
+            rest += value
+        elif type(value).__module__.startswith("sklearn.") or hasattr(value, "get_params"):
+            attributes = getattr(value, "__dict__", {})
+            rest += attributes.values()
+            if CALLBACKS in attributes:
+                holders.append((attributes, attributes[CALLBACKS]))
+    for attributes, _ in holders:
+        del attributes[CALLBACKS]
+    try:
+        yield
+    finally:
+        for attributes, callbacks in holders:
+            attributes[CALLBACKS] = callbacks
 
 
 def _sha256(content: bytes) -> str:

@@ -60,7 +60,7 @@ class Counterfactuals(Bunch):
     def _repr_html_(self) -> str:
         caption = f"{int(np.sum(self['valid']))} of {len(self['refused'])} refused people"
         table = self._shown().set_index(["person", "column"]) if np.any(self["valid"]) else None
-        note = "" if table is None else table.to_html(float_format="{:.3g}".format)
+        note = "" if table is None else table.to_html(float_format="{:.6g}".format)
         return f"<div><p>Counterfactuals of {caption}</p>{note}</div>"
 
     def _shown(self) -> pd.DataFrame:

@@ -73,7 +73,8 @@ def _with_groups(estimator: Any) -> dict[str, str]:
         return _around(params) if _is_around_another(params) else {}
     drawn = "rows are drawn at random by their position, whatever their weight"
     by_name = "rows are drawn group by group, in the order of the groups' names"
-    if _held_out(estimator) or _sampling(estimator) != "natural":
+    held_out = _held_out(estimator) or getattr(estimator, "_is_constrained", False)
+    if held_out or _sampling(estimator) != "natural":
         return dict.fromkeys(_BY_POSITION, drawn) | {"check_reordered_groups": by_name}
     if params.get("augment") is not None:
         return dict.fromkeys(_BY_POSITION, drawn)

@@ -175,11 +175,10 @@ def parametrize_with_fair_checks(
     cases = []
     for estimator in estimators:
         reasons = expected_failed_checks(estimator) if expected_failed_checks else {}
+        name = repr(estimator)
         for _, check in fair_estimator_checks_generator(estimator):
             reason = reasons.get(check.__name__)
             xfail = pytest.mark.xfail(reason=reason or "", raises=AssertionError)
             marks = () if reason is None else xfail
-            cases.append(
-                pytest.param(estimator, check, marks=marks, id=f"{estimator!r}-{check.__name__}")
-            )
+            cases.append(pytest.param(estimator, check, marks=marks, id=f"{name}-{check.__name__}"))
     return pytest.mark.parametrize(("estimator", "check"), cases)

@@ -222,11 +222,18 @@ default=None
             If the data do not fit together, there is one class or one group only, a parameter is
             out of range, or the loss becomes NaN; the estimator is then left as it was.
         """
+        return self._fit(X, y, sensitive_features, sample_weight)
+
+    _encode_and_train = fit  # what a subclass's fit does if it only takes more that describes rows
+
+    def _fit(self, X: Any, y: Any, *described: Any, **control: Any) -> Self:
+        """Train on rows; what describes them goes to :meth:`_encode`."""
         resume = self.warm_start and hasattr(self, "net_")
         with all_or_nothing(self):
             known = list(self.groups_) if resume else []
-            data = self._encode(X, y, sensitive_features, sample_weight, resume=resume)
-            keep_state = self.groups_[: len(known)] == known
+            strata = list(self._encoder.strata) if resume else []
+            data = self._encode(X, y, *described, resume=resume, **control)
+            keep_state = self.groups_[: len(known)] == known and self._encoder.strata == strata
             self._train(data, None, resume, self.averaging, keep_state, by_group=True)
         return self
 
@@ -259,11 +266,13 @@ default=None
         self : object
             The fitted estimator.
         """
+        return self._partial_fit(X, y, sensitive_features, sample_weight, classes)
+
+    def _partial_fit(self, X: Any, y: Any, *described: Any, **control: Any) -> Self:
+        """Train on rows for one epoch; what describes them goes to :meth:`_encode`."""
         resume = hasattr(self, "net_")
         with all_or_nothing(self):
-            data = self._encode(
-                X, y, sensitive_features, sample_weight, classes, resume=resume, partial=True
-            )
+            data = self._encode(X, y, *described, resume=resume, partial=True, **control)
             self._train(data, 1, resume, averaging=0.0, keep_state=True, by_group=False)
         return self
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from skorch.callbacks import EarlyStopping
@@ -32,6 +33,45 @@ def has_callbacks(estimator: Any) -> bool:
     return bool(getattr(estimator, "_skl_callbacks", None))
 
 
+def task_arguments(estimator: Any, data: TrainingData) -> dict[str, Any]:
+    """Return what callbacks are told of a task of an estimator's fit."""
+    return {
+        "estimator": estimator,
+        "X": data.raw,
+        "y": estimator.classes_[data.y] if data.y.ndim == 1 else data.y,
+        # no sensitive features: a scorer that has no use for them would refuse them
+        "metadata": None if data.weights is None else {"sample_weight": data.weights},
+    }
+
+
+@contextmanager
+def inner_task(estimator: Any, inner: Any, data: TrainingData) -> Iterator[None]:
+    """Tell a meta-estimator's callbacks of its fit, and hand them to the estimator that it fits.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose callbacks they are.
+    inner : estimator
+        What is fitted in the block, ``estimator_`` afterwards.
+    data : TrainingData
+        The training rows.
+    """
+    if callback_management_context is None:
+        yield
+        return
+    told = task_arguments(estimator, data)
+    fitted = {"reconstruction_attributes": lambda: {"estimator_": inner}}
+    fit_task = estimator._init_callback_context(max_subtasks=1)
+    fit_task.call_on_fit_task_begin(**told)
+    inner_fit = fit_task.subcontext(task_name="fit-estimator")
+    with inner_fit.propagate_callback_context(inner):
+        inner_fit.call_on_fit_task_begin(**told)
+        yield
+    inner_fit.call_on_fit_task_end(**told, **fitted)
+    fit_task.call_on_fit_task_end(**told, **fitted)
+
+
 class EpochTasks(EarlyStopping):
     """Tell scikit-learn's callbacks of fit and its epochs; one of them may end the training.
 
@@ -50,15 +90,8 @@ class EpochTasks(EarlyStopping):
         self.estimator, self.epochs = estimator, epochs
         self.fit_task: Any = None
         self.epoch_task: Any = None
-        self.arguments: dict[str, Any] = {
-            "estimator": estimator,
-            "X": data.raw,
-            "y": estimator.classes_[data.y] if data.y.ndim == 1 else data.y,
-            # no sensitive features: a scorer that has no use for them would refuse them
-            "metadata": None if data.weights is None else {"sample_weight": data.weights},
-            # a copy as it is at that time, made only if somebody asks for it
-            "reconstruction_attributes": dict,
-        }
+        # of the estimator a copy as it is at that time, made only if somebody asks for it
+        self.arguments = task_arguments(estimator, data) | {"reconstruction_attributes": dict}
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Begin the task of fit."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any, NamedTuple
@@ -18,22 +19,38 @@ from .._groups import group_name
 from .._warnings import warn
 from ..metrics._harm import MIN_MEMBERS
 from ..objectives import Objective
-from ..objectives.classification import RowLoss
 from ..objectives.constraints import Constraints, Rates, constrained_terms
-from ..objectives.penalties import accuracy, selection_rate, true_negative_rate, true_positive_rate
+from ..objectives.penalties import (
+    STATISTICS,
+    accuracy,
+    error_rates,
+    precision,
+    selection_rate,
+    true_negative_rate,
+    true_positive_rate,
+)
 from ._base import NeuralClassifier, Plan
 from ._encoder import TrainingData, split_off
 from ._monitor import Monitor, ValidationPart
-from ._multipliers import Asked, HeldOut, Multipliers, multipliers_of
+from ._multipliers import (
+    PLAIN_SHARE,
+    Asked,
+    HeldOut,
+    Multipliers,
+    are_enough,
+    count_cases,
+    multipliers_of,
+)
+from ._outcome import BeforeAndAfter
 from ._recipe import Recipe
 
 AIM = 0.5  # share of the tolerance: what is held out is seen with noise
 AIM_OF_BOUND = 0.25  # where its upper bound is to be within tolerance
-FLOORS: Mapping[str, tuple[Rates, int | None]] = {  # rate, and the label of its cases
-    "selection_rate": (selection_rate, None),
-    "tpr": (true_positive_rate, 1),
-    "tnr": (true_negative_rate, 0),
-    "accuracy": (accuracy, None),
+FLOORS: Mapping[str, Rates] = {
+    "selection_rate": selection_rate,
+    "tpr": true_positive_rate,
+    "tnr": true_negative_rate,
+    "accuracy": accuracy,
 }
 CONSTRAINT_PARAMETERS: Mapping[str, list] = {
     "tolerance": [Interval(Real, 0, 1, closed="neither"), None],
@@ -51,22 +68,37 @@ class Compared(NamedTuple):
         Of each.
     rates : callable
         ``rates(logits, y) -> (values, cases)``.
-    labels : tuple of int or None
-        The label of each rate's cases, ``None`` where everybody is one; empty where the decisions
-        say who is.
+    of_decisions : bool, default=True
+        Whether they are shares of decisions, or else means of any size.
     """
 
     names: tuple[str, ...]
     rates: Rates
-    labels: tuple[int | None, ...]
+    of_decisions: bool = True
+
+
+CONSTRAINED = {
+    "demographic_parity": Compared(("selection_rate",), selection_rate),
+    "equal_opportunity": Compared(("tpr",), true_positive_rate),
+    "equalized_odds": Compared(("fpr", "tpr"), error_rates),
+    "predictive_parity": Compared(("precision",), precision),
+} | {
+    name: Compared((name,), statistic.rates)
+    for name, statistic in STATISTICS.items()
+    if statistic.binary
+}
 
 
 class ConstrainedTraining(NeuralClassifier):
-    """Mixin for estimators with ``tolerance``, ``confidence`` and ``minimum``."""
+    """Mixin for estimators with ``tolerance``, and ``confidence`` and ``minimum`` if they state so.
+
+    A subclass says what is compared, and in :meth:`_make_objective` hands an objective of its own,
+    without the term that ``tolerance`` takes the place of, to :meth:`_with_constraints`.
+    """
 
     tolerance: float | None
-    confidence: float | None
-    minimum: Mapping[str, float] | None
+    confidence: float | None = None
+    minimum: Mapping[str, float] | None = None
     _rate_names: list[str]
 
     # -- what a subclass states ---------------------------------------------------------------
@@ -75,9 +107,9 @@ class ConstrainedTraining(NeuralClassifier):
     def _compared(self) -> Compared:
         """Return what ``tolerance`` is about."""
 
-    @abstractmethod
-    def _first_is_positive(self) -> bool:
-        """Whether the first of the two classes is the positive one."""
+    def _without_effect(self) -> Mapping[str, Any]:
+        """Return the parameters that have to have these values where there are constraints."""
+        return {}
 
     # -- parameters ---------------------------------------------------------------------------
 
@@ -87,6 +119,13 @@ class ConstrainedTraining(NeuralClassifier):
 
     def _validate_params(self) -> None:
         super()._validate_params()
+        if self._is_constrained:
+            for name, needed in self._without_effect().items():
+                if (given := getattr(self, name)) != needed:
+                    raise ValueError(
+                        f"{name}={given!r} is about the weighted term, which constraints do "
+                        f"without: they need {name}={needed!r}."
+                    )
         for name, least in (self.minimum or {}).items():
             number = isinstance(least, Real) and not isinstance(least, bool) and 0 <= least <= 1
             if name not in FLOORS or not number:
@@ -103,23 +142,39 @@ class ConstrainedTraining(NeuralClassifier):
     def _gaps(self) -> Compared | None:
         return None if self.tolerance is None else self._compared()
 
+    def _wants_groups(self) -> bool:
+        return self._is_constrained or super()._wants_groups()
+
     # -- training -----------------------------------------------------------------------------
 
     def _constraints(self) -> Constraints:
         gaps, minimum = self._gaps(), self.minimum or {}
+        of_decisions = gaps is None or gaps.of_decisions
         return Constraints(
             gaps=() if gaps is None else (gaps.rates,),
-            floors=tuple(FLOORS[name][0] for name in minimum),
+            floors=tuple(FLOORS[name] for name in minimum),
             least=tuple(map(float, minimum.values())),
             aim=(AIM if self.confidence is None else AIM_OF_BOUND) * (self.tolerance or 0.0),
             attribute_of=tuple(self._encoder.attribute_of),
+            first_positive=of_decisions and list(self._favorable_codes() or ()) == [0],
+            of_decisions=of_decisions,
         )
 
-    def _constrained_objective(self, row_loss: RowLoss, decay: float) -> Objective:
+    def _with_constraints(
+        self, objective: Objective, decay: float, weight: float = 1.0
+    ) -> Objective:
+        """Add the constraints, remembered with ``decay``, to an objective that keeps no state.
+
+        ``weight`` is that of the cross-entropy in the objective.
+        """
         terms = partial(
-            constrained_terms, constraints=self._constraints(), decay=decay, row_loss=row_loss
+            constrained_terms,
+            terms=objective.terms,
+            constraints=self._constraints(),
+            decay=decay,
         )
-        return Objective(terms, weights={"constraints": 1.0})
+        weights = {**objective.weights, "constraints": weight}
+        return replace(objective, terms=terms, weights=weights, decay=None, gradient=None)
 
     def _split_validation(
         self, data: TrainingData, rng: np.random.RandomState
@@ -127,29 +182,30 @@ class ConstrainedTraining(NeuralClassifier):
         if not self._is_constrained or data.groups is None:
             return super()._split_validation(data, rng)
         train, valid = split_off(data, self.validation_fraction, rng)
-        self._check_cases(data.y[valid], data.groups[valid])
+        self._check_cases(data, valid)
         return train, valid
 
-    def _check_cases(self, y: np.ndarray, groups: np.ndarray) -> None:
+    def _check_cases(self, data: TrainingData, valid: np.ndarray) -> None:
         """Refuse what cannot be seen on the held-out rows, and name the groups left out."""
-        compared = self._gaps()
-        gaps = [] if compared is None else [*zip(compared.names, compared.labels, strict=False)]
-        floors = [(name, FLOORS[name][1]) for name in self.minimum or {}]
-        of, few = np.array(self._encoder.attribute_of), set()
-        for position, (name, label) in enumerate([*gaps, *floors]):
-            code = label if label is None or not self._first_is_positive() else 1 - label
-            rows = slice(None) if code is None else y == code
-            cases = np.array([(groups[rows] == g).any(1).sum() for g in range(len(of))])
-            known = cases >= MIN_MEMBERS
+        asked, of, few = self._asked(), np.array(self._encoder.attribute_of), set()
+        weights = self._held_out_weights(data, valid)
+        uneven = weights is not None and not torch.allclose(weights, weights[:1])
+        weighted = ", as uneven sample_weight counts them" if uneven else ""
+        for position, (name, cases) in enumerate(
+            zip(asked.names, self._n_cases(data, valid, weights), strict=True)
+        ):
+            if np.isnan(cases).any():  # decisions will say
+                continue
+            known = are_enough(cases)
             few |= set(np.flatnonzero(~known).tolist())
-            least = 2 if position < len(gaps) else 1
+            least = 2 if position < len(asked.gaps) else 1
             if min(known[of == a].sum() for a in set(of.tolist())) < least:
                 named = ", ".join(
-                    f"{group_name(g)!r}: {n}" for g, n in zip(self.groups_, cases, strict=True)
+                    f"{group!r}: {n:.0f}" for group, n in zip(asked.groups, cases, strict=True)
                 )
                 raise ValueError(
                     f"{name} cannot be seen on the held-out rows: it needs {MIN_MEMBERS} cases in "
-                    f"each of at least {least} groups, and they have {named}. A larger "
+                    f"each of at least {least} groups, and they have {named}{weighted}. A larger "
                     f"validation_fraction (now {self.validation_fraction}), more data or merged "
                     "groups would do."
                 )
@@ -160,6 +216,21 @@ class ConstrainedTraining(NeuralClassifier):
                 "compared: nothing is done about them there, and nothing promised. A larger "
                 "validation_fraction or merged groups would do.",
             )
+
+    def _n_cases(
+        self, data: TrainingData, valid: np.ndarray, weights: torch.Tensor | None
+    ) -> np.ndarray:
+        """Effective number of each rate's cases, (n_rates, n_groups), NaN if decisions say who."""
+        assert data.groups is not None
+        y, groups = torch.from_numpy(data.y[valid]), torch.from_numpy(data.groups[valid])
+        constraints = self._constraints()
+        of_all = torch.tensor([[0.0, 1.0], [1.0, 0.0]], dtype=torch.float64)
+        one, other = (constraints.values(d.expand(len(y), 2), y)[1] for d in of_all)
+        _, counted = count_cases(
+            one if weights is None else one * weights, groups, len(self.groups_)
+        )
+        depends = (one != other).any(1, keepdim=True)
+        return counted.masked_fill(depends, torch.nan).numpy()
 
     def _prepare(self, *args: Any, **kwargs: Any) -> Plan:
         plan = super()._prepare(*args, **kwargs)
@@ -174,9 +245,29 @@ class ConstrainedTraining(NeuralClassifier):
         if not self._is_constrained or plan.data.groups is None:
             return None
         assert plan.valid is not None and part is not None
-        compared = self._gaps()
-        asked = Asked(
-            gaps=() if compared is None else compared.names,
+        asked, compared = self._asked(), None
+        self._rate_names = asked.names
+        if plan.by_group and self._favorable_codes() is not None:
+            compared = BeforeAndAfter(self, plan.all_rows.inputs["X"], plan.data)
+        weights = self._held_out_weights(plan.data, plan.valid)
+        n_plain = 0 if plan.previous else round(PLAIN_SHARE * plan.epochs)
+        return Multipliers(
+            self._constraints(),
+            asked,
+            HeldOut(
+                plan.all_rows.subset(plan.valid),
+                None if weights is None else weights.to(plan.device),
+            ),
+            recipe.batches.n_batches,
+            max(n_plain * recipe.batches.n_batches, recipe.warmup_steps - plan.steps_before),
+            compared,
+            None if self.monitor is None else Monitor(self.monitor, self, part),
+        )
+
+    def _asked(self) -> Asked:
+        gaps = self._gaps()
+        return Asked(
+            gaps=() if gaps is None else gaps.names,
             tolerance=self.tolerance or 0.0,
             minimum={name: float(least) for name, least in (self.minimum or {}).items()},
             confidence=self.confidence,
@@ -184,31 +275,26 @@ class ConstrainedTraining(NeuralClassifier):
             attribute_of=self._encoder.attribute_of,
             groups=[group_name(group) for group in self.groups_],
         )
-        self._rate_names = asked.names
-        rows = plan.all_rows.subset(plan.valid)
-        return Multipliers(
-            self._constraints(),
-            asked,
-            HeldOut(rows, self._weights_of(plan), self._first_is_positive()),
-            recipe.batches.n_batches,
-            None if self.monitor is None else Monitor(self.monitor, self, part),
-        )
 
-    def _weights_of(self, plan: Plan) -> torch.Tensor | None:
+    def _held_out_weights(self, data: TrainingData, valid: np.ndarray) -> torch.Tensor | None:
         """Weights of the held-out rows, without those of classes: no matter of the people."""
-        weights = plan.data.weights
+        weights = data.weights
         if weights is None:
             return None
         if self.class_weight is not None:
-            labels = self.classes_[plan.data.y]
-            weights = weights / compute_sample_weight(self.class_weight, labels)
-        return torch.from_numpy(weights[plan.valid]).to(plan.device, torch.float64)
+            weights = weights / compute_sample_weight(self.class_weight, self.classes_[data.y])
+        return torch.from_numpy(weights[valid].astype(np.float64))
 
     def _finish(self, plan: Plan) -> None:
         super()._finish(plan)
         keeper = dict(self.net_.callbacks_).get("skfair_keeper")
         if keeper is not None and plan.by_group:
             keeper.warn_if_missed()
+            if keeper.compared is not None:
+                remedy = "a larger tolerance takes less"
+                if "minimum" in self.get_params():
+                    remedy += ", and minimum= asks for least rates of every group"
+                keeper.compared.warn_of_worse(keeper.asked.groups, remedy)
 
     # -- what has been trained ----------------------------------------------------------------
 

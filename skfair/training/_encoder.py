@@ -25,9 +25,10 @@ from .._groups import (
     warn_of_fractions,
     warn_of_order,
 )
-from .._quantities import QuantityEncoder
+from .._quantities import QuantityEncoder, continuous_columns
 from .._splits import stratified_split
 from .._stored import StoredState, current_state
+from .._strata import StratumEncoder, control_frame
 from .._tables import as_pandas, brief, column_names, naming
 from .._warnings import ignored
 from ._categories import (
@@ -72,11 +73,15 @@ class EncoderOptions:
         encodes them itself.
     continuous_features : "auto", selection of columns or None
         The parameter of that name; ``None`` for an estimator that knows groups only.
+    control_columns : selection of columns or None
+        The parameter of that name, where there is one.
     categorical_features : "from_dtype", selection of columns or None
         The parameter of that name.
     tabular : bool or None
         Whether the network takes categories and missing values; ``None`` if it does where there
         are some.
+    hint : str
+        What to do about a sensitive feature that is a quantity, for errors.
     """
 
     name: str
@@ -87,8 +92,10 @@ class EncoderOptions:
     class_weight: dict | str | None
     dtype: str | None
     continuous_features: Any = None
+    control_columns: Any = None
     categorical_features: Any = "from_dtype"
     tabular: bool | None = False
+    hint: str = ""
 
     @classmethod
     def of(cls, estimator: Any, targets: Targets, encodes_rows: bool) -> EncoderOptions:
@@ -102,6 +109,7 @@ class EncoderOptions:
             class_weight=estimator.class_weight,
             dtype=estimator.dtype if encodes_rows else None,
             continuous_features=getattr(estimator, "continuous_features", None),
+            control_columns=getattr(estimator, "control_columns", None),
             categorical_features=getattr(estimator, "categorical_features", None),
             tabular=takes_tables(estimator.module) if encodes_rows else False,
         )
@@ -128,6 +136,10 @@ class TrainingData:
         What the codes stand for.
     sensitive : ndarray of shape (n, n_continuous) or None
         Continuous sensitive features, standardized; NaN where they are missing.
+    control_features : pandas.DataFrame or None
+        Within what groups are compared.
+    strata : int64 ndarray of shape (n,) or None
+        Codes of that, -1 where it is missing.
     """
 
     raw: Any
@@ -137,13 +149,16 @@ class TrainingData:
     groups: np.ndarray | None
     sensitive_features: pd.DataFrame | None
     sensitive: np.ndarray | None = None
+    control_features: pd.DataFrame | None = None
+    strata: np.ndarray | None = None
 
     def without_zero_weights(self) -> TrainingData:
         """Leave out rows of weight zero: that is the same as absence."""
         if self.weights is None or self.weights.all():
             return self
         rows = np.flatnonzero(self.weights)
-        sensitive, raw = self.sensitive_features, select_rows(self.raw, rows)
+        sensitive, control = self.sensitive_features, self.control_features
+        raw = select_rows(self.raw, rows)
         return TrainingData(
             raw,
             raw if self.X is self.raw else select_rows(self.X, rows),
@@ -151,11 +166,14 @@ class TrainingData:
             self.weights[rows],
             None,
             None if sensitive is None else sensitive.iloc[rows].reset_index(drop=True),
+            control_features=(
+                None if control is None else control.iloc[rows].reset_index(drop=True)
+            ),
         )
 
     def arrays(self, dtype: str, penalty_only: np.ndarray | None = None) -> dict[str, np.ndarray]:
         """Return what travels in a batch; ``penalty_only`` rows are not classified."""
-        arrays = {"X": self.X, "y": self.y, "groups": self.groups}
+        arrays = {"X": self.X, "y": self.y, "groups": self.groups, "strata": self.strata}
         if penalty_only is not None:
             arrays["penalty_only"] = np.isin(np.arange(len(self.y)), penalty_only)
         for name, values in (("weights", self.weights), ("sensitive", self.sensitive)):
@@ -196,6 +214,10 @@ class Encoder:
     categories : dict of int to list, or None
         The known categories of each column that holds some, by its position among those that are
         kept; ``None`` for a network that takes numbers only.
+    strata : list
+        Labels of the strata within which groups are compared.
+    stratum_counts : ndarray of shape (n_strata, n_classes, n_groups) or None
+        ``group_counts`` in each stratum.
     warned_of_unseen : bool
         Whether ``partial_fit`` has said that many categories are not among them.
     """
@@ -212,6 +234,8 @@ class Encoder:
     positive_weights: np.ndarray | None = None
     continuous: dict[int, list[float]] = field(default_factory=dict)
     categories: dict[int, list] | None = None
+    strata: list = field(default_factory=list)
+    stratum_counts: np.ndarray | None = None
     warned_of_unseen: bool = False
 
     @classmethod
@@ -226,6 +250,7 @@ class Encoder:
         classes: Any = None,
         previous: Encoder | None = None,
         partial: bool = False,
+        control_features: Any = None,
     ) -> tuple[Encoder, TrainingData]:
         """Check training data, and learn columns, labels and groups from them.
 
@@ -235,7 +260,7 @@ class Encoder:
             What the estimator's parameters say.
         raw : array-like
             X, as :func:`check_table` returns it.
-        y, sensitive_features, sample_weight, classes
+        y, sensitive_features, sample_weight, classes, control_features
             As in ``fit`` and ``partial_fit``.
         previous : Encoder or None
             Where training goes on: the data must agree with it.
@@ -285,7 +310,13 @@ class Encoder:
                     sample_weight, raw, dtype=np.float64, ensure_non_negative=True
                 )
                 assert_all_finite(weights, input_name="sample_weight")  # of a single number, too
-        data = TrainingData(raw, raw, y, weights, None, sensitive_features).without_zero_weights()
+        if control_features is None and options.control_columns is not None:
+            control_features = select_sensitive(raw, options.control_columns)
+        if control_features is not None:
+            control_features = control_frame(control_features, n_samples)
+        data = TrainingData(
+            raw, raw, y, weights, None, sensitive_features, control_features=control_features
+        ).without_zero_weights()
         encoder = encoder._learn_columns(data.raw, options, previous, partial)
         data.X = encoder.select_features(data.raw)
         if encoder.dtype is not None:
@@ -409,17 +440,42 @@ class Encoder:
             columns = found if columns is None else columns
             data.sensitive = quantities.encode(frame, options.continuous_features, data.weights)
             others = quantities.others(frame)
-            data.groups = groups.encode(others) if others.shape[1] else None
+            try:
+                data.groups = groups.encode(others) if others.shape[1] else None
+            except ValueError as error:
+                if not (options.hint and continuous_columns(others)):
+                    raise
+                raise ValueError(f"{error} {options.hint}") from error
+        strata = StratumEncoder(list(self.strata) if keep else [])
+        if data.control_features is not None:
+            data.strata = strata.encode(data.control_features)
         learned = replace(
             self,
             groups=groups.labels,
             attribute_of=groups.attribute_of,
             group_columns=columns,
             continuous=quantities.scales or {},
+            strata=strata.labels,
         )
         before = self.group_counts if keep else None
         counts = learned._count(data.y, data.groups, data.weights, before)
-        return replace(learned, group_counts=counts)
+        by_stratum = learned._count_within(data, self.stratum_counts if keep else None)
+        return replace(learned, group_counts=counts, stratum_counts=by_stratum)
+
+    def _count_within(self, data: TrainingData, before: np.ndarray | None) -> np.ndarray | None:
+        """:meth:`_count` in each stratum, (n_strata, n_classes, n_groups)."""
+        if not self.strata:
+            return None
+        counts = []
+        for stratum in range(len(self.strata)):
+            groups = data.groups
+            if groups is not None and data.strata is not None:
+                groups = np.where(data.strata[:, None] == stratum, groups, -1)
+            elif groups is not None:
+                groups = np.full_like(groups, -1)
+            earlier = None if before is None or stratum >= len(before) else before[stratum]
+            counts.append(self._count(data.y, groups, data.weights, earlier))
+        return np.stack(counts)
 
     def _count(
         self,
@@ -501,9 +557,16 @@ class TableLearner(StoredState, DocumentedEstimator, BaseEstimator):
         *,
         resume: bool,
         partial: bool = False,
+        control_features: Any = None,
     ) -> TrainingData:
         """Check the data, and set what is learned from them alone."""
-        warn_of_order(X, y=y, sensitive_features=sensitive_features, sample_weight=sample_weight)
+        warn_of_order(
+            X,
+            y=y,
+            sensitive_features=sensitive_features,
+            sample_weight=sample_weight,
+            control_features=control_features,
+        )
         raw, y = check_table(self, X, y, reset=not resume)
         self._encoder, data = Encoder.learn(
             self._encoder_options(),
@@ -514,6 +577,7 @@ class TableLearner(StoredState, DocumentedEstimator, BaseEstimator):
             classes=classes,
             previous=self._encoder if resume else None,
             partial=partial,
+            control_features=control_features,
         )
         self.classes_, self.groups_ = self._encoder.classes, self._encoder.groups
         return data

@@ -17,7 +17,7 @@ from .._warnings import warn
 from ._base import NeuralClassifier, Plan
 from ._batches import TensorRows
 from ._device import reproducible
-from ._encoder import EncoderOptions, TableLearner, TrainingData
+from ._encoder import TableLearner, TrainingData
 from ._net import ObjectiveNet
 from ._recipe import Recipe
 from ._stacked_objective import signature
@@ -60,7 +60,7 @@ class SharedRows:
 
     def encode(self, estimator: TableLearner) -> TrainingData:
         """Encode the data as the estimator would, and set what it learns of them."""
-        options = EncoderOptions.of(estimator, estimator._targets(), estimator._encodes_rows)
+        options = estimator._encoder_options()
 
         def learn() -> tuple[TrainingData, dict[str, Any]]:
             data = _encode(estimator, self.X, self.y, **self.params)
@@ -102,8 +102,11 @@ def _encode(
     *,
     sensitive_features: Any = None,
     sample_weight: Any = None,
+    control_features: Any = None,
 ) -> TrainingData:
-    return estimator._encode(X, y, sensitive_features, sample_weight, resume=False)
+    return estimator._encode(
+        X, y, sensitive_features, sample_weight, resume=False, control_features=control_features
+    )
 
 
 class Member:

@@ -14,17 +14,19 @@ from skorch.callbacks import Callback
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from .._rates import clopper_pearson
+from .._rates import COUNT_TOLERANCE, clopper_pearson
 from .._warnings import warn
 from ..metrics._harm import MIN_MEMBERS
 from ..objectives.constraints import Constraints, start, stepped
 from ..objectives.groups import group_means
 from ._batches import TensorRows, as_numbers, row_slices
 from ._monitor import Monitor
+from ._outcome import BeforeAndAfter
 
 STEPS_OF_EPOCH = 2  # of the multipliers
+PLAIN_SHARE = 0.1  # of the epochs, before these begin
 AVERAGED_SHARE = 0.4  # of an epoch's batches: weights of single steps differ by chance
-MISSED, CONSTANT = -1e6, -2e6  # below every accuracy, and every score
+MISSED, UNKNOWN, CONSTANT = -1e6, -2e6, -3e6  # below every accuracy, and every score
 
 
 class HeldOut(NamedTuple):
@@ -36,13 +38,10 @@ class HeldOut(NamedTuple):
         Its rows.
     weights : Tensor of shape (n,) or None
         Of its rows, without those of classes.
-    first_positive : bool
-        Whether the first class is the positive one.
     """
 
     rows: TensorRows
     weights: Tensor | None
-    first_positive: bool
 
 
 class Rates(NamedTuple):
@@ -55,7 +54,7 @@ class Rates(NamedTuple):
     counts : ndarray
         Weighted number of their cases.
     cases : ndarray
-        Number of rows without weights that would say as much (Kish 1965).
+        Their effective number, see :func:`count_cases`.
     """
 
     values: np.ndarray
@@ -65,7 +64,37 @@ class Rates(NamedTuple):
     @property
     def known(self) -> np.ndarray:
         """Which rest on enough cases."""
-        return self.cases >= MIN_MEMBERS
+        return are_enough(self.cases)
+
+
+def are_enough(cases: np.ndarray) -> np.ndarray:
+    """Whether an effective number of cases says something."""
+    return cases > MIN_MEMBERS - COUNT_TOLERANCE
+
+
+def count_cases(cases: Tensor, groups: Tensor, n_groups: int) -> tuple[Tensor, Tensor]:
+    """Count the cases of each group.
+
+    Parameters
+    ----------
+    cases : Tensor of shape (n_rates, n)
+        Weights of the rows, 0 of those that are no case.
+    groups : int64 Tensor of shape (n, n_attributes)
+        Group codes.
+    n_groups : int
+        Number of groups.
+
+    Returns
+    -------
+    counts, effective : Tensor of shape (n_rates, n_groups)
+        Sum of the weights, and the number of rows without weights that would say as much (Kish
+        1965).
+    """
+    sums, squares = (
+        group_means(cases, groups, part, n_groups)[2].select(-2, 1)
+        for part in (cases, cases.square())
+    )
+    return sums, sums.square() / squares.clamp(min=torch.finfo(squares.dtype).tiny)
 
 
 @dataclass(frozen=True)
@@ -218,6 +247,10 @@ class Multipliers(Callback):
         Rows on which they are made.
     n_batches : int
         Of an epoch.
+    first_step : int
+        Of the network, after which multipliers move.
+    compared : BeforeAndAfter or None
+        Decisions before the multipliers move, and at last.
     monitor : Monitor or None
         What is to be best in the place of the accuracy.
     """
@@ -228,11 +261,14 @@ class Multipliers(Callback):
         asked: Asked,
         held_out: HeldOut,
         n_batches: int,
+        first_step: int = 0,
+        compared: BeforeAndAfter | None = None,
         monitor: Monitor | None = None,
     ) -> None:
         self.constraints, self.asked, self.monitor = constraints, asked, monitor
         self.held_out: Any = held_out  # None after training
-        self.n_batches = n_batches
+        self.n_batches, self.first_step = n_batches, first_step
+        self.compared = compared
         self.best: tuple[float, Finding] | None = None
         self._kept: tuple[dict[str, Tensor], Tensor] | None = None
 
@@ -256,7 +292,8 @@ class Multipliers(Callback):
         self._n_steps += 1
         self._average(self._means, self._weights, None)
         in_epoch = self._n_steps % self.n_batches
-        if in_epoch and in_epoch % -(-self.n_batches // STEPS_OF_EPOCH) == 0:
+        is_time = in_epoch and in_epoch % -(-self.n_batches // STEPS_OF_EPOCH) == 0
+        if is_time and self._n_steps > self.first_step:
             with self._averaged(net):
                 self._step(net, self._look(net)[0])
 
@@ -271,7 +308,10 @@ class Multipliers(Callback):
             if self.best is None or value > self.best[0]:
                 self.best = value, finding
                 self._kept = copy.deepcopy(net.module_.state_dict()), net.objective_state_
-            self._step(net, rates)
+            if self.compared is not None and self._n_steps <= self.first_step:
+                self.compared.before(net)
+            if self._n_steps >= self.first_step:
+                self._step(net, rates)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Take weights and multipliers of the best epoch, and let go of the data."""
@@ -279,6 +319,8 @@ class Multipliers(Callback):
         if self._kept is not None:
             weights, net.objective_state_ = self._kept
             net.module_.load_state_dict(weights)
+        if self.compared is not None:
+            self.compared.after(net)
         self.held_out = self.monitor = self._hook = self._kept = None
         self._weights, self._means = [], []
 
@@ -301,16 +343,12 @@ class Multipliers(Callback):
         inputs, y = held_out.rows[:]
         X, groups, weights = inputs["X"], inputs["groups"], held_out.weights
         logits = torch.cat([net.module_(as_numbers(X[r], net.dtype)) for r in row_slices(X)])
-        if held_out.first_positive:
-            logits, y = logits.flip(-1), 1 - y
-        values, cases = self.constraints.decided(logits.double(), y)
+        values, cases = self.constraints.values(logits.double(), y)
         cases = cases if weights is None else cases * weights
         n_groups = len(self.asked.groups)
-        means, _, state = group_means(values, groups, cases, n_groups)
-        squares = group_means(values, groups, cases.square(), n_groups)[2].select(-2, 1)
-        counts = state.select(-2, 1)
-        effective = counts.square() / squares.clamp(min=torch.finfo(squares.dtype).tiny)
-        rates = Rates(*(part.cpu().numpy() for part in (means, counts, effective)))
+        means = group_means(values, groups, cases, n_groups)[0]
+        counted = count_cases(cases, groups, n_groups)
+        rates = Rates(*(part.cpu().numpy() for part in (means, *counted)))
         decided = logits.argmax(-1)
         right = np.average((decided == y).cpu(), weights=None if weights is None else weights.cpu())
         constant = bool((decided == decided[0]).all())
@@ -333,8 +371,10 @@ class Multipliers(Callback):
         if finding.constant:  # equal for everybody, and of no use to anybody
             return CONSTANT
         excess = finding.excess(self.asked.tolerance)
-        if not excess <= 0:
-            return MISSED - np.nan_to_num(excess, nan=1.0)
+        if np.isnan(excess):
+            return UNKNOWN + finding.accuracy
+        if excess > 0:
+            return MISSED - min(excess, -MISSED / 2)
         return finding.accuracy if self.monitor is None else self.monitor.value(net)
 
     def _record(self, net: Any, finding: Finding) -> None:
@@ -354,7 +394,8 @@ class Multipliers(Callback):
         asked, (_, finding) = self.asked, self.best
         bound = "" if asked.confidence is None else f"upper bound at {asked.confidence:g} of the "
         reached = [
-            f"{bound}difference in {name}: {gap:.3f}"
+            f"{bound}difference in {name}: "
+            + (f"unknown, with fewer than {MIN_MEMBERS} cases" if np.isnan(gap) else f"{gap:.3f}")
             for name, gap in zip(asked.gaps, finding.gaps, strict=True)
         ]
         reached += [

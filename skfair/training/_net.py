@@ -25,6 +25,7 @@ from ._passes import DirectPasses
 from ._recipe import DTYPES, Architecture, Recipe
 
 average_in_place = get_swa_multi_avg_fn()
+BESIDE = ("penalty_only", "strata")  # what terms are given of a batch, where it is there
 BATCH_HOOKS = ("on_batch_begin", "on_batch_end")
 
 
@@ -206,9 +207,7 @@ class ObjectiveNet(NeuralNetClassifier):
                 logits, extra = self._direct.forward(objective, inputs, y)
             else:
                 logits, extra = objective.forward(self.module_, inputs, y, **self.players_)
-            if "penalty_only" in inputs:
-                extra["penalty_only"] = inputs["penalty_only"]
-            return logits, extra
+            return logits, extra | {name: inputs[name] for name in BESIDE if name in inputs}
         chunks = [  # all held-out rows at once, with group means of their own, no running ones
             objective.forward(
                 self.module_,
@@ -220,9 +219,8 @@ class ObjectiveNet(NeuralNetClassifier):
             for rows in row_slices(inputs["X"])
         ]
         logits = torch.cat([logits for logits, _ in chunks])
-        return logits, {
-            name: torch.cat([part[name] for _, part in chunks]) for name in chunks[0][1]
-        }
+        extra = {name: torch.cat([part[name] for _, part in chunks]) for name in chunks[0][1]}
+        return logits, extra | ({"strata": inputs["strata"]} if "strata" in inputs else {})
 
     def _evaluate(self, batch: Batch, training: bool) -> tuple[Tensor, dict[str, Tensor], Any]:
         """Return logits, terms and the state after a batch."""

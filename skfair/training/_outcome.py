@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from .._warnings import warn
-from ..metrics._harm import MIN_MEMBERS, left_out
+from ..metrics._harm import MIN_MEMBERS, left_out, worsened
 from ._batches import as_numbers, iterate_rows
 from ._encoder import TrainingData
 
 MAX_LOOKED_AT = 200  # rows of a group
+MAX_COMPARED = 500  # rows of a group, where their number is to be known well
 MIN_ACCEPTED = 10  # of them; where a group is left out, one sample in a hundred has as many
 
 
@@ -102,23 +104,114 @@ def few_settle_it(estimator: Any, X: Any, data: TrainingData) -> bool:
     To predict all rows of a set of images takes a sixth of the time of two epochs.
     """
     groups, favorable = np.asarray(data.groups), estimator._favorable_codes()
-    members = [np.flatnonzero((groups == g).any(axis=1)) for g in range(len(estimator.groups_))]
-    members = [rows for rows in members if len(rows) >= MIN_MEMBERS]
-    few = [rows[:: -(-len(rows) // MAX_LOOKED_AT)] for rows in members]
+    members = [rows for rows in members_of(estimator, data) if len(rows) >= MIN_MEMBERS]
+    few = [evenly(rows, MAX_LOOKED_AT) for rows in members]
     looked_at = np.unique(np.concatenate([*few, np.zeros(0, int)]))
     if not few or 2 * len(looked_at) > len(groups):
         return False
-    net = estimator.net_
-    X = X.index_select(0, torch.from_numpy(looked_at).to(X.device))
-    with torch.inference_mode():
-        logits = [net.module_(as_numbers(chunk.clone(), net.dtype)) for chunk in iterate_rows(X)]
-    accepted = np.isin(torch.cat(logits).argmax(1).cpu(), favorable)
+    accepted = np.isin(decisions_of(estimator.net_, some_rows(X, looked_at)), favorable)
     n_accepted = [accepted[np.searchsorted(looked_at, rows)].sum() for rows in few]
     labeled = [np.isin(data.y[rows], favorable).mean() for rows in members]
     return not accepted.all() and all(
         n >= MIN_ACCEPTED and n / len(rows) >= share / 2
         for n, rows, share in zip(n_accepted, few, labeled, strict=True)
     )
+
+
+def members_of(estimator: Any, data: TrainingData) -> list[np.ndarray]:
+    """Positions of the rows of every group."""
+    groups = np.asarray(data.groups)
+    return [np.flatnonzero((groups == g).any(axis=1)) for g in range(len(estimator.groups_))]
+
+
+def evenly(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most this many of the rows, evenly spread."""
+    return rows[:: max(1, -(-len(rows) // most))]
+
+
+def some_rows(X: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
+    """Take these rows, where X is."""
+    return X.index_select(0, torch.from_numpy(rows).to(X.device))
+
+
+def decisions_of(net: Any, X: torch.Tensor) -> np.ndarray:
+    """Class codes, (n,), that a network in evaluation mode decides on."""
+    with torch.inference_mode():
+        logits = [net.module_(as_numbers(chunk.clone(), net.dtype)) for chunk in iterate_rows(X)]
+    return torch.cat(logits).argmax(1).cpu().numpy()
+
+
+class BeforeAndAfter:
+    """Rates of every group, on the same rows at two times of a training.
+
+    Parameters
+    ----------
+    estimator : estimator
+        That is trained; some of its classes are favorable.
+    X : Tensor of shape (n, ...)
+        The training rows, on the network's device.
+    data : TrainingData
+        The training rows.
+    """
+
+    def __init__(self, estimator: Any, X: torch.Tensor, data: TrainingData) -> None:
+        self._favorable = estimator._favorable_codes()
+        members = members_of(estimator, data)
+        labeled = np.isin(data.y, self._favorable)
+        self._sizes = np.array([[len(rows), labeled[rows].sum()] for rows in members])
+        some = [
+            (evenly(rows, MAX_COMPARED), evenly(rows[labeled[rows]], MAX_COMPARED))
+            for rows in members
+        ]
+        rows = np.unique(np.concatenate([part for of_group in some for part in of_group]))
+        self._cases = [[np.searchsorted(rows, part) for part in of_group] for of_group in some]
+        self._rows = rows
+        self._X: torch.Tensor | None = X
+        self._before: np.ndarray | None = None
+        self._after: np.ndarray | None = None
+
+    def before(self, net: Any) -> None:
+        """Note what is to be compared with."""
+        self._before = self._rates(net)
+
+    def after(self, net: Any) -> None:
+        """Note what is compared, and let go of the rows."""
+        if self._before is not None:
+            self._after = self._rates(net)
+        self._X = None
+
+    def _rates(self, net: Any) -> np.ndarray:
+        """Share accepted and true positive rate of each group, (n_groups, 2), NaN without cases."""
+        assert self._X is not None
+        was_training = net.module_.training
+        net.module_.eval()
+        decisions = decisions_of(net, some_rows(self._X, self._rows))
+        accepted = np.isin(decisions, self._favorable)
+        net.module_.train(was_training)
+        return np.array(
+            [[accepted[rows].mean() if len(rows) else np.nan for rows in of] for of in self._cases]
+        )
+
+    def warn_of_worse(self, groups: Sequence[str], remedy: str) -> None:
+        """Name the groups of whom fewer are accepted, by more than a third, than before."""
+        if self._before is None or self._after is None:
+            return
+        sizes, n_labeled = self._sizes.T
+        large = np.where(n_labeled >= MIN_MEMBERS, sizes, 0)
+        before, after = self._before.T, self._after.T
+        worse = worsened(after[0], before[0], sizes) | worsened(after[1], before[1], large)
+        if not worse.any():
+            return
+        named = "; ".join(
+            f"{groups[g]!r}: {before[0, g]:.3f} -> {after[0, g]:.3f} accepted, of those with a "
+            f"favorable label {before[1, g]:.3f} -> {after[1, g]:.3f}"
+            for g in np.flatnonzero(worse).tolist()
+        )
+        warn(
+            "Fewer are accepted, by more than a third, than before the constraints were at work, "
+            f"of groups in the training data ({named}). A gap can be closed at their expense: "
+            f"{remedy}.",
+        )
 
 
 def warn_of_groups_left_out(estimator: Any, decisions: np.ndarray, data: TrainingData) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import cache
 from numbers import Integral, Real
-from typing import Any, Literal, Self, TypedDict, TypeVar
+from typing import Any, Literal, Never, Self, TypedDict, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -202,6 +203,12 @@ def check_complete(cls: type) -> None:
         )
 
 
+def _no_such_parameter(cls: type, name: str) -> str:
+    alike = get_close_matches(name, inspect.signature(cls).parameters, n=1)
+    hint = f"; did you mean {alike[0]!r}?" if alike else "."
+    return f"{cls.__name__} has no parameter {name!r}{hint}"
+
+
 class NetworkParameterized(BaseEstimator):
     """Base of whatever has the parameters of a network and its training."""
 
@@ -284,9 +291,12 @@ class NetworkParameterized(BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         net_params: dict | None = None,
+        **unknown: Never,
     ) -> None:
         kind: Any = type(self)  # hashable, which mypy does not see
         check_complete(kind)
+        if unknown:
+            raise TypeError(_no_such_parameter(kind, next(iter(unknown))))
         self.module = module
         self.categorical_features = categorical_features
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -360,3 +370,9 @@ class NetworkParameterized(BaseEstimator):
             added = {name.removeprefix(NET_PREFIX): value for name, value in entries.items()}
             self.net_params = (self.net_params or {}) | added  # the user's dict stays as it is
         return self
+
+
+_known = inspect.signature(NetworkParameterized)
+NetworkParameterized.__init__.__signature__ = _known.replace(  # type: ignore[attr-defined]
+    parameters=[SELF, *(p for p in _known.parameters.values() if p.kind != KEYWORDS)]
+)

@@ -53,7 +53,7 @@ def why_alone(member: Member) -> str | None:
     callbacks = (estimator.net_params or {}).get("callbacks") or []
     if given and not (given == ["callbacks"] and all(map(_is_flip, callbacks))):
         return f"net_params has {given}"
-    if any(getattr(kind, n) is not getattr(NeuralClassifier, n) for n in ("fit", "_train")):
+    if kind.fit is not kind._encode_and_train or kind._train is not NeuralClassifier._train:
         return f"{kind.__name__} has a fit of its own"
     if recipe.augment is not None:
         return "augment changes rows as it likes"

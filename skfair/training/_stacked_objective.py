@@ -15,7 +15,7 @@ from torch.func import vmap
 from ..objectives import Objective
 from ..objectives._base import Terms
 
-OF_LANES = ("groups", "weights", "penalty_only", "partners")
+OF_LANES = ("groups", "weights", "penalty_only", "partners", "strata")
 
 
 def signature(value: Any) -> Any:

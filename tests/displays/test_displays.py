@@ -20,7 +20,7 @@ from skfair.displays import (
     SensitivityDisplay,
     SubgroupDisplay,
 )
-from skfair.displays._base import shorten_label, wrap_label
+from skfair.displays._base import shorten_label, shorten_labels, wrap_label
 from skfair.metrics import (
     make_fairness_scorer,
     prediction_sensitivity,
@@ -110,6 +110,7 @@ def test_many_groups_get_a_row_each():
     means = display.ax_.lines[0].get_xdata()
     assert list(means) == sorted(display.means.values())
     assert texts(display.ax_)[-1] == "mean over all members"
+    assert display.ax_.get_title(loc="right").endswith("first to last row")
 
 
 def test_sensitivity(logistic):
@@ -144,7 +145,9 @@ def test_history(network):
     every = HistoryDisplay.from_estimator(network)
     terms = ["train_loss", "cross_entropy", "fairness", "robustness"]
     assert [ax.get_title() for ax in every.axes_] == terms  # a panel each, both kinds of rows in it
-    assert texts(every.ax_) == ["train_loss", "valid_loss", "warm-up"]
+    (legend,) = every.figure_.legends
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == ["training rows", "held-out rows", "warm-up"]
     assert every.warmup_epochs == pytest.approx(network.warmup * network.max_epochs, abs=0.5)
     _, ax = plt.subplots()
     together = HistoryDisplay.from_predictions(network.history_, ax=ax)
@@ -214,13 +217,14 @@ def test_heat_map_marks_the_chosen_cell_and_constant_models(search):
     assert plain.ax_.get_title(loc="left") == ""
 
 
+@pytest.mark.parametrize("inches", [(7, 3), (3, 2.4)])
 @pytest.mark.parametrize("n", [4, 11, 40])
-def test_scores_are_written_where_cells_have_the_room(n):
+def test_scores_are_written_where_cells_have_the_room(n, inches):
     results = lambdas(n, n, accuracy=np.linspace(0, 1, n * n))
     results["mean_test_accuracy"][1] = np.nan
-    _, ax = plt.subplots(figsize=(7, 3), layout="constrained")
+    _, ax = plt.subplots(figsize=inches, layout="constrained")
     display = LambdaHeatmapDisplay.from_predictions(results, score="accuracy", ax=ax)
-    assert len(ax.texts) == (0 if n == 40 else n * n - 1)
+    assert len(ax.texts) == (0 if n == 40 or (n == 11 and inches[0] == 3) else n * n - 1)
     display.figure_.canvas.draw()
     width, height = ax.get_window_extent().size / n
     for text in ax.texts:
@@ -403,6 +407,66 @@ def test_long_names_leave_the_axes_room(name):
         for display in displays
         for label in display.ax_.get_yticklabels()
     )
+
+
+@pytest.mark.parametrize("n_groups", [2, 9, 30])
+@pytest.mark.parametrize("inches", [None, (3, 2.4)])
+def test_a_legend_hides_nothing_and_is_whole(n_groups, inches):
+    rng = np.random.default_rng(0)
+    y, predicted = rng.integers(0, 2, (2, 2000))
+    names = np.array([f"a group with a name of its own, number {i}" for i in range(n_groups)])
+    groups = names[rng.integers(0, n_groups, 2000)]
+
+    def ax():
+        return None if inches is None else plt.subplots(figsize=inches, layout="constrained")[1]
+
+    of_rows = SubgroupDisplay.from_predictions(y, predicted, sensitive_features=groups, ax=ax())
+    decision = rng.normal(size=2000)
+    other = RecourseGapDisplay.from_predictions(decision, sensitive_features=groups, ax=ax())
+    for display in (of_rows, other) if n_groups > 2 or inches else (of_rows,):
+        figure, axes = display.figure_, display.ax_
+        figure.canvas.draw()
+        legend, box = axes.get_legend().get_window_extent(), axes.get_window_extent()
+        assert not legend.overlaps(box)
+        assert box.width > 0.2 * figure.bbox.width
+        for shown in (legend, axes.xaxis.label.get_window_extent()):
+            assert figure.bbox.x0 - 1 <= shown.x0
+            assert figure.bbox.y0 - 1 <= shown.y0
+            assert shown.x1 <= figure.bbox.x1 + 1
+        labels = [label.get_window_extent() for label in axes.get_yticklabels()]
+        assert n_groups == 30 or not any(
+            one.overlaps(next_one) for one, next_one in zip(labels, labels[1:], strict=False)
+        )
+
+
+def test_what_is_shaded_is_faint_on_any_background(search):
+    with plt.style.context("dark_background"):
+        ax = ParetoDisplay.from_estimator(search, limit=0.4).ax_
+    (shade,) = ax.patches
+    assert shade.get_alpha() < 0.3
+
+
+def test_epochs_that_miss_a_limit_have_no_monitor():
+    history = pd.DataFrame({"epoch": [1, 2, 3], "monitor": [-1e6, 0.7, 0.8]})
+    (line,) = HistoryDisplay.from_predictions(history).ax_.lines
+    np.testing.assert_array_equal(line.get_ydata(), [np.nan, 0.7, 0.8])
+    (point,) = HistoryDisplay.from_predictions(history[1:2]).ax_.lines
+    assert point.get_marker() == "."  # a line from one point to itself is none
+
+
+def test_shortened_names_are_told_apart():
+    same = "of people who have all else in common, whatever it may be, and"
+    names = [f"A group {same} are {sex} {same} {age} years old" for sex in "fm" for age in (18, 65)]
+    assert shorten_labels(names, 18) == ["…f…18…", "…f…65…", "…m…18…", "…m…65…"]
+    words = [f"{'a' * 40}{letter}{'b' * 40}" for letter in "xy"]
+    assert shorten_labels([*words, "short"], 18) == [
+        "…xbbbbbbb…bbbbbbbb",
+        "…ybbbbbbb…bbbbbbbb",
+        "short",
+    ]
+    longer = [f"{same} one", f"{same} one more of {same} one"]
+    assert len(set(shorten_labels(longer, 20))) == 2
+    assert shorten_labels(["x" * 50, "x" * 50], 20) == [shorten_label("x" * 50, 20)] * 2
 
 
 def test_a_shortened_name_keeps_both_ends():

@@ -143,6 +143,7 @@ class TestDirectCall:
             assert isinstance(score, float)
             assert score == pytest.approx(expected, rel=1e-9)
 
+    @pytest.mark.parametrize("case", ["pipeline", "network"], indirect=True)
     def test_fixed_columns_equal_passed_features(self, case):
         estimator, X, y, sex, column = case
         for name in names_for(estimator):
@@ -160,6 +161,7 @@ class TestDirectCall:
         )
         assert fixed(estimator, X, y, sensitive_features=other) != fixed(estimator, X, y)
 
+    @pytest.mark.parametrize("case", ["predict_proba", "pipeline"], indirect=True)
     @pytest.mark.parametrize("name", FAIRLEARN)
     def test_fairlearn_metrics_by_name_are_fairlearns_own(self, case, name):
         estimator, X, y, sex, _ = case
@@ -187,6 +189,7 @@ class TestDirectCall:
         assert scorer(estimator, X, y, sensitive_features=sex) == sign * expected
         assert expected > 0
 
+    @pytest.mark.parametrize("case", ["predict_proba", "network"], indirect=True)
     def test_weights_reach_the_metric(self, case):
         estimator, X, y, sex, _ = case
         weights = np.random.default_rng(1).integers(1, 4, len(y))
@@ -469,9 +472,14 @@ class TestRequests:
         assert copy.get_metadata_routing().score.requests == {
             "sensitive_features": True,
             "sample_weight": True,
+            "control_features": False,
         }
         assert neg_recourse_gap_scorer.get_metadata_routing().score.requests == before
-        assert before == {"sensitive_features": True, "sample_weight": None}
+        assert before == {
+            "sensitive_features": True,
+            "sample_weight": None,
+            "control_features": False,
+        }
 
     def test_unknown_metadata_is_refused(self):
         with pytest.raises(TypeError, match=r"\['groups'\]; known: \['sensitive_features'"):
@@ -504,11 +512,10 @@ def test_every_scorer_survives_pickling(numbers, fitted):
             again.get_metadata_routing().score.requests
             == scorer.get_metadata_routing().score.requests
         )
-        others = [] if scorer.name in OF_NETWORKS else [fitted["predict_proba"]]
-        for estimator in (fitted["network"], *others):
-            assert again(estimator, X, y, sensitive_features=sex) == scorer(
-                estimator, X, y, sensitive_features=sex
-            )
+        estimator = fitted["network" if scorer.name in OF_NETWORKS else "predict_proba"]
+        assert again(estimator, X, y, sensitive_features=sex) == scorer(
+            estimator, X, y, sensitive_features=sex
+        )
 
 
 @pytest.mark.parametrize(
@@ -593,6 +600,7 @@ class TestGetScorer:
             make_fairness_scorer("recourse")
 
 
+@pytest.mark.parametrize("case", ["pipeline", "network"], indirect=True)
 def test_scoring_warns_about_nothing_of_its_own(case):
     estimator, X, y, sex, _ = case
     with warnings.catch_warnings():

@@ -166,7 +166,7 @@ def test_hsic_tells_dependence_from_chance():
     rng = np.random.default_rng(8)
     group = torch.tensor(rng.integers(0, 3, 400))
     free, bound = torch.tensor(rng.normal(size=400)), group + torch.tensor(rng.normal(size=400))
-    kernel = same_group_kernel(group, F64)
+    kernel = same_group_kernel(group, torch.ones(1, dtype=F64))
     found = [hsic(gaussian_kernel(values), kernel).item() for values in (free, bound)]
     assert found[1] > 10 * found[0] > 0
 

@@ -7,6 +7,7 @@ from fairlearn.metrics import MetricFrame, selection_rate, true_positive_rate
 from torch.func import vmap
 
 from skfair.objectives import penalties
+from skfair.objectives.classification import classification_terms
 from skfair.objectives.constraints import (
     MAX_MULTIPLIER,
     Constraints,
@@ -37,7 +38,7 @@ def draw(n=200, n_groups=3, seed=0, missing=False):
 
 def rates(constraints, logits, y, groups, weights=None):
     """Means and counts of decisions."""
-    values, cases = constraints.decided(logits, y)
+    values, cases = constraints.values(logits, y)
     cases = cases if weights is None else cases * weights
     means, _, state = group_means(values, groups, cases, len(constraints.attribute_of))
     return means, state.select(-2, 1)
@@ -67,7 +68,7 @@ def test_decisions_are_counted_as_fairlearn_does(rate, metric):
 
 
 def test_a_decision_on_the_boundary_is_that_of_predict():
-    values, _ = PARITY.decided(torch.zeros(1, 2), torch.zeros(1, dtype=torch.int64))
+    values, _ = PARITY.values(torch.zeros(1, 2), torch.zeros(1, dtype=torch.int64))
     assert values.item() == torch.zeros(1, 2).argmax(1).item() == 0
 
 
@@ -124,7 +125,9 @@ def test_multipliers_of_zero_leave_the_loss_alone():
     logits, y, groups = draw()
     logits.requires_grad_()
     state = start(ODDS, logits.detach())
-    terms, after = constrained_terms(logits, y, groups, None, state, constraints=ODDS)
+    terms, after = constrained_terms(
+        logits, y, groups, None, state, terms=classification_terms, constraints=ODDS
+    )
     terms["constraints"].backward()
     assert not logits.grad.any()
     assert after.shape == state.shape == (2, 4, 3)
@@ -135,7 +138,9 @@ def test_the_group_that_is_accepted_most_is_pulled_down_and_the_others_up():
     logits[groups[:, 0] == 1] += torch.tensor([-2.0, 2.0])
     logits.requires_grad_()
     state = with_multipliers(PARITY, 1.0)
-    terms, _ = constrained_terms(logits, y, groups, None, state, constraints=PARITY)
+    terms, _ = constrained_terms(
+        logits, y, groups, None, state, terms=classification_terms, constraints=PARITY
+    )
     terms["constraints"].backward()
     slope = logits.grad[:, 1]  # a step against the gradient lowers the decision
     means, counts = rates(PARITY, logits.detach(), y, groups)
@@ -152,7 +157,14 @@ def test_the_gradient_is_that_of_the_proxies_by_their_costs():
     multipliers = torch.tensor([0.3, 0.7, 0.2], dtype=F64)
     state = with_multipliers(PARITY, multipliers)
     terms, _ = constrained_terms(
-        logits, y, groups, None, state, constraints=PARITY, temperature=0.5
+        logits,
+        y,
+        groups,
+        None,
+        state,
+        terms=classification_terms,
+        constraints=PARITY,
+        temperature=0.5,
     )
     (found,) = torch.autograd.grad(terms["constraints"], logits)
     means, counts = rates(PARITY, logits.detach(), y, groups)
@@ -170,7 +182,14 @@ def test_precision_is_pulled_along_its_own_gradient():
     logits = (logits * 50).requires_grad_()  # sure, so that decisions and proxies agree
     state = with_multipliers(constraints, 1.0)
     terms, _ = constrained_terms(
-        logits, y, groups, None, state, constraints=constraints, temperature=50.0
+        logits,
+        y,
+        groups,
+        None,
+        state,
+        terms=classification_terms,
+        constraints=constraints,
+        temperature=50.0,
     )
     (found,) = torch.autograd.grad(terms["constraints"], logits)
     d = (logits[:, 1] - logits[:, 0]).detach()
@@ -190,7 +209,9 @@ def test_the_held_out_rows_say_which_way():
     for offset in (-2.0, 2.0):  # in truth the groups are as far apart on the other side
         offsets = torch.tensor([offset, -offset, 0.0])
         state = with_multipliers(PARITY, torch.tensor([1.0, 1.0, 0.0]), offsets)
-        terms, _ = constrained_terms(logits, y, groups, None, state, constraints=PARITY)
+        terms, _ = constrained_terms(
+            logits, y, groups, None, state, terms=classification_terms, constraints=PARITY
+        )
         slopes.append(torch.autograd.grad(terms["constraints"], logits)[0])
     torch.testing.assert_close(slopes[0], -slopes[1])
 
@@ -199,7 +220,9 @@ def test_missing_groups_feel_nothing():
     logits, y, groups = draw(missing=True)
     logits.requires_grad_()
     state = with_multipliers(ODDS, 1.0)
-    terms, _ = constrained_terms(logits, y, groups, None, state, constraints=ODDS)
+    terms, _ = constrained_terms(
+        logits, y, groups, None, state, terms=classification_terms, constraints=ODDS
+    )
     terms["constraints"].backward()
     assert not logits.grad[groups[:, 0] < 0].any()
     assert logits.grad[groups[:, 0] >= 0].any()
@@ -210,9 +233,17 @@ def test_a_weight_is_as_good_as_copies():
     weights = torch.tensor(np.random.default_rng(1).integers(1, 4, len(y)), dtype=F64)
     copies = torch.repeat_interleave(torch.arange(len(y)), weights.long())
     state = with_multipliers(ODDS, 0.5)
-    weighted, one = constrained_terms(logits, y, groups, weights, state, constraints=ODDS)
+    weighted, one = constrained_terms(
+        logits, y, groups, weights, state, terms=classification_terms, constraints=ODDS
+    )
     repeated, other = constrained_terms(
-        logits[copies], y[copies], groups[copies], None, state, constraints=ODDS
+        logits[copies],
+        y[copies],
+        groups[copies],
+        None,
+        state,
+        terms=classification_terms,
+        constraints=ODDS,
     )
     torch.testing.assert_close(weighted, repeated)
     torch.testing.assert_close(one, other)
@@ -225,7 +256,9 @@ def test_many_networks_at_once():
     states = torch.tensor(rng.uniform(0, 1, (4, 2, 4, 3)))
 
     def of_one(logits, state):
-        return constrained_terms(logits, y, groups, None, state, constraints=ODDS, decay=0.5)
+        return constrained_terms(
+            logits, y, groups, None, state, terms=classification_terms, constraints=ODDS, decay=0.5
+        )
 
     together = vmap(of_one)(logits, states)
     for i in range(4):
@@ -236,9 +269,13 @@ def test_many_networks_at_once():
 
 def test_without_groups_or_state_there_is_the_loss_alone():
     logits, y, groups = draw()
-    terms, state = constrained_terms(logits, y, None, None, None, constraints=ODDS)
+    terms, state = constrained_terms(
+        logits, y, None, None, None, terms=classification_terms, constraints=ODDS
+    )
     assert list(terms) == ["cross_entropy"] and state is None
-    terms, state = constrained_terms(logits, y, groups, None, None, constraints=ODDS)
+    terms, state = constrained_terms(
+        logits, y, groups, None, None, terms=classification_terms, constraints=ODDS
+    )
     assert terms["constraints"] == 0 and state is None
 
 

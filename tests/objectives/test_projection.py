@@ -9,8 +9,20 @@ from scipy.optimize import minimize
 from scipy.special import expit, logit, rel_entr
 from torch.func import vmap
 
-from skfair.objectives.penalties import STATISTICS, penalty_terms
-from skfair.objectives.projection import affine_rates, projection, shifts
+from skfair.objectives import Comparison
+from skfair.objectives.penalties import (
+    STATISTICS,
+    penalty_of,
+    penalty_terms,
+    with_first_positive,
+)
+from skfair.objectives.projection import (
+    Constraints,
+    affine_rates,
+    projection,
+    projection_gradient,
+    shifts,
+)
 
 from .test_penalties import comparison_of
 
@@ -73,7 +85,7 @@ def solved(name, p, y, groups, weights):
 
 
 @pytest.mark.parametrize("name", AFFINE)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))  # two groups, three
 def test_it_is_what_a_solver_finds(name, seed):
     logits, y, groups, weights = draw(seed=seed, n_groups=2 + seed % 2)
     loss, _ = projection(logits, y, groups, weights, STATISTICS[name].rates, 2 + seed % 2)
@@ -89,7 +101,7 @@ def test_all_groups_have_the_rate_of_everybody(name):
     _, state = projection(logits, y, groups, weights, rates, 5)
     theta = state[:, 0]
     log_odds = logits[:, 1] - logits[:, 0]
-    n0, n1, d0, d1 = affine_rates(rates, y, F64)
+    n0, n1, d0, d1 = (part[:, y] for part in affine_rates(rates))
     p = log_odds.sigmoid()
     common = (n0 + n1 * p) @ weights / ((d0 + d1 * p) @ weights)
     q = (log_odds + theta[:, groups] * (n1 - common * d1)).sigmoid()[0].numpy()
@@ -109,7 +121,8 @@ def test_newton_finds_the_root_of_predictions_that_are_sure(scale, dtype):
         members = torch.eye(n_groups, dtype=dtype)[rng.integers(0, n_groups, n)]
         sizes = members.sum(0)
         wanted = torch.tensor(rng.uniform(0.05, 0.95, (1, n_groups)), dtype=dtype) * sizes
-        theta = shifts(log_odds, torch.ones(1, n, dtype=dtype), wanted, members)
+        one = torch.ones(1, 1, dtype=dtype)
+        theta = shifts(log_odds, Constraints(one, wanted, members, members, one))
         sums = (log_odds + theta @ members.T).sigmoid() @ members
         tolerance = 1e-10 if dtype == F64 else 1e-4
         assert ((sums - wanted).abs() <= tolerance * sizes).all()
@@ -150,15 +163,11 @@ def test_its_gradient_takes_the_projection_as_it_is(name):
     logits, y, groups, weights = draw(12)
     rates = STATISTICS[name].rates
     l0 = logits[:, 1] - logits[:, 0]
-    n0, n1, d0, d1 = affine_rates(rates, y, F64)
-    p = l0.sigmoid()
-    common = (n0 + n1 * p) @ weights / ((d0 + d1 * p) @ weights)
-    slopes, members = n1 - common * d1, torch.eye(2, dtype=F64)[groups]
-    wanted = -((n0 - common * d0) * weights) @ members
+    asked = Constraints.of(l0.sigmoid(), y, groups, weights, rates, 2)  # stays as it is
 
     def least(log_odds):
-        theta = shifts(log_odds.detach(), slopes, wanted, members, weights)
-        q = (log_odds.detach() + (theta @ members.T * slopes)[0]).sigmoid()
+        theta = shifts(log_odds.detach(), asked)
+        q = (log_odds.detach() + asked.of_rows(theta)).sigmoid()
         p = log_odds.sigmoid()
         kl = q * (q / p).log() + (1 - q) * ((1 - q) / (1 - p)).log()
         return (kl * weights).sum() / weights.sum()
@@ -210,3 +219,66 @@ def test_many_networks_at_once():
     together = vmap(of_one)(logits)
     for i in range(4):
         torch.testing.assert_close(torch.stack(of_one(logits[i])), torch.stack(together)[:, i])
+
+
+def batches(n_attributes, dtype=F64):
+    """Three batches, one after another, of an objective with its gradient written out."""
+    rng = np.random.default_rng(3)
+    attribute_of = [0, 0, 0] if n_attributes == 1 else [0, 0, 0, 1, 1]
+    for _ in range(3):
+        groups = torch.tensor(rng.integers(-1, 3, (40, 1)))
+        if n_attributes == 2:
+            groups = torch.cat([groups, torch.tensor(rng.integers(3, 5, (40, 1)))], 1)
+        yield (
+            torch.tensor(rng.normal(size=(40, 2)), dtype=dtype),
+            torch.tensor(rng.integers(0, 2, 40)),
+            groups,
+            Comparison.of(attribute_of),
+        )
+
+
+@pytest.mark.parametrize("name", [*AFFINE, "equalized_odds"])
+@pytest.mark.parametrize("decay", [0.0, 0.6])
+@pytest.mark.parametrize("n_attributes", [1, 2])
+def test_the_gradient_written_out_is_that_of_autograd(name, decay, n_attributes):
+    rates, weights = penalty_of(name).rates, {"cross_entropy": 1.0, "penalty": 0.7}
+    for positive in (1, 0):
+        before = expected_before = None
+        for logits, y, groups, comparison in batches(n_attributes):
+            terms = partial(
+                penalty_terms,
+                penalty=name,
+                compared_by="kl_projection",
+                comparison=comparison,
+                decay=decay,
+            )
+            terms = terms if positive else with_first_positive(terms)
+            leaf = logits.clone().requires_grad_()
+            expected, expected_before = terms(leaf, y, groups, None, expected_before)
+            (expected["cross_entropy"] + 0.7 * expected["penalty"]).backward()
+            found, before, gradient = projection_gradient(
+                logits,
+                y,
+                groups,
+                before,
+                weights,
+                rates=rates,
+                comparison=comparison,
+                decay=decay,
+                positive=positive,
+            )
+            torch.testing.assert_close(gradient, leaf.grad)
+            for term in expected:
+                torch.testing.assert_close(found[term], expected[term].detach())
+            torch.testing.assert_close(before, expected_before)
+
+
+def test_the_gradient_without_groups_is_that_of_cross_entropy():
+    logits, y, *_ = draw()
+    leaf = logits.clone().requires_grad_()
+    torch.nn.functional.cross_entropy(leaf, y).backward()
+    terms, state, gradient = projection_gradient(
+        logits, y, None, None, {"penalty": 1.0}, rates=STATISTICS["tpr"].rates, comparison=None
+    )
+    torch.testing.assert_close(gradient, leaf.grad)
+    assert list(terms) == ["cross_entropy"] and state is None

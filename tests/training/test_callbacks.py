@@ -5,10 +5,11 @@ import warnings
 import numpy as np
 import pytest
 from sklearn import config_context
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skfair import FaiRNClassifier, NetworkClassifier
+from skfair import FaiRNClassifier, LabelFlipClassifier, NetworkClassifier
 from skfair.model_selection import StackedSearchCV
 
 callback = pytest.importorskip("sklearn.callback")
@@ -100,3 +101,24 @@ def test_pipelines_and_searches_hand_callbacks_on(biased, capsys):
     assert np.array_equal(
         search.cv_results_["mean_test_score"], together.cv_results_["mean_test_score"]
     )
+
+
+@pytest.mark.parametrize("estimator", [None, LogisticRegression()], ids=["network", "other"])
+def test_callbacks_of_label_flipping_reach_what_it_trains(biased, capsys, estimator):
+    X, y, group = biased
+    quick = QUICK if estimator is None else {"random_state": 0}
+    quick |= {"estimator": estimator, "flip_group": "b"}
+    plain = LabelFlipClassifier(**quick).fit(X, y, sensitive_features=group)
+    recorder, bar = Recorder(), callback.ProgressBar()
+    told = LabelFlipClassifier(**quick).set_callbacks(recorder, bar)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*LogisticRegression does not support")
+        told.fit(X, y, sensitive_features=group)
+    inside = "fit-estimator 0"
+    fit = ["begin fit 0", f"begin {inside}", f"end {inside}", "end fit 0"]
+    assert recorder.told == ["setup", *fit, "teardown"]
+    assert "LabelFlipClassifier - fit" in (shown := capsys.readouterr().out)
+    assert ("NetworkClassifier - fit" in shown) == (estimator is None)
+    assert np.array_equal(told.predict_proba(X), plain.predict_proba(X))
+    assert vars(told).keys() - vars(plain).keys() == {"_skl_callbacks"}
+    assert vars(told.estimator_).keys() == vars(plain.estimator_).keys()

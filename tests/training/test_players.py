@@ -49,7 +49,6 @@ class TestTheExample:
 
     @parametrize_with_checks(
         [
-            AdversarialClassifier(max_epochs=20),
             AdversarialClassifier(early_stopping=True, max_epochs=20),
             AdversarialClassifier(batch_size=-1, dtype="float64", max_epochs=20),
         ],

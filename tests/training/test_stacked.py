@@ -21,8 +21,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:The fitted")
 
 # In float64, so that rounding stays far below 1e-8 over all steps.
 SMALL = {"hidden_layer_sizes": (6, 5), "dtype": "float64", "random_state": 0, "lr": 0.01}
-FULL = SMALL | {"batch_size": -1, "max_epochs": 20}
-BATCHES = SMALL | {"batch_size": 30, "max_epochs": 5}
+FULL = SMALL | {"batch_size": -1, "max_epochs": 8}
+BATCHES = SMALL | {"batch_size": 30, "max_epochs": 3}
 AVERAGED = {"averaging": 0.9, "max_epochs": 10}  # over more than 50 steps
 
 
@@ -223,6 +223,33 @@ def test_a_gradient_that_is_written_out_is_that_of_each_alone(params, seeds, row
     assert assert_same(estimators, rows | {"sensitive_features": groups}) == [(len(seeds), 3)]
 
 
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+@pytest.mark.parametrize("params", [{}, {"group_memory": 0}, {"unfavorable": 1}], ids=str)
+def test_projections_are_those_of_each_alone(params, seeds, rows):
+    projected = partial(PenaltyClassifier, penalty="tpr", comparison="kl_projection", **params)
+    estimators = [
+        projected(alpha=w, **BATCHES | {"random_state": s}) for s in seeds for w in (0.5, 2.0)
+    ]
+    assert assert_same(estimators, rows) == [(len(seeds), 2)]
+    rows = {name: values for name, values in rows.items() if name != "sample_weight"}
+    assert estimators[0].fit(**rows).net_.recipe.objective.gradient is not None
+    groups = np.c_[rows["sensitive_features"], np.where(rows["X"][:, 0] > 0, "d", "e")]
+    assert assert_same(estimators, rows | {"sensitive_features": groups}) == [(len(seeds), 2)]
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_strata_are_those_of_each_alone(seeds, rows):
+    known = rows | {"control_features": np.where(rows["X"][:, 0] > 0, "d", "e")}
+    estimators = [
+        PenaltyClassifier(
+            penalty="tpr", alpha=w, early_stopping=True, **BATCHES | {"random_state": s}
+        )
+        for s in seeds
+        for w in (0.5, 2.0)
+    ]
+    assert assert_same(estimators, known) == [(len(seeds), 2)]
+
+
 def test_learning_rates_may_differ_within_lanes(rows):
     estimators = [
         NetworkClassifier(**BATCHES | {"random_state": seed, "lr": lr})
@@ -258,7 +285,7 @@ def test_early_stopping_ends_a_members_training_and_no_others(restore_best, rows
             early_stopping=True,
             n_iter_no_change=3,
             restore_best=restore_best,
-            **BATCHES | {"max_epochs": 40, "lr": lr},
+            **BATCHES | {"max_epochs": 25, "lr": lr},
         )
         for w, lr in ((0.0, 0.05), (1.0, 0.05), (1.0, 0.001))
     ]
