@@ -8,6 +8,9 @@ it if none is). fairret (and cvxpy with SCS) is no dependency of skfair: without
 
 Seconds are medians over fits that take turns with the plain network's. "penalty's seconds" are what
 a fit takes beyond the plain one. ``--steps`` measures the cost of a step alone, by batch size.
+
+Mean probabilities come together, too, when all probabilities come close to 1/2: the largest
+difference between two groups' shares of p > 1/2, and the standard deviation of p, stand beside.
 """
 
 from __future__ import annotations
@@ -82,7 +85,11 @@ def in_turns(fit: Callable[[], Any], plain: Callable[[], Any], n_turns: int) -> 
 def measured(model: Any, part: Part) -> dict[str, float]:
     p = model.predict_proba(part.X)[:, 1]
     found = {"AUROC": roc_auc_score(part.y, p), "violation": violation(p, part.sensitive)}
-    return found | {"accuracy": ((p > 0.5) == part.y).mean()}
+    decisions = pd.Series(p > 0.5).groupby(part.sensitive.to_numpy()).agg(["mean", "size"])
+    accepted = decisions.loc[decisions["size"] >= LEAST, "mean"]
+    found |= {"accuracy": ((p > 0.5) == part.y).mean()}
+    # which probabilities that have all come close to 1/2 leave as it was
+    return found | {"gap of decisions": accepted.max() - accepted.min(), "sd of p": p.std()}
 
 
 def rows_of(part: Part, rows: slice) -> Part:

@@ -75,10 +75,16 @@ class DRAlignClassifier(ConstrainedTraining, NeuralClassifier):
     unfavorable : label, default=None
         The class that calls for recourse, not the positive one; ``None`` is ``classes_[0]``. The
         scorers ask the estimator for it.
-    tolerance, confidence, minimum : default=None
-        The gap, and least rates, asked for in the place of a weight of the fairness loss, as in
-        :class:`PenaltyClassifier`: the rates of *decisions* that ``criterion`` compares are within
-        ``tolerance`` on the held-out rows. The alignment stays.
+    tolerance : float in (0, 1), default=None
+        The gap asked for in the place of a weight of the fairness loss, as in
+        :class:`PenaltyClassifier`: most that the rates of *decisions* which ``criterion`` compares
+        may differ between groups on the held-out rows. The alignment stays.
+    confidence : float in (0, 1), default=None
+        If given, that at which an upper bound of the gap, and not the gap itself, has to be within
+        ``tolerance``; see :class:`PenaltyClassifier`.
+    minimum : dict of str to float, default=None
+        Least rate of every group, in the place of the fairness loss or beside ``tolerance``; see
+        :class:`PenaltyClassifier`.
     {network_parameters}
 
     Attributes

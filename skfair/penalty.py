@@ -33,6 +33,7 @@ from .objectives.penalties import (
     names_of,
     penalty_of,
     penalty_terms,
+    with_favorable,
     with_first_positive,
 )
 from .objectives.projection import projection_gradient
@@ -149,9 +150,11 @@ default="demographic_parity"
         - a statistic: "selection_rate", "tpr", "fpr", "tnr", "fnr", "ppv" (precision), "for" (false
           omission rate), "accuracy", "f1" or "loss", in which the groups differ.
 
-        "equal_loss", "loss", "max_min" and callables take more than two classes, and several labels
-        a row: y of shape (n, n_labels), with the mean binary cross-entropy as loss. ``score`` is
-        then the share of rows with every label right.
+        All take more than two classes if ``unfavorable`` says which of them are not the favorable
+        ones: p is then the probability of all that are. "equal_loss", "loss", "max_min" and
+        callables need no such set, and take several labels a row, too: y of shape (n, n_labels),
+        with the mean binary cross-entropy as loss. ``score`` is then the share of rows with every
+        label right.
     alpha : float >= 0, default=1.0
         Weight of the penalty, if neither ``tolerance`` nor ``minimum`` is given. With
         ``group_weights="equal"`` and more than two groups it weighs the mean over the pairs;
@@ -198,7 +201,7 @@ default="demographic_parity"
         than two groups the gap is the mean over groups of how far each is from everybody else
         (``group_weights="share"``) or the largest difference between two ("equal"). Groups with
         fewer than 30 held-out cases take no part. ``fit`` warns where no epoch met it, and names
-        the groups of whom fewer are accepted, by more than a third, than before it was at work.
+        the groups of whom fewer are accepted, by more than a quarter, than before it was at work.
     confidence : float in (0, 1), default=None
         If given, an upper bound of the gap (and a lower one of the rates of ``minimum``) at this
         confidence is what has to meet ``tolerance`` (and ``minimum``): Clopper-Pearson limits,
@@ -358,11 +361,13 @@ default="demographic_parity"
             binary = self._penalty.binary or self._is_constrained
         except (KeyError, TypeError, ValueError):  # which fit refuses
             binary = False
-        several = not binary
+        told = self.unfavorable is not None
+        mixed = isinstance(self.augment, str)
         return Targets(
-            multi_class=several,
-            multi_label=several,
-            hint=f"penalty={self.penalty!r} needs two classes; {names_of(binary=False)} take more"
+            multi_class=not binary or (told and not mixed and not self._is_constrained),
+            multi_label=not binary,
+            hint=f"penalty={self.penalty!r} needs two classes, or unfavorable= to say which of "
+            f"them are not the favorable ones; {names_of(binary=False)} take more"
             f"{', without tolerance and minimum' if self._is_constrained else ''}.",
         )
 
@@ -518,21 +523,27 @@ default="demographic_parity"
 
     def _first_is_positive(self) -> bool:
         favorable = favorable_codes(self.unfavorable, self.classes_, self._encoder.multi_label)
-        return self._penalty.directed and favorable == [0]
+        return self._penalty.directed and favorable == [0] and len(self.classes_) == 2
+
+    def _outcome(self) -> tuple[int, ...] | None:
+        """Codes of the favorable classes, where there are more than two and it is about these."""
+        if len(self.classes_) == 2 or not self._penalty.binary:
+            return None
+        return tuple(favorable_codes(self.unfavorable, self.classes_))
 
     def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
         """Name the groups without a case of what is compared: they take no part in it."""
         labels = self._penalty.labels
         if labels is None or self.normalize != "conditional":
             return
-        absent = []
+        absent, classes = [], [f"class {label!r}" for label in self.classes_.tolist()]
+        if (favorable := self._outcome()) is not None:
+            y, classes = np.isin(y, favorable), ["the unfavorable classes", "the favorable classes"]
         for label in labels:
             code = 1 - label if self._first_is_positive() else label
             present = set(groups[y == code].flat)
             names = [name for i, name in enumerate(self.groups_) if i not in present]
-            absent += [
-                f"{name!r} has no row of class {self.classes_.tolist()[code]!r}" for name in names
-            ]
+            absent += [f"{name!r} has no row of {classes[code]}" for name in names]
         if absent:
             warn(
                 f"penalty={self.penalty!r} cannot compare every group in these data: "
@@ -565,6 +576,8 @@ default="demographic_parity"
             objective = replace(objective, decay=None)
         if self._first_is_positive():
             terms = with_first_positive(terms)
+        if (favorable := self._outcome()) is not None:
+            terms = with_favorable(terms, favorable)
         if self.augment != "mixup" or self.alpha == 0:
             return replace(objective, terms=terms)
         forward = partial(forward_with_paths, by_label=self._penalty.by_label)
@@ -576,7 +589,7 @@ default="demographic_parity"
         """Return :func:`projection_gradient` where it is that of the objective."""
         penalty, keywords = self._penalty, getattr(objective.terms, "keywords", {})
         plain = keywords.get("row_loss") is row_losses
-        if not (plain and isinstance(penalty, ProjectionPenalty)):
+        if not (plain and isinstance(penalty, ProjectionPenalty)) or self._outcome() is not None:
             return None
         return partial(
             projection_gradient,

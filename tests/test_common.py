@@ -263,7 +263,7 @@ FAIR = [
     DRAlignClassifier(criterion="equalized_odds", **QUICK),
     *(
         kind(tolerance=0.5, validation_fraction=0.7, **QUICK)
-        for kind in (PenaltyClassifier, FaiRNClassifier, DRAlignClassifier)
+        for kind in (FaiRNClassifier, DRAlignClassifier)
     ),
     FairFeaturesClassifier(**QUICK),
     FairFeaturesClassifier(group_weights="equal", reversal=0.0, score_fraction=0.0, **QUICK),

@@ -46,6 +46,7 @@ from .statistics import (
     false_negative_rate,
     false_omission_rate,
     false_positive_rate,
+    favorable_outcome,
     losses,
     precision,
     selection_rate,
@@ -168,6 +169,18 @@ def with_first_positive(terms: partial) -> partial:
     return partial(_first_positive, terms)
 
 
+def with_favorable(terms: partial, favorable: tuple[int, ...]) -> partial:
+    """Return the terms for the case that these classes together are the positive one."""
+    for name in ("comparison", "stratified"):
+        compared = terms.keywords.get(name)
+        if compared is not None and compared.counts is not None:
+            counts = compared.counts
+            good = counts[..., list(favorable), :].sum(-2)
+            outcomes = torch.stack([counts.sum(-2) - good, good], -2)
+            terms = partial(terms, **{name: replace(compared, counts=outcomes)})
+    return partial(terms, favorable=favorable)
+
+
 def _first_positive(terms: Callable, logits: Tensor, y: Tensor, *args: Any, **kwargs: Any) -> Any:
     return terms(logits.flip(-1), 1 - y, *args, **kwargs)
 
@@ -232,6 +245,7 @@ def penalty_terms(
     strata: Tensor | None = None,
     stratified: Strata | None = None,
     quantities: Tensor | None = None,
+    favorable: tuple[int, ...] | None = None,
 ) -> tuple[Terms, Tensor | None]:
     """Compute a penalized objective (Technical Challenges, Eq. 2, 4, 6 and 7; FAIRER, Eq. 3).
 
@@ -267,6 +281,9 @@ def penalty_terms(
         How groups are compared within these.
     quantities : Tensor of shape (n, n_quantities) or None
         Sensitive features that are no groups, standardized; for ``OF_QUANTITIES``.
+    favorable : tuple of int or None
+        Codes of the classes that together are the positive one of the penalty, where there are more
+        than two; counts of groups are those of the others and of these.
 
     Returns
     -------
@@ -288,6 +305,8 @@ def penalty_terms(
     if penalty_only is not None and groups is not None:
         groups = groups.masked_fill(~penalty_only.unsqueeze(-1), -1)
     known = penalty_of(penalty, compared_by).with_loss(row_loss)
+    if favorable is not None:
+        logits, y = favorable_outcome(logits, y, favorable)
     if isinstance(known, DependencePenalty) and quantities is not None:
         terms["penalty"], state = known(
             logits, y, groups, penalized, comparison, normalize, state, decay, quantities

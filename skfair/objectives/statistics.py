@@ -19,6 +19,16 @@ from .classification import RowLoss, binary_logit, row_losses
 Rates = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
+def favorable_outcome(
+    logits: Tensor, y: Tensor, favorable: tuple[int, ...]
+) -> tuple[Tensor, Tensor]:
+    """Return logits (n, 2) and labels (n,) of the outcome that a class is among ``favorable``."""
+    others = [code for code in range(logits.shape[-1]) if code not in favorable]
+    outcomes = [logits[..., codes].logsumexp(-1) for codes in (others, list(favorable))]
+    codes = torch.tensor(favorable, device=y.device)
+    return torch.stack(outcomes, -1), (y.unsqueeze(-1) == codes).any(-1).long()
+
+
 def positive_probability(logits: Tensor) -> Tensor:
     """P(positive) of a binary classifier, shape (n,)."""
     return binary_logit(logits).sigmoid()

@@ -86,7 +86,7 @@ def learn_categories(X: Any, columns: Iterable[int]) -> dict[int, list]:
 
     They are in their order, text or numbers, whatever the order of the rows.
     """
-    learned = {}
+    learned, rare = {}, []
     for j in columns:
         name = name_of(X, j)
         codes, values = _factorize(column_of(X, j), name)
@@ -96,11 +96,14 @@ def learn_categories(X: Any, columns: Iterable[int]) -> dict[int, list]:
             value for value, is_kept in zip(values, frequent, strict=True) if is_kept
         )
         if counts[~frequent].sum() > counts[frequent].sum():
-            warn(
-                f"Most values of {name} of X occur in fewer than {MIN_CATEGORY_ROWS} rows. As "
-                "categories they share one place, so that little is learned of them. Make numbers "
-                "of it if that is what they are (pandas.to_numeric), or drop it."
-            )
+            rare.append(name)
+    if rare:
+        warn(
+            f"Most values of {', '.join(rare)} of X occur in fewer than {MIN_CATEGORY_ROWS} rows. "
+            "As categories they share one place, so that little is learned of them. Drop what only "
+            "tells rows apart; make numbers of what is one (pandas.to_numeric) and of dates (the "
+            "year, or the days since a fixed day)."
+        )
     return learned
 
 
