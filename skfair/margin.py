@@ -18,8 +18,8 @@ from .networks._heads import HeadedNetwork
 from .objectives import Comparison, Objective
 from .objectives.margins import margin_terms
 from .objectives.penalties import names_of
-from .penalty import PenalizedClassifier
 from .training import NetworkParameters, NeuralClassifier, inherit_parameters
+from .training._penalized import PenalizedClassifier
 from .training._recipe import Architecture
 
 __all__ = ["MarginClassifier"]

@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from numbers import Integral, Real
-from typing import Any, Self, Unpack
+from typing import Any, Unpack
 
 import numpy as np
-import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from ._labels import favorable_codes
-from ._tables import SHOWN
-from ._tensors import takes_tensors
 from ._warnings import warn
 from .objectives import Comparison, Objective
 from .objectives._penalty_kinds import CustomPenalty, ProjectionPenalty, RowPenalty
@@ -32,12 +29,10 @@ from .objectives.penalties import (
     AnyPenalty,
     names_of,
     penalty_of,
-    penalty_terms,
     with_favorable,
     with_first_positive,
 )
 from .objectives.projection import projection_gradient
-from .objectives.strata import Strata
 from .training import NeuralClassifier, inherit_parameters
 from .training._constrained import (
     CONSTRAINED,
@@ -45,82 +40,17 @@ from .training._constrained import (
     Compared,
     ConstrainedTraining,
 )
-from .training._encoder import EncoderOptions, TrainingData, split_off
+from .training._encoder import EncoderOptions
 from .training._parameters import BatchParameters
+from .training._penalized import PenalizedClassifier
+from .training._stratified import CONTROL_PARAMETERS, StratifiedTraining
 from .training._targets import Targets
 
 __all__ = ["PenaltyClassifier"]
 
 
-class PenalizedClassifier(NeuralClassifier):
-    """Base of the classifiers with a penalty: on which rows it is, and how it joins the loss."""
-
-    penalty: Any  # name, function or None
-    alpha: float
-    penalty_on: str
-    holdout_fraction: float
-    group_memory: int
-    focal: float
-    _memory: int
-
-    def _wants_groups(self) -> bool:
-        return self.penalty is not None and self.alpha > 0
-
-    @property
-    def _penalty(self) -> AnyPenalty:
-        return penalty_of(self.penalty)
-
-    def _split_holdout(
-        self, data: TrainingData, rows: np.ndarray | None, rng: np.random.RandomState
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        n_rows = len(data.y) if rows is None else len(rows)
-        self._memory = min(self.group_memory, n_rows // 4)  # a longer one lags behind the network
-        told = data.groups is not None or data.sensitive is not None
-        if not told or self.penalty is None or self.alpha == 0:
-            return rows, None
-        if self.penalty_on == "train":
-            penalized = np.arange(len(data.y)) if rows is None else rows
-            if data.groups is not None:
-                self._warn_of_absent(data.y[penalized], data.groups[penalized])
-            return rows, None
-        train, holdout = split_off(data, self.holdout_fraction, rng, rows)
-        if data.groups is not None:
-            absent = sorted(set(data.groups[data.groups >= 0]) - set(data.groups[holdout].flat))
-            if absent:
-                raise ValueError(
-                    f"The hold-out is too small: holdout_fraction={self.holdout_fraction} leaves "
-                    f"{len(holdout)} rows without a member of {[self.groups_[i] for i in absent]}. "
-                    "A greater fraction, more data or merged groups would do."
-                )
-            self._warn_of_absent(data.y[holdout], data.groups[holdout])
-        return train, holdout
-
-    def _warn_of_absent(self, y: np.ndarray, groups: np.ndarray) -> None:
-        """Name the groups without a case of what is compared: they take no part in it."""
-
-    def _make_objective(self, comparison: Comparison | None, batch_size: int | None) -> Objective:
-        row_loss = make_row_loss(self.focal, self._encoder.positive_weights)
-        if self.penalty is None:
-            return Objective(partial(classification_terms, row_loss=row_loss))
-        decay, n_summands = memory_decay(batch_size, self._memory), {}
-        if comparison is not None and self._penalty.is_gap:
-            n_summands["penalty"] = comparison.n_summands
-        return Objective(
-            partial(
-                penalty_terms,
-                penalty=self.penalty,
-                comparison=comparison,
-                decay=decay,
-                row_loss=row_loss,
-            ),
-            weights={"penalty": self.alpha},
-            decay=decay if self._penalty.has_means else None,
-            n_summands=n_summands,
-        )
-
-
 @inherit_parameters(NeuralClassifier)
-class PenaltyClassifier(ConstrainedTraining, PenalizedClassifier):
+class PenaltyClassifier(ConstrainedTraining, StratifiedTraining, PenalizedClassifier):
     """Neural network with a fairness penalty.
 
     Minimizes cross-entropy + ``alpha`` * penalty [1]_ [2]_. Here p is the predicted probability of
@@ -290,9 +220,6 @@ default="demographic_parity"
     True
     """
 
-    __metadata_request__fit = {"sensitive_features": True, "control_features": True}
-    __metadata_request__partial_fit = {"sensitive_features": True, "control_features": True}
-
     _parameter_constraints = {
         "penalty": [StrOptions(set(PENALTIES) | set(STATISTICS)), callable],
         "comparison": [StrOptions(set(COMPARISONS)), None],
@@ -305,10 +232,9 @@ default="demographic_parity"
         "group_memory": [Interval(Integral, 0, None, closed="left")],
         "averaging": [Interval(Real, 0, 1, closed="both")],
         "focal": [Interval(Real, 0, None, closed="left")],
-        "control_columns": [str, Integral, "array-like", slice, callable, None],
-        "control_aggregate": [StrOptions({"mean", "worst"})],
         "continuous_features": [str, Integral, "array-like", slice, None],
         **CONSTRAINT_PARAMETERS,
+        **CONTROL_PARAMETERS,
     }
 
     def __init__(
@@ -407,112 +333,12 @@ default="demographic_parity"
         mixup = {"augment": None} if self.augment == "mixup" else {}
         return {"penalty_on": "train", "normalize": "conditional", "comparison": None} | mixup
 
+    def _without_strata(self) -> dict[str, Any]:
+        mixup = {"augment": None} if isinstance(self.augment, str) else {}
+        return {"tolerance": None, "minimum": None} | mixup
+
     def _compared(self) -> Compared:
         return CONSTRAINED[self.penalty]
-
-    # -- fitting ------------------------------------------------------------------------------
-
-    @takes_tensors
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        sensitive_features: Any = None,
-        sample_weight: Any = None,
-        control_features: Any = None,
-    ) -> Self:
-        """Train the network.
-
-        Parameters
-        ----------
-        X, y, sensitive_features, sample_weight : array-like
-            As in :meth:`NetworkClassifier.fit <skfair.NetworkClassifier.fit>`.
-        control_features : array-like of shape (n_samples,) or (n_samples, n_features), default=None
-            What legitimately explains a difference between groups, in at most 50 different values.
-            Wins over ``control_columns``. Rows where it is missing take no part in the penalty.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        ValueError
-            If the data do not fit together, there is one class or one group only, a parameter is
-            out of range, or the loss becomes NaN; the estimator is then left as it was.
-        """
-        self._check_control(control_features is not None)
-        return self._fit(X, y, sensitive_features, sample_weight, control_features=control_features)
-
-    _encode_and_train = fit
-
-    @takes_tensors
-    def partial_fit(
-        self,
-        X: Any,
-        y: Any,
-        classes: Any = None,
-        *,
-        sensitive_features: Any = None,
-        sample_weight: Any = None,
-        control_features: Any = None,
-    ) -> Self:
-        """Train for one epoch on the given rows, continuing from the previous solution.
-
-        Parameters
-        ----------
-        X, y : array-like
-            As in :meth:`fit`.
-        classes : array-like of shape (n_classes,), default=None
-            All labels that can occur; needed in the first call unless its ``y`` has them all.
-        sensitive_features, sample_weight, control_features : array-like, default=None
-            As in :meth:`fit`. Groups and strata that were not seen before are added.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        self._check_control(control_features is not None)
-        return self._partial_fit(
-            X, y, sensitive_features, sample_weight, classes, control_features=control_features
-        )
-
-    def _check_control(self, passed: bool) -> None:
-        """Refuse strata where groups are compared by others than the weighted penalty."""
-        if not passed and self.control_columns is None:
-            return
-        others = {"tolerance": None, "minimum": None}
-        if isinstance(self.augment, str):
-            others["augment"] = None
-        for name, needed in others.items():
-            if (given := getattr(self, name)) != needed:
-                raise ValueError(
-                    f"{name}={given!r} compares groups in all rows, and not within strata of "
-                    f"control features; these need {name}={needed!r}."
-                )
-
-    def _stratified(self, comparison: Comparison) -> Strata:
-        """Say how groups are compared within the strata of the training rows."""
-        counts = torch.from_numpy(self._encoder.stratum_counts).to(comparison.members)
-        of_groups = counts.sum(1)
-        n_present = (of_groups > 0).to(counts) @ (comparison.members != 0).to(counts).mT
-        alone = (n_present < 2).all(-1)
-        if alone.any():
-            labels = [self._encoder.strata[i] for i in alone.nonzero().flatten().tolist()]
-            warn(
-                f"{int(alone.sum())} of {len(alone)} strata of control_features have members of "
-                f"fewer than two groups, and nothing is compared there: {labels[:SHOWN]}"
-                f"{' and more' if len(labels) > SHOWN else ''}.",
-            )
-        return Strata(
-            shares=of_groups.sum(-1) / of_groups.sum(),
-            counts=None if comparison.counts is None else counts,
-            worst=self.control_aggregate == "worst",
-            at_once=not isinstance(self._penalty, CustomPenalty),
-        )
 
     def _encoder_options(self) -> EncoderOptions:
         options = super()._encoder_options()
@@ -572,7 +398,8 @@ default="demographic_parity"
                 "control features out."
             )
         if comparison is not None and self._encoder.strata:
-            terms = partial(terms, stratified=self._stratified(comparison))
+            at_once = not isinstance(self._penalty, CustomPenalty)
+            terms = partial(terms, stratified=self._strata(comparison, at_once))
             objective = replace(objective, decay=None)
         if self._first_is_positive():
             terms = with_first_positive(terms)
