@@ -270,6 +270,7 @@ def test_a_scorer_asks_for_control_features_by_routing():
     assert (found["test_all"] != found["test_within"]).all()
 
 
+@pytest.mark.filterwarnings("ignore:sensitive_features has one group only")
 def test_strata_without_two_groups_take_no_part_in_scores():
     X, y, group, _ = decided(200)
     estimator = Decided().fit(X, y)

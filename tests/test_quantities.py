@@ -134,6 +134,7 @@ def test_covariance_of_groups_is_their_squared_distance():
     np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
+@pytest.mark.filterwarnings("ignore:sensitive_features. 1 of")
 def test_a_search_over_comparisons_encodes_for_each():
     X, y, age = by_age(200)
     binned = (age // 20).to_numpy()  # may be groups, or numbers

@@ -219,22 +219,23 @@ class Projected(NamedTuple):
     ) -> Projected:
         """Project predictions p with log-odds ``logit``; see :func:`projection`.
 
-        With ``decay`` by the shifts of the batches before. One step of Newton's method, of this
-        batch, then follows them: its curvature is a running sum, so that a group with a few rows in
-        a batch moves by little, as if all rows that are remembered were projected at once.
+        With ``decay`` by the shifts of the batches before, if there are any. One step of Newton's
+        method, of this batch, then follows them, from 0: its curvature is a running sum, so that a
+        group with a few rows in a batch moves by little, as if all rows that are remembered were
+        projected at once.
         """
         asked = Constraints.of(p, y, groups, weights, rates, n_groups)
-        if decay:
-            if before is None:
-                before = torch.stack([torch.zeros_like(asked.wanted)] * 2, -2)
-            theta, curvature = before.unbind(-2)
-        else:
-            theta = shifts(logit, asked, None if before is None else before.select(-2, 0))
-            curvature = torch.zeros_like(theta)
+        known = None if before is None else before.select(-2, 0)
+        theta = known if decay and known is not None else shifts(logit, asked, known)
+        curvature = torch.zeros_like(theta)
         moved = logit + asked.of_rows(theta)
         q = moved.sigmoid()
         if decay:
-            missed, slope = asked.missed(q, n_groups)
+            if before is None:
+                theta, reached = curvature, p
+            else:
+                curvature, reached = before.select(-2, 1), q
+            missed, slope = asked.missed(reached, n_groups)
             curvature = torch.add(slope, curvature, alpha=decay)
             theta = (theta - _step(missed, curvature)).clamp(-MAX_SHIFT, MAX_SHIFT)
         shares = asked.total.clamp(min=torch.finfo(p.dtype).tiny).reciprocal().unsqueeze(-1)

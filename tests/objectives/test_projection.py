@@ -157,6 +157,15 @@ def test_small_batches_come_to_the_shifts_of_all_rows():
     assert (followed - exact[0, 0]).abs().max() < 0.1 < exact[0, 0].abs().max()
 
 
+def test_rows_without_others_before_are_projected_by_themselves():
+    logits, y, groups, weights = draw(60, 3)
+    rates = STATISTICS["tpr"].rates
+    found, state = projection(logits, y, groups, weights, rates, 3, None, 0.9)  # as in validation
+    expected, of_rows = projection(logits, y, groups, weights, rates, 3)
+    assert found == expected > 0
+    assert 0 < (state[:, 0] - of_rows[:, 0]).abs().max() < of_rows[:, 0].abs().max()
+
+
 @pytest.mark.parametrize("name", AFFINE)
 def test_its_gradient_takes_the_projection_as_it_is(name):
     """Finite differences of the least divergence to a set of rates that stays where it is."""
