@@ -39,11 +39,11 @@ SWEEPS: dict[str, tuple[Callable[[str, int], Any], str]] = {
     "pivot": (lambda constraint, n: PivotClassifier(criterion=constraint), "lambda_fairness"),
 }
 KNOBS = {
-    "penalty": (0.3, 1.0, 3.0, 10.0),
+    "penalty": (0.3, 1.0, 3.0),
     "tolerance": BOUNDS,
-    "FaiR-N": (0.2, 0.5, 1.0, 2.0),
+    "FaiR-N": (0.2, 0.5, 1.0),
     "DRAlign": (0.4, 1.0, 3.0),
-    "pivot": (1.0, 3.0, 10.0, 30.0),
+    "pivot": (1.0, 3.0, 10.0),
 }
 
 

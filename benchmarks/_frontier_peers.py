@@ -253,7 +253,7 @@ def fairret(loss: str) -> Method:
             found = together(estimator, {"alpha": (knob,)}, parts)[knob]
             yield of_probability(found.__getitem__)
 
-    return Method(fit, (0.1, 0.3, 1.0, 3.0))
+    return Method(fit, (0.3, 1.0, 3.0))
 
 
 BASES = ("logistic", "boosting")
