@@ -27,8 +27,8 @@ from .training._constrained import (
     Compared,
     ConstrainedTraining,
 )
-from .training._encoder import TrainingData
 from .training._parameters import WarmupParameters
+from .training._rows import TrainingData
 from .training._sampling import batch_rows, make_strata
 from .training._targets import Targets
 

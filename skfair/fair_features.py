@@ -30,9 +30,9 @@ from .training import NeuralClassifier, inherit_parameters
 from .training._base import Plan
 from .training._batches import iterate_rows
 from .training._device import resolve_device
-from .training._encoder import TrainingData, select_rows
 from .training._parameters import UnsizedParameters
 from .training._recipe import Architecture, optimizer_options
+from .training._rows import TrainingData, select_rows
 from .training._targets import Targets
 
 __all__ = ["FairFeaturesClassifier"]

@@ -29,16 +29,12 @@ from .training import FitInterruptedWarning, NetworkParameters, NeuralClassifier
 from .training._base import inner_tags
 from .training._callbacks import CallbackSupportMixin, inner_task
 from .training._docs import documented_as
-from .training._encoder import (
-    TableLearner,
-    TrainingData,
-    check_table,
-    select_rows,
-    takes_tables,
-)
+from .training._encoder import takes_tables
 from .training._flipping import FlipLabels, flip_labels
+from .training._learner import TableLearner, check_table
 from .training._outcome import warn_of_groups_left_out
 from .training._parameters import NetworkParameterized
+from .training._rows import TrainingData, select_rows
 from .training._targets import Targets
 from .training._transaction import all_or_nothing
 

@@ -21,9 +21,9 @@ from .objectives.pivot import GroupShares, forward_with_adversary, pivot_gradien
 from .training import NeuralClassifier, inherit_parameters
 from .training._base import Plan
 from .training._device import resolve_device
-from .training._encoder import TrainingData
 from .training._parameters import SamplingParameters
 from .training._recipe import optimizer_options
+from .training._rows import TrainingData
 from .training._targets import Targets
 
 __all__ = ["PivotClassifier"]

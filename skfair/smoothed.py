@@ -57,7 +57,8 @@ from .training import NeuralClassifier
 from .training._base import inner_tags
 from .training._categories import category_columns, name_of
 from .training._device import resolve_device
-from .training._encoder import check_table, columns_kept, takes_tables
+from .training._encoder import columns_kept, takes_tables
+from .training._learner import check_table
 from .training._parameters import NetworkParameterized
 from .training._transaction import all_or_nothing
 

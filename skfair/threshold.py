@@ -35,7 +35,9 @@ from ._thresholds._roc import Rule, Rules
 from ._thresholds._scores import posterior_of, scores_of
 from ._warnings import warn
 from .training._base import inner_tags
-from .training._encoder import EncoderOptions, Targets, check_table, select_rows, whole_state
+from .training._encoder import EncoderOptions, Targets
+from .training._learner import check_table, whole_state
+from .training._rows import select_rows
 from .training._transaction import all_or_nothing
 
 __all__ = ["FairThresholdClassifier"]

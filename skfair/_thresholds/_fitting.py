@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from .._contents import folds_by_content
 from .._warnings import warn
-from ..training._encoder import TableLearner, TrainingData, select_rows
+from ..training._learner import TableLearner
+from ..training._rows import TrainingData, select_rows
 from ._cells import Cells
 from ._scores import (
     check_same_classes,

@@ -27,7 +27,8 @@ from ..objectives import Comparison, Objective
 from ._batches import TensorRows, as_numbers, batch_starts
 from ._callbacks import CallbackSupportMixin, epoch_tasks
 from ._device import available_devices, reproducible, resolve_device
-from ._encoder import TableLearner, TrainingData, split_off, takes_tables, whole_state
+from ._encoder import takes_tables
+from ._learner import TableLearner, whole_state
 from ._monitor import ValidationPart, training_callbacks
 from ._net import ObjectiveNet
 from ._outcome import check_outcome
@@ -42,6 +43,7 @@ from ._recipe import (
     first_averaged_step,
     optimizer_options,
 )
+from ._rows import TrainingData, split_off
 from ._sampling import batch_rows, make_strata
 from ._settings import Settings
 from ._transaction import all_or_nothing

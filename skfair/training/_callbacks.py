@@ -8,7 +8,7 @@ from typing import Any
 
 from skorch.callbacks import EarlyStopping
 
-from ._encoder import TrainingData
+from ._rows import TrainingData
 
 try:
     from sklearn.callback import CallbackSupportMixin

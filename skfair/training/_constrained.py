@@ -30,7 +30,6 @@ from ..objectives.penalties import (
     true_positive_rate,
 )
 from ._base import NeuralClassifier, Plan
-from ._encoder import TrainingData, split_off
 from ._monitor import Monitor, ValidationPart
 from ._multipliers import (
     PLAIN_SHARE,
@@ -43,6 +42,7 @@ from ._multipliers import (
 )
 from ._outcome import BeforeAndAfter
 from ._recipe import Recipe
+from ._rows import TrainingData, split_off
 
 AIM = 0.5  # share of the tolerance: what is held out is seen with noise
 AIM_OF_BOUND = 0.25  # where its upper bound is to be within tolerance

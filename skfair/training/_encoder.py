@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing, assert_all_finite, check_array
-from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
+from sklearn.utils.validation import _check_sample_weight, _num_samples
 
 from .._columns import column_positions
-from .._documentation import DocumentedEstimator
 from .._groups import (
     GroupEncoder,
     as_frame,
@@ -23,13 +20,10 @@ from .._groups import (
     select_sensitive,
     warn_of_few,
     warn_of_fractions,
-    warn_of_order,
 )
 from .._quantities import QuantityEncoder, continuous_columns
-from .._splits import stratified_split
-from .._stored import StoredState, current_state
 from .._strata import StratumEncoder, control_frame
-from .._tables import as_pandas, brief, column_names, naming
+from .._tables import as_pandas, brief, naming
 from .._warnings import ignored
 from ._categories import (
     FIRST,
@@ -41,7 +35,7 @@ from ._categories import (
     warn_of_unseen,
 )
 from ._numbers import is_ready, plain_numbers
-from ._old_states import from_format_0
+from ._rows import TrainingData
 from ._targets import (
     Targets,
     check_several,
@@ -113,72 +107,6 @@ class EncoderOptions:
             categorical_features=getattr(estimator, "categorical_features", None),
             tabular=takes_tables(estimator.module) if encodes_rows else False,
         )
-
-
-@dataclass
-class TrainingData:
-    """Checked training data, row by row.
-
-    Attributes
-    ----------
-    raw : array-like of shape (n, n_features_in_)
-        X as the user passed it.
-    X : ndarray or sparse matrix of shape (n, ...)
-        What the network sees, images of bytes as they are; as passed, less dropped columns, if
-        there is none.
-    y : int64 ndarray of shape (n,) or (n, n_labels)
-        Class codes.
-    weights : ndarray of shape (n,) or None
-        Positive weights.
-    groups : int64 ndarray of shape (n, n_attributes) or None
-        Group codes.
-    sensitive_features : pandas.DataFrame or None
-        What the codes stand for.
-    sensitive : ndarray of shape (n, n_continuous) or None
-        Continuous sensitive features, standardized; NaN where they are missing.
-    control_features : pandas.DataFrame or None
-        Within what groups are compared.
-    strata : int64 ndarray of shape (n,) or None
-        Codes of that, -1 where it is missing.
-    """
-
-    raw: Any
-    X: Any
-    y: np.ndarray
-    weights: np.ndarray | None
-    groups: np.ndarray | None
-    sensitive_features: pd.DataFrame | None
-    sensitive: np.ndarray | None = None
-    control_features: pd.DataFrame | None = None
-    strata: np.ndarray | None = None
-
-    def without_zero_weights(self) -> TrainingData:
-        """Leave out rows of weight zero: that is the same as absence."""
-        if self.weights is None or self.weights.all():
-            return self
-        rows = np.flatnonzero(self.weights)
-        sensitive, control = self.sensitive_features, self.control_features
-        raw = select_rows(self.raw, rows)
-        return TrainingData(
-            raw,
-            raw if self.X is self.raw else select_rows(self.X, rows),
-            self.y[rows],
-            self.weights[rows],
-            None,
-            None if sensitive is None else sensitive.iloc[rows].reset_index(drop=True),
-            control_features=(
-                None if control is None else control.iloc[rows].reset_index(drop=True)
-            ),
-        )
-
-    def arrays(self, dtype: str, penalty_only: np.ndarray | None = None) -> dict[str, np.ndarray]:
-        """Return what travels in a batch; ``penalty_only`` rows are not classified."""
-        arrays = {"X": self.X, "y": self.y, "groups": self.groups, "strata": self.strata}
-        if penalty_only is not None:
-            arrays["penalty_only"] = np.isin(np.arange(len(self.y)), penalty_only)
-        for name, values in (("weights", self.weights), ("sensitive", self.sensitive)):
-            arrays[name] = None if values is None else values.astype(dtype)
-        return {name: values for name, values in arrays.items() if values is not None}
 
 
 @dataclass(frozen=True)
@@ -505,119 +433,6 @@ def _are_same_attributes(found: list, known: list) -> bool:
     return found[0] == known[0] == "intersection" and len(found) == len(known)
 
 
-def check_table(estimator: Any, X: Any, y: Any = "no_validation", *, reset: bool) -> Any:
-    """Check shape and names of X as passed; :meth:`Encoder.features` checks its values."""
-    with naming("X"):
-        if issparse(X):
-            X = X.tocsr()  # other formats have no rows to take
-        elif not (hasattr(X, "shape") and (hasattr(X, "__array__") or hasattr(X, "__dataframe__"))):
-            table = np.asarray(as_pandas(X))
-            # of a list of numbers and text that is text alone
-            X = np.asarray(X, dtype=object) if table.dtype.kind in "SU" else table
-        if len(X.shape) < 2 or tuple(X.shape[1:]) == (0,):
-            # scikit-learn cannot tell what is wrong with a frame without columns
-            table = np.asarray(as_pandas(X)) if hasattr(X, "columns") else X
-            check_array(table, dtype=None, estimator=estimator, input_name="X")  # raises
-    try:
-        return validate_data(estimator, X, y, reset=reset, skip_check_array=True)
-    except ValueError as error:
-        names = [str(name) for name in column_names(X)]
-        known = list(getattr(estimator, "feature_names_in_", ()))
-        moved = [pair for pair in zip(names, known, strict=False) if len({*pair}) > 1]
-        if reset or not moved or sorted(names) != sorted(known):
-            raise
-        raise ValueError(
-            f"{error}Column {moved[0][0]!r} comes where {moved[0][1]!r} was."
-        ) from None
-
-
-class TableLearner(StoredState, DocumentedEstimator, BaseEstimator):
-    """Base of the estimators that learn an :class:`Encoder` before they train."""
-
-    classes_: np.ndarray
-    groups_: list
-    _encoder: Encoder
-    _encodes_rows = True
-
-    def _targets(self) -> Targets:
-        """Return what y may be."""
-        return Targets()
-
-    def _encoder_options(self) -> EncoderOptions:
-        """Return what the parameters say about the user's table."""
-        return EncoderOptions.of(self, self._targets(), self._encodes_rows)
-
-    def _encode(
-        self,
-        X: Any,
-        y: Any,
-        sensitive_features: Any,
-        sample_weight: Any,
-        classes: Any = None,
-        *,
-        resume: bool,
-        partial: bool = False,
-        control_features: Any = None,
-    ) -> TrainingData:
-        """Check the data, and set what is learned from them alone."""
-        warn_of_order(
-            X,
-            y=y,
-            sensitive_features=sensitive_features,
-            sample_weight=sample_weight,
-            control_features=control_features,
-        )
-        raw, y = check_table(self, X, y, reset=not resume)
-        self._encoder, data = Encoder.learn(
-            self._encoder_options(),
-            raw,
-            y,
-            sensitive_features,
-            sample_weight,
-            classes=classes,
-            previous=self._encoder if resume else None,
-            partial=partial,
-            control_features=control_features,
-        )
-        self.classes_, self.groups_ = self._encoder.classes, self._encoder.groups
-        return data
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        if "_encoder" in state:
-            state["_encoder"] = vars(state["_encoder"]).copy()
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = current_state(self, state)
-        if "_encoder" in state:
-            with whole_state(self):
-                state["_encoder"] = Encoder(**state["_encoder"])
-        super().__setstate__(state)
-
-    def _upgrade_state(self, state: dict[str, Any]) -> dict[str, Any]:
-        with whole_state(self):
-            return from_format_0(self, state)
-
-
-@contextmanager
-def whole_state(estimator: Any) -> Iterator[None]:
-    """Say of errors in the block that what was stored cannot be restored.
-
-    Raises
-    ------
-    ValueError
-        Instead of any other error.
-    """
-    try:
-        yield
-    except Exception as error:
-        raise ValueError(
-            f"The stored state of {type(estimator).__name__} is not whole, or its module is "
-            f"another than the one that was stored: {error}"
-        ) from error
-
-
 def columns_kept(options: Any, raw: Any) -> list[int] | None:
     """Positions of the columns that the network sees, ``None`` for all.
 
@@ -637,29 +452,8 @@ def columns_kept(options: Any, raw: Any) -> list[int] | None:
     return kept
 
 
-def select_rows(X: Any, rows: np.ndarray) -> Any:
-    """Rows of an array, sparse matrix or DataFrame."""
-    return _safe_indexing(X, rows)
-
-
 def takes_tables(module: Any) -> bool | None:
     """Whether a network takes categories and missing values, ``None`` if where there are some."""
     if module is None:
         return None
     return isinstance(module, str) and module == "tabular"
-
-
-def split_off(
-    data: TrainingData,
-    share: float,
-    rng: np.random.RandomState,
-    rows: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Divide ``rows`` (all if ``None``) into those to train on and a ``share`` that is held out.
-
-    The split is stratified by class and group if every such cell is large enough, else by class,
-    and at random if a class is too small even for that.
-    """
-    rows = np.arange(len(data.y)) if rows is None else rows
-    strata = [data.y] if data.groups is None else [data.y, np.c_[data.y, data.groups]]
-    return stratified_split(rows, share, strata, rng)

@@ -17,9 +17,10 @@ from .._warnings import warn
 from ._base import NeuralClassifier, Plan
 from ._batches import TensorRows
 from ._device import reproducible
-from ._encoder import TableLearner, TrainingData
+from ._learner import TableLearner
 from ._net import ObjectiveNet
 from ._recipe import Recipe
+from ._rows import TrainingData
 from ._stacked_objective import signature
 from ._transaction import all_or_nothing
 

@@ -17,7 +17,7 @@ from .._tables import brief
 from .._warnings import ignored
 from ..metrics import get_scorer
 from ..metrics._sklearn import requests_sensitive_features
-from ._encoder import TrainingData, select_rows
+from ._rows import TrainingData, select_rows
 
 WARNINGS_OF_FIT = (  # which are not repeated
     "sensitive_features is missing",

@@ -11,7 +11,7 @@ import torch
 from .._warnings import warn
 from ..metrics._harm import MIN_MEMBERS, left_out, worsened
 from ._batches import as_numbers, iterate_rows
-from ._encoder import TrainingData
+from ._rows import TrainingData
 
 MAX_LOOKED_AT = 200  # rows of a group
 MAX_COMPARED = 500  # rows of a group, where their number is to be known well

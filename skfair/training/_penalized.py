@@ -12,7 +12,7 @@ from ..objectives.classification import classification_terms, make_row_loss
 from ..objectives.groups import memory_decay
 from ..objectives.penalties import AnyPenalty, penalty_of, penalty_terms
 from ._base import NeuralClassifier
-from ._encoder import TrainingData, split_off
+from ._rows import TrainingData, split_off
 
 
 class PenalizedClassifier(NeuralClassifier):

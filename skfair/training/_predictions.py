@@ -16,7 +16,7 @@ from .._tensors import takes_tensors
 from .._torch_state import plain_torch
 from ..objectives import fairn
 from ._batches import as_numbers, iterate_rows
-from ._encoder import check_table
+from ._learner import check_table
 
 
 class NetworkPredictions(ClassifierMixin):
