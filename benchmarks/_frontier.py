@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -40,6 +41,7 @@ class Task:
     fixed_test: bool
     views: dict[str, dict[str, Part]] = field(default_factory=dict)
     categories: list[bool] = field(default_factory=list)
+    encoding_seconds: float = 0.0  # so far, which no method answers for
 
     @property
     def groups(self) -> list[str]:
@@ -51,9 +53,11 @@ class Task:
         if kind == "raw":
             return self.parts
         if kind not in self.views:
+            start = time.process_time()
             rows = [self.parts[name] for name in PARTS]
             make = encode if kind == "linear" else self._for_trees
             self.views[kind] = dict(zip(PARTS, make(*rows), strict=True))
+            self.encoding_seconds += time.process_time() - start
         return self.views[kind]
 
     def _for_trees(self, *parts: Part) -> tuple[Part, ...]:

@@ -15,11 +15,12 @@ there, and the same command goes on where ``--minutes`` or something else stoppe
 from __future__ import annotations
 
 import argparse
+import lzma
 import os
+import platform
 import tempfile
 import time
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
@@ -103,9 +104,9 @@ def candidates(task: Task, constraint: str, name: str, seed: int) -> Iterator[di
     method = METHODS[name]
     models = method.fit(task, constraint, method.knobs, seed)
     for knob in method.knobs:
-        start = time.process_time()
+        start, encoding = time.process_time(), task.encoding_seconds
         model = next(models)
-        seconds = time.process_time() - start
+        seconds = time.process_time() - start - (task.encoding_seconds - encoding)
         key = {"method": name, "origin": method.origin}
         key["needs group"] = "yes" if method.needs_group else "no"
         key |= {"knob": str(knob), "seed": seed, "tolerance": np.nan, "seconds": seconds}
@@ -140,7 +141,8 @@ def run(data: str, constraint: str, seed: int, name: str) -> dict[str, Any]:
     warnings.simplefilter("ignore")  # of peers' solvers, and of groups: shown in the tables
     found, left_out = [], None
     try:
-        found = list(candidates(load(data, seed), constraint, name, seed))
+        for row in candidates(load(data, seed), constraint, name, seed):
+            found.append(row)  # those before a failure count
     except Exception as refused:  # too few rows for a tolerance, or a peer's own failure
         left_out = f"{name}: {' '.join(str(refused).split())[:MESSAGE]}"
     result = {"left out": left_out, "found": [], "chosen": [], "made with": made_with()}
@@ -154,17 +156,19 @@ def run(data: str, constraint: str, seed: int, name: str) -> dict[str, Any]:
 
 def made_with() -> str:
     """Versions, of the machine where the fit was made."""
-    return ", ".join(f"{p} {version(p)}" for p in ("torch", "scikit-learn", "fairlearn", "numpy"))
+    packages = ("torch", "scikit-learn", "fairlearn", "numpy")
+    versions = [f"{package} {version(package)}" for package in packages]
+    return ", ".join([f"Python {platform.python_version()}", *versions])
 
 
 def pack(right: np.ndarray) -> bytes:
     """Keep in little room to what degree each row is right."""
-    return zlib.compress(right.astype(np.float16).tobytes())
+    return lzma.compress(right.astype(np.float16).tobytes())
 
 
 def unpack(packed: bytes) -> np.ndarray:
     """Return what :func:`pack` was given, to three digits."""
-    return np.frombuffer(zlib.decompress(packed), np.float16).astype(float)
+    return np.frombuffer(lzma.decompress(packed), np.float16).astype(float)
 
 
 # -- all of them ----------------------------------------------------------------------------------
@@ -195,8 +199,8 @@ def intervals(chosen: pd.DataFrame, fixed_test: bool) -> pd.DataFrame:
 
     The best is the most accurate on *test* rows of those that keep to the tolerance on validation
     rows in most seeds, if there is one, else that of the least gap on validation rows. Ours is the
-    most accurate on *validation* rows of such.
-    Each of those which need the group, and of those which do not, respectively.
+    most accurate on *validation* rows of such. Each of those which need the group, and of those
+    which do not, respectively.
     """
     rng = np.random.RandomState(0)
     rows = []

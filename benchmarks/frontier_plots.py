@@ -15,7 +15,7 @@ LABELS = {
     "skfair's thresholds": "theirs + thresholds",
 }
 MARKERS = {0.01: "v", 0.02: "o", 0.05: "^"}
-TITLES = {"no": "decisions do not need the group", "yes": "they do"}
+TITLES = {"no": "decisions do not need the group", "yes": "decisions need the group"}
 
 
 def front(data: str, constraint: str = "equalized_odds") -> Figure:

@@ -109,7 +109,8 @@ class SmoothedClassifier(
     numeric_columns : str, int, list, slice or callable, default=None
         Columns that receive noise, all that hold numbers if ``None``. Two people who differ in any
         other column are not comparable: nothing is promised about them, their distance is infinite.
-        Name the columns if categories are coded as numbers.
+        Name the columns if categories are coded as numbers. Where ``estimator`` takes missing
+        numbers they stay missing, and are comparable with missing ones only.
     augment_training : bool, default=True
         Whether a network of skfair is trained with the noise added to every batch, without which it
         knows nothing about noisy people. Other estimators are trained on the data as they are.
@@ -247,7 +248,8 @@ class SmoothedClassifier(
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            Training data, as the estimator takes them; finite numbers where there is noise.
+            Training data, as the estimator takes them. Where there is noise, finite numbers, or
+            missing ones if the estimator takes them.
         y : array-like of shape (n_samples,)
             Class labels.
         **fit_params : dict
@@ -263,7 +265,8 @@ class SmoothedClassifier(
         ------
         ValueError
             If a weight is not positive, weights and columns do not match, a parameter is out of
-            range, or X holds NaN or infinity where noise is added.
+            range, or X holds infinity where noise is added, or NaN that the estimator does not
+            take.
         TypeError
             If ``estimator`` cannot be cloned.
         """
@@ -314,10 +317,21 @@ class SmoothedClassifier(
         if hasattr(X, "iloc"):
             return X
         with naming("X"):
-            return check_array(X, dtype="numeric", estimator=self, input_name="X")
+            return check_array(
+                X,
+                dtype="numeric",
+                estimator=self,
+                input_name="X",
+                ensure_all_finite="allow-nan" if self._allows_nan() else True,
+            )
 
     def _numbers(self, raw: Any) -> np.ndarray:
-        return noisy_numbers(raw, self._columns, self.numeric_columns, self)
+        columns = self._columns, self.numeric_columns
+        return noisy_numbers(raw, *columns, self, allow_nan=self._allows_nan())
+
+    def _allows_nan(self) -> bool:
+        tags = inner_tags(self)
+        return tags is not None and tags.input_tags.allow_nan
 
     def _route(self, fit_params: dict) -> dict:
         if _routing_enabled():
@@ -480,7 +494,9 @@ class SmoothedClassifier(
         network.predict(raw)  # raises where the numbers are too large
         people = network._encoder.features(check_table(network, raw, reset=False))
         module = network.net_.module_.eval()
-        if (np.abs(numbers) / scale).max() > MAX_FLOAT32_WIDTHS and network._runs_in_float64:
+        if (
+            np.abs(np.nan_to_num(numbers)) / scale
+        ).max() > MAX_FLOAT32_WIDTHS and network._runs_in_float64:
             module = network.net_.double_precision.of(module)
         if device != torch.device(network.net_.device):
             module = copy.deepcopy(module).to(device)
@@ -595,6 +611,7 @@ class SmoothedClassifier(
         inner = inner_tags(self)
         if inner is not None and inner.classifier_tags is not None:
             tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
+        tags.input_tags.allow_nan = self._allows_nan()
         return tags
 
     def _upgrade_state(self, state: dict[str, Any]) -> dict[str, Any]:

@@ -260,15 +260,20 @@ def test_parity_score_is_about_the_linear_layers(table, trained):
     assert 0 < similarity < len(layers)
 
 
-def test_smoothing_adds_noise_to_numbers_that_are_never_missing(table):
+def test_smoothing_adds_noise_to_numbers(table):
     X, y = table
     X = X.assign(score=np.linspace(0, 1, len(X)))
     network = NetworkClassifier(**QUICK)
     model = SmoothedClassifier(network, n_samples=50, numeric_columns=["score"], random_state=0)
     shares = model.fit(X, y).predict_proba(X)
     assert np.allclose(shares.sum(axis=1), 1)
+    everything = SmoothedClassifier(network, n_samples=50, random_state=0).fit(X, y)
+    assert list(everything.metric_.weights.index) == ["age", "hours", "score"]
+    shares = everything.predict_proba(X)
+    assert np.allclose(shares.sum(axis=1), 1)
+    fitted = NetworkClassifier(module="mlp", **QUICK).fit(X[["score"]], y)
     with pytest.raises(ValueError, match=r"'age', 'hours'.*numeric_columns"):
-        SmoothedClassifier(network).fit(X, y)
+        SmoothedClassifier(fitted).fit(X, y)
     coded = NetworkClassifier(categorical_features=["job", "sex", "code"], **QUICK)
     X = X[["score", "job", "sex"]].assign(code=np.arange(len(X)) % 3)
     with pytest.raises(ValueError, match="column 'code' of X receives noise.*category"):

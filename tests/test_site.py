@@ -20,6 +20,7 @@ PAGES = (
     "index",
     "quickstart",
     "evidence",
+    "frontier",
     "user_guide/fairn",
     "gallery/plot_audit",
     "api/metrics",

@@ -483,16 +483,31 @@ def test_bad_parameters(params, error, match):
     assert not [name for name in vars(model) if name.endswith("_")]
 
 
+@pytest.mark.parametrize("shared_noise", [True, False])
+@pytest.mark.parametrize("estimator", [NETWORK, DecisionTreeClassifier(max_depth=4)], ids=repr)
+def test_missing_numbers_stay_missing_where_the_estimator_takes_them(estimator, shared_noise):
+    holes = np.c_[X, np.full(len(X), np.nan)]  # the last column is empty
+    holes[::3, 0], holes[::2, 1] = np.nan, np.nan
+    model = smoothed(estimator, 100, shared_noise=shared_noise, weights="linear").fit(holes, Y)
+    assert np.allclose(model.predict_proba(holes).sum(axis=1), 1)
+    person, lacking = holes[[1]], holes[[1]].copy()
+    lacking[0, 0] = np.nan
+    assert model.fairness_bound(person, lacking) == 1
+    assert model.fairness_bound(lacking, lacking) == 0
+    moved, moved_lacking = (row + [[0, 0, 0.1, 0, 0]] for row in (person, lacking))
+    bound = model.fairness_bound(person, moved)
+    assert 0 < bound < 1
+    assert model.fairness_bound(lacking, moved_lacking) == bound
+
+
 def test_bad_data():
     holes = np.where(X > 2, np.nan, X)
     with pytest.raises(ValueError, match="NaN"):
-        smoothed().fit(holes, Y)
+        SmoothedClassifier(LogisticRegression()).fit(holes, Y)
     model = smoothed(n_samples=20).fit(X, Y)
     for method in (model.predict, model.certified_radius):
         with pytest.raises(ValueError, match="infinity"):
             method(np.full((1, 4), np.inf))
-    with pytest.raises(ValueError, match="NaN"):
-        model.fairness_bound(X[:2], holes[:2] * np.nan)
     with pytest.raises(ValueError, match="4 features"):
         model.predict(X[:, :3])
     with pytest.raises(ValueError, match="distance must not be negative, got -1.0"):

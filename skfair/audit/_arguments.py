@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .._version import __version__
-from ._networks import METHODS
+from ._networks import METHODS, NETWORKS
 from ._validation import CONSTRAINTS
 
 
@@ -55,6 +55,12 @@ def make_parser() -> argparse.ArgumentParser:
         choices=list(METHODS),
         help="how fair networks are trained: FaiR-N (default), a penalty on differences between "
         "groups, or decision rationale alignment",
+    )
+    add(
+        "--network",
+        choices=NETWORKS,
+        help="what is trained: a perceptron on 0/1 columns and scaled numbers (default), or the "
+        "tabular network, more accurate as a rule and slower",
     )
     add(
         "--constraint",

@@ -16,7 +16,7 @@ MAX_NUMBER = 1e100  # of a table
 def check_options(args: argparse.Namespace) -> None:
     """Refuse options that contradict each other."""
     if args.model is not None:
-        for option in ("method", "constraint", "tolerance", "keep", "drop_sensitive"):
+        for option in ("method", "network", "constraint", "tolerance", "keep", "drop_sensitive"):
             value = getattr(args, option)
             if not (value is None or value is False or value == []):
                 raise InputError(

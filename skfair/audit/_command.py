@@ -146,7 +146,7 @@ def _audit_networks(
         recourse=recourse,
         headline=trained.headline,
         provenance=about
-        | describe_rows(len(table), parts, args)
+        | describe_rows(len(table), trained, args)
         | columns
         | trained.provenance
         | describe_versions(),

@@ -16,8 +16,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from .. import DRAlignClassifier, FaiRNClassifier, PenaltyClassifier
 from .._columns import numeric_columns
 
-MAX_CATEGORIES = 30  # of a column; rarer ones are taken together
-EPOCHS, MAX_EPOCH_STEPS = 30, 300
+NETWORKS = ("mlp", "tabular")
+MAX_CATEGORIES = 30  # of a column that the perceptron sees; rarer ones are taken together
+EPOCHS, MAX_EPOCH_STEPS = 30, 300  # of the perceptron
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,23 @@ def column_kinds(X: pd.DataFrame, groups: Iterable[str] = ()) -> tuple[list[str]
     return numbers, [name for name in X.columns if name not in numbers]
 
 
+def training_parameters(module: str, n_rows: int) -> dict[str, Any]:
+    """Return what a network is trained with; the tabular one has defaults of its own."""
+    if module == "tabular":
+        return {"module": module}
+    return {"max_epochs": EPOCHS, "batch_size": batch_size(n_rows)}
+
+
 def pipeline(X: pd.DataFrame, groups: Iterable[str], network: Any) -> Pipeline:
-    """Make a pipeline from the columns of a raw table to decisions."""
+    """Make a pipeline from a raw table to decisions, which sees the columns of X alone."""
     numbers, words = column_kinds(X, groups)
+    if network.module == "tabular":
+        network.set_params(categorical_features=words)
+        columns = ColumnTransformer(
+            [("numbers", "passthrough", numbers), ("words", "passthrough", words)],
+            verbose_feature_names_out=False,
+        )
+        return Pipeline([("columns", columns.set_output(transform="pandas")), ("network", network)])
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
     one_hot = OneHotEncoder(
         max_categories=MAX_CATEGORIES,

@@ -16,6 +16,12 @@ import pandas as pd
 from .._version import __version__
 from . import _networks as networks
 
+MISSING = {
+    "mlp": "missing numbers are the median of the rows to train on, missing categories one of "
+    "their own",
+    "tabular": "the tabular network, which takes columns as they are, missing values too",
+}
+
 
 def describe_data(args: argparse.Namespace, n_rows: int) -> dict[str, str]:
     """Name the file, and what was asked about it."""
@@ -30,8 +36,9 @@ def describe_data(args: argparse.Namespace, n_rows: int) -> dict[str, str]:
     return entries
 
 
-def describe_rows(n_rows: int, parts: Any, args: argparse.Namespace) -> dict[str, str]:
+def describe_rows(n_rows: int, trained: Any, args: argparse.Namespace) -> dict[str, str]:
     """Count who was trained on, chosen by and audited."""
+    parts, settings = trained.parts, trained.fair[-1].settings_
     sizes = {
         "to train on": parts.train,
         "to choose by": parts.validation,
@@ -42,9 +49,8 @@ def describe_rows(n_rows: int, parts: Any, args: argparse.Namespace) -> dict[str
         "rows with an outcome": f"{n_rows:,}",
         "split": f"{used}; drawn at random, alike in outcomes and, where they are large, groups",
         "seed": str(args.seed),
-        "training": f"{networks.EPOCHS} epochs, batches of {networks.batch_size(len(parts.train))}"
-        "; missing numbers are the median of the rows to train on, missing categories one of "
-        "their own",
+        "training": f"{settings.max_epochs} epochs, batches of {settings.batch_size}; "
+        + MISSING[args.network or "mlp"],
     }
 
 

@@ -189,8 +189,7 @@ class Trainer:
         network = kind(
             **self.method.parameters(self.constraint, weight) if weight else {},
             unfavorable=self.refusing,
-            max_epochs=networks.EPOCHS,
-            batch_size=networks.batch_size(len(rows)),
+            **networks.training_parameters(self.args.network or "mlp", len(rows)),
             random_state=self.args.seed,
             verbose=not self.args.quiet,
         )
@@ -199,6 +198,7 @@ class Trainer:
         model.fit(
             self.X.iloc[rows], self.y[rows], network__sensitive_features=self.groups.iloc[rows]
         )
-        if network.n_iter_ < networks.EPOCHS:  # skorch swallows Ctrl-C and keeps what there is
+        # skorch swallows Ctrl-C and keeps what there is
+        if network.n_iter_ < network.settings_.max_epochs:
             raise KeyboardInterrupt
         return model

@@ -38,8 +38,9 @@ class StackedSearchCV(DocumentedEstimator, GridSearchCV):
     take the time of a few. Networks are trained together that share architecture, optimizer, batch
     size, number of epochs and objective; they may differ in the weights of the objective's terms
     (``lambda_fairness``, ``alpha``, ``beta``), in ``lr``, ``weight_decay``, ``warmup``,
-    ``random_state``, and in their rows. What cannot be trained together (another estimator,
-    callbacks, a ``monitor`` that predicts) is fitted as usual, and a warning says why.
+    ``random_state``, and in their rows. What cannot be trained together (another estimator, the
+    tabular network, callbacks, a ``monitor`` that predicts) is fitted as usual, and a warning says
+    why.
 
     Parameters
     ----------

@@ -45,10 +45,23 @@ def check_complete(part: Any, advice: str) -> None:
         )
 
 
-def noisy_numbers(X: Any, positions: list[int], columns: Any, estimator: Any) -> np.ndarray:
-    """Finite numbers of the columns; ``columns`` is what they were named by."""
+def noisy_numbers(
+    X: Any, positions: list[int], columns: Any, estimator: Any, allow_nan: bool
+) -> np.ndarray:
+    """Numbers of the columns; ``columns`` is what they were named by.
+
+    NaN where they are missing, if ``allow_nan``; infinity is refused.
+    """
     part = _safe_indexing(X, positions, axis=1)
-    check_complete(part, "no noise can be added: name the other ones in numeric_columns, or impute")
+    if not allow_nan:
+        advice = "no noise can be added: name the other ones in numeric_columns, or impute"
+        check_complete(part, advice)
     hint = f"Leave columns of text out of numeric_columns={columns!r}."
     with naming("X", hint):
-        return check_array(part, dtype=np.float64, input_name="X", estimator=estimator)
+        return check_array(
+            part,
+            dtype=np.float64,
+            input_name="X",
+            estimator=estimator,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+        )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_array
 
@@ -22,7 +23,7 @@ def make_weights(
     weights : None, "linear", array-like of shape (n_columns,), dict or Series
         All one; from a logistic regression of ``y`` on ``numbers``; as given; or by name.
     numbers : ndarray of shape (n, n_columns)
-        What the weights are for.
+        What the weights are for; "linear" takes the mean for NaN.
     y, sample_weight : array-like of shape (n,)
         For the logistic regression.
     names : ndarray of shape (n_columns,)
@@ -60,6 +61,7 @@ def make_weights(
 
 def _linear(numbers: np.ndarray, y: Any, sample_weight: Any) -> np.ndarray:
     """Absolute coefficients of mean one (Individual Fairness Revisited, section 6)."""
+    numbers = SimpleImputer(keep_empty_features=True).fit_transform(numbers)
     linear = LogisticRegression(max_iter=1000).fit(numbers, y, sample_weight=sample_weight)
     weights = np.abs(linear.coef_).max(axis=0)
     if not weights.any():

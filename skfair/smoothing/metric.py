@@ -31,7 +31,8 @@ class WeightedMetric:
         A non-negative weight for each of ``columns``.
     columns : sequence of int, default=None
         Positions of the columns that are weighted, all if ``None``. Rows that differ in any other
-        column are not comparable: their distance is infinite.
+        column are not comparable: their distance is infinite. So are rows of which one lacks a
+        number, NaN, that the other has; if both lack it, they do not differ in it.
     names : sequence of str, default=None
         Names of all columns.
 
@@ -107,7 +108,7 @@ class WeightedMetric:
         Raises
         ------
         ValueError
-            If the shapes do not fit, or a weighted column holds NaN or infinity.
+            If the shapes do not fit, or a weighted column holds infinity.
         """
         (first, fixed), (second, fixed_too) = self._split(X1, "X1"), self._split(X2, "X2")
         if len(first) != len(second) and 1 not in (len(first), len(second)):
@@ -177,7 +178,7 @@ class WeightedMetric:
         return (shift * w).max(axis=-1)
 
     def _split(self, X: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Weighted columns as numbers, and the other columns."""
+        """Weighted columns as numbers, 0 where they are missing; the other columns, and where."""
         table: Any = X if hasattr(X, "iloc") else np.asarray(X)
         if table.ndim != 2:
             raise ValueError(f"{name} must have two dimensions, got {table.ndim}.")
@@ -199,8 +200,15 @@ class WeightedMetric:
             fixed = fixed.where(fixed.notna(), None).to_numpy()  # missing is like missing
         else:
             weighted, fixed = table[:, columns], table[:, others]
-        weighted = check_array(weighted, dtype=np.float64, input_name=name, ensure_min_features=0)
-        return weighted, fixed
+        weighted = check_array(
+            weighted,
+            dtype=np.float64,
+            input_name=name,
+            ensure_min_features=0,
+            ensure_all_finite="allow-nan",
+        )
+        missing = np.isnan(weighted)
+        return np.where(missing, 0, weighted), np.concatenate([fixed, missing], axis=1)
 
     def __repr__(self) -> str:
         return f"WeightedMetric({self.metric!r}, {self._weights.round(4).tolist()})"

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from skfair import DRAlignClassifier, FaiRNClassifier, NetworkClassifier, PenaltyClassifier
 from skfair.audit import _validation
+from skfair.networks import TabularNetwork
 from skfair.training._net import ObjectiveNet
 
 from .helpers import run
@@ -58,6 +59,20 @@ def test_networks_are_called_what_they_are(method, kind, name, people, tmp_path,
     tried = asked["provenance"]["networks tried"]
     assert len(tried.split("; ")) >= 4
     assert tried.startswith("plain network: accuracy ")
+
+
+def test_the_tabular_network_takes_columns_as_they_are(people, tmp_path, asked):
+    few = people.head(150).assign(job=["cook", None, "clerk"] * 50, code=[1, 2] * 75)
+    few.loc[::7, "x"] = np.nan
+    few.to_csv(tmp_path / "data.csv", index=False)
+    assert run(tmp_path / "data.csv", "--network", "tabular", sensitive=["sex", "code"])[0] == 0
+    network = asked["estimator"][-1]
+    assert type(network.module_) is TabularNetwork
+    assert network.n_iter_ == 20
+    layout = network.module_.embeddings[1].positions.tolist()
+    assert [network.feature_names_in_[j] for j in layout] == ["sex", "job", "code"]
+    assert asked["estimator"].predict(asked["X"]).shape == asked["y"].shape
+    assert "20 epochs, batches of 128; the tabular network" in asked["provenance"]["training"]
 
 
 @pytest.mark.parametrize("method", ["penalty", "dralign"])

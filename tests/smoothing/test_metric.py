@@ -57,10 +57,19 @@ def test_bad_metrics(arguments, match):
         WeightedMetric(*arguments)
 
 
+@pytest.mark.parametrize("form", [np.asarray, pd.DataFrame])
+@pytest.mark.parametrize("metric", ["l1", "l2", "linf"])
+def test_a_missing_number_is_comparable_with_a_missing_one_only(metric, form):
+    distance = WeightedMetric(metric, [1.0, 2.0])
+    rows = form([[np.nan, 1.0], [np.nan, 1.5], [0.0, 1.0]])
+    of_weight = 2.0**0.5 if metric == "l2" else 2.0
+    expected = [[0, 0.5 * of_weight, np.inf], [0.5 * of_weight, 0, np.inf], [np.inf, np.inf, 0]]
+    np.testing.assert_allclose(distance.pairwise(rows), expected)
+    np.testing.assert_allclose(distance(rows, rows), 0)
+
+
 def test_bad_rows():
     distance = WeightedMetric("l2", [1.0, 1.0])
-    with pytest.raises(ValueError, match="X1 contains NaN"):
-        distance([[np.nan, 0]], [[0, 0]])
     with pytest.raises(ValueError, match="X2 contains infinity"):
         distance([[0, 0]], [[0, np.inf]])
     with pytest.raises(ValueError, match="X1 must have 2 columns, got 3"):
