@@ -78,7 +78,7 @@ def test_of_one_class_the_other_is_named_or_known(label, classes):
         ([0.1, 0.2, 0.3, 0.4], {"classes": (0, 1)}, r"y_true contains \[0.1, 0.2, 0.3, 0.4\]"),
         ([0, 1, 0, None], {}, "y_true"),
         ([0, 1, 0, 1], {"classes": (0, 1, 2)}, "classes must name two classes"),
-        ([0, 1, 0, 1], {"unfavorable": 2}, r"unfavorable=2 must name .*\[0, 1\]"),
+        ([0, 1, 0, 1], {"unfavorable": 2}, r"unfavorable=2 names .*\[0, 1\]"),
         ([[0, 1]] * 4, {}, "y_true must hold one label a row"),
     ],
 )

@@ -250,10 +250,10 @@ def test_inputs_are_left_as_they_were():
     [
         ({"sensitive_features": ["a", "b"]}, "got 2 rows for 4 samples"),
         ({"sensitive_features": ["a"] * 4}, "only one group"),
-        ({"unfavorable": 2}, "unfavorable=2 must name .* classes"),
+        ({"unfavorable": 2}, "unfavorable=2 names .* classes"),
         ({"unfavorable": [0, 1]}, "not all of the classes"),
         ({"unfavorable": []}, "at least one"),
-        ({"unfavorable": "no", "classes": ["No", "Yes"]}, r"'no' must name .*\['No', 'Yes'\]"),
+        ({"unfavorable": "no", "classes": ["No", "Yes"]}, r"'no' names .*\['No', 'Yes'\]"),
         ({"classes": [0, 1, 2]}, "classes has 3 labels for 2 columns"),
     ],
 )

@@ -213,7 +213,7 @@ class TestDirectCall:
         scorer = make_fairness_scorer("recourse_gap", unfavorable="yes")
         expected = -recourse_gap(-log_odds(estimator, X), sensitive_features=sex)
         assert scorer(estimator, X, y, sensitive_features=sex) == pytest.approx(expected)
-        with pytest.raises(ValueError, match=r"'maybe' must name .*\['no', 'yes'\]"):
+        with pytest.raises(ValueError, match=r"'maybe' names .*\['no', 'yes'\]"):
             make_fairness_scorer("recourse_gap", unfavorable="maybe")(
                 estimator, X, y, sensitive_features=sex
             )
