@@ -81,7 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--keep",
         default=[],
         help="columns to be used although they look like numbers of rows, "
-        "identifiers, weights or the like",
+        "identifiers, dates, weights or the like",
         **columns,
     )
     add(

@@ -50,7 +50,11 @@ def rule_text(
 
 
 def headline(
-    choice: Choice, candidates: Sequence[Candidate], constraint: str, tolerance: float
+    choice: Choice,
+    candidates: Sequence[Candidate],
+    constraint: str,
+    tolerance: float,
+    compared: str = "",
 ) -> str:
     """Say what a reader of the report has to know first.
 
@@ -62,7 +66,16 @@ def headline(
         All networks, the plain one first.
     constraint, tolerance : str, float
         What was asked for.
+    compared : str, default=""
+        Among which groups the gap is measured, where some are too small for that.
     """
+    says = _recommendation(choice, candidates, constraint, tolerance)
+    return f"{says} The {gap_name(constraint)} there is that {compared}." if compared else says
+
+
+def _recommendation(
+    choice: Choice, candidates: Sequence[Candidate], constraint: str, tolerance: float
+) -> str:
     shown, plain, gap = choice.shown, candidates[0], gap_name(constraint)
     figures = (
         f"{gap} {shown.gap:.3f} (plain network {plain.gap:.3f}), accuracy {shown.accuracy:.1%} "

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from pandas.api.types import is_integer_dtype
+from pandas.api.types import infer_dtype, is_integer_dtype
+from pandas.tseries.api import guess_datetime_format
 
 from .._columns import numeric_columns
+from ..training._categories import MIN_CATEGORY_ROWS
 
 MIN_ROWS = 20  # in fewer, all values can differ by chance
 PARTS = {"train", "training", "test", "testing", "valid", "validation", "val", "dev", "holdout"}
@@ -21,6 +24,8 @@ SAMPLING_WEIGHT = re.compile(
     r"fnl?w(gh?)?t|fin(al)?_?w(ei)?(gh?)?t\w*|perwt\w*|hhwt|p?wgtp\d*|wt(fa|int|mec|ssall)\w*"
     r"|(sampl(e|ing)|survey|person|replicate|design|analysis|case)_?(weights?|wgts?|wts?)"
 )
+DATE_TYPES = {"date", "datetime", "datetime64"}
+SHORT_DATES = ("%d.%m.%y", "%d/%m/%y", "%m/%d/%y")  # which pandas does not guess
 # Names by which the same attribute goes.
 SYNONYMS = (
     {"sex", "gender"},
@@ -45,9 +50,9 @@ def uninformative_columns(table: pd.DataFrame, needed: Iterable[str]) -> dict[st
     Returns
     -------
     dict of str to str
-        Name to reason: empty or constant, row numbers, identifiers, which part of the data a row
-        belongs to, weights of a sample. Numbers that merely differ in all rows, such as amounts,
-        are not among them.
+        Name to reason: empty or constant, row numbers, identifiers, dates, which part of the data
+        a row belongs to, weights of a sample. Numbers that merely differ in all rows, such as
+        amounts, are not among them, nor texts of dates most of which recur, such as quarters.
     """
     needed = set(needed)
     found = {name: _reason(name, table[name]) for name in table.columns if name not in needed}
@@ -61,6 +66,8 @@ def _reason(name: str, column: pd.Series) -> str:
     n_values = known.nunique()
     if n_values == 1 and (len(known) == len(column) or numeric_columns(column.to_frame())):
         return "the same in every row"
+    if holds_dates(known):
+        return "date"
     words = name_words(name)
     if SAMPLING_WEIGHT.fullmatch("_".join(words)):
         return "weight of a sample"
@@ -74,7 +81,31 @@ def _reason(name: str, column: pd.Series) -> str:
     numeric, differ = bool(numeric_columns(known.to_frame())), n_values / len(known)
     if words and words[-1] in ID_WORDS and (not numeric or _is_whole(known)) and differ > 0.5:
         return "identifier"
+    if not numeric and _is_mostly_rare(known) and _are_dates(pd.unique(known.astype(str))):
+        return "date"
     return "another text in almost every row" if not numeric and differ > 0.9 else ""
+
+
+def holds_dates(column: pd.Series) -> bool:
+    """Tell whether a column is one of dates by its type, not by what its texts look like."""
+    return infer_dtype(column, skipna=True) in DATE_TYPES
+
+
+def _is_mostly_rare(known: pd.Series) -> bool:
+    counts = known.value_counts()
+    return bool(2 * counts[counts < MIN_CATEGORY_ROWS].sum() > len(known))
+
+
+def _are_dates(texts: np.ndarray) -> bool:
+    """Tell whether nine texts of ten are dates, all written in the same way."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that the day does not come first
+        formats = {guess_datetime_format(t, dayfirst=d) for t in texts[:20] for d in (False, True)}
+    return any(
+        pd.to_datetime(texts, format=format_, errors="coerce", utc=True).notna().mean() > 0.9
+        for format_ in {*formats, *SHORT_DATES} - {None}
+        if "%d" in format_  # not a code of four digits, which could be a year
+    )
 
 
 def _is_row_number(name: str, words: list[str], known: pd.Series) -> bool:

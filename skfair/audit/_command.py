@@ -20,7 +20,7 @@ from ._models import load_model
 from ._outcomes import read_groups, read_model_outcomes, read_outcomes
 from ._provenance import describe_columns, describe_data, describe_rows, describe_versions, sha256
 from ._report import AuditReport
-from ._tables import read_table
+from ._tables import dates_as_text, read_table
 from ._training import MAX_AUDITED_ROWS, Trainer
 
 
@@ -114,10 +114,11 @@ def _audit_networks(
     """Train on one part, audit on another."""
     needed = {args.target, *args.sensitive, *args.keep, *args.ignore}
     left_out = dict.fromkeys(args.ignore, "--ignore") | uninformative_columns(table, needed)
-    table = _drop_unlabeled(table, args, log)
+    table = _drop_unlabeled(dates_as_text(table), args, log)
     X = table.drop(columns=[args.target, *left_out])
     derived = derived_columns(X, table[args.sensitive])
-    hidden = [*args.sensitive, *derived] if args.drop_sensitive else []
+    group_columns = [*args.sensitive, *derived]
+    hidden = group_columns if args.drop_sensitive else []
     y, refused = read_outcomes(table[args.target], args)
     groups = read_groups(table, args)
     recourse = _recourse_settings(X, derived, args)
@@ -126,6 +127,10 @@ def _audit_networks(
         log(f"{name}: {text}")
     if set(left_out) - set(args.ignore):
         log("note: --keep COLUMN ... takes in columns that are left out")
+    if not args.drop_sensitive:
+        them = "these" if len(group_columns) > 1 else "it"
+        shown = ", ".join(group_columns)
+        log(f"The networks see {shown}; --drop-sensitive hides {them} from them.")
     trainer = Trainer(X, y, groups, (args.positive, refused), hidden, args, log)
     trained = trainer.train()
     parts = trained.parts
@@ -159,7 +164,7 @@ def _audit_model(
 ) -> AuditReport:
     """Audit a fitted model on all rows, or as many as can be."""
     model = load_model(args.model, log, args.trust)
-    table = _drop_unlabeled(table, args, log)
+    table = _drop_unlabeled(dates_as_text(table), args, log)
     X = table.drop(columns=[args.target, *args.ignore])
     names = getattr(model, "feature_names_in_", None)
     if names is not None:

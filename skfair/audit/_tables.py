@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserWarning
 
+from ._columns import holds_dates
 from ._errors import InputError
 from ._log import Log, discard
 from ._numbers import NumberReader
@@ -215,7 +216,7 @@ def _parse_values(table: pd.DataFrame, separator: str, log: Log) -> pd.DataFrame
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    """Read numbers and truth values as they are, and anything else as text.
+    """Read numbers, truth values and dates as they are, and anything else as text.
 
     An index with a name is a column.
     """
@@ -235,7 +236,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _as_audited(column: pd.Series) -> pd.Series:
-    """Return numbers and truth values by NumPy's types, and other values as text."""
+    """Return numbers and truth values by NumPy's types, dates, and other values as text."""
     whole = not column.isna().any()
     if pd.api.types.is_bool_dtype(column) and whole:
         return column.astype(bool)
@@ -244,6 +245,15 @@ def _as_audited(column: pd.Series) -> pd.Series:
             kind = np.int64 if pd.api.types.is_integer_dtype(column) and whole else np.float64
             column = column.astype(kind)
         return column
+    return column if holds_dates(column) else _as_text(column)
+
+
+def dates_as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with dates as text, which is what encoders and models take."""
+    return table.apply(lambda column: _as_text(column) if holds_dates(column) else column)
+
+
+def _as_text(column: pd.Series) -> pd.Series:
     text = column.astype(object).map(lambda value: str(value).strip(), na_action="ignore")
     missing = text.isna() | text.isin(["", *MISSING_VALUES])
     return text.mask(missing, np.nan).astype(object)

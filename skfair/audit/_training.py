@@ -124,7 +124,8 @@ class Trainer:
             candidates.append(Candidate(name, weight, accuracy, gap, harmed))
             self.log(f"{name}: {candidate_text(candidates[-1], self.constraint)}")
         choice = choose(candidates, self.tolerance)
-        text = headline(choice, candidates, self.constraint, self.tolerance)
+        compared = validation.compared_text()
+        text = headline(choice, candidates, self.constraint, self.tolerance, compared)
         self.log(text)
         names = choice.shown.name, networks.PLAIN_NAME
         tried = (f"{c.name}: {candidate_text(c, self.constraint)}" for c in candidates)

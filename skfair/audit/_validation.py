@@ -75,6 +75,8 @@ class Validation:
         Every combination that occurs.
     compared : bool ndarray of shape (n_groups,)
         Groups with enough people for the constraint; none if fewer than two have.
+    min_sizes : tuple of int
+        People, and cases of each label, that are enough.
     """
 
     X: pd.DataFrame
@@ -84,12 +86,14 @@ class Validation:
     constraint: str
     groups: Groups = field(init=False)
     compared: np.ndarray = field(init=False)
+    min_sizes: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         with warnings.catch_warnings():  # of people whose group is unknown: fit says it
             warnings.simplefilter("ignore", UserWarning)
             self.groups = Groups.of(self.frame)
         for min_people, min_cases in MIN_SIZES:
+            self.min_sizes = min_people, min_cases
             self.compared = self._sizes() >= min_people
             for label in CONSTRAINTS[self.constraint].labels:
                 self.compared &= self._sizes(self.favorable == label) >= min_cases
@@ -113,6 +117,17 @@ class Validation:
     def compared_groups(self) -> list[str]:
         """Name the groups whose largest difference is the gap."""
         return [self.groups.names[k] for k in np.flatnonzero(self.compared)]
+
+    def compared_text(self) -> str:
+        """Say among which groups the gap is the largest difference; nothing if among all."""
+        n, left = int(self.compared.sum()), int((~self.compared).sum())
+        if not left:
+            return ""
+        people, cases = self.min_sizes
+        outcomes = ("", f", {cases} of them with a favorable outcome", f", {cases} of each outcome")
+        needed = outcomes[len(CONSTRAINTS[self.constraint].labels)]
+        others = f"{left} {'other was' if left == 1 else 'others were'} too small"
+        return f"among the {n} groups of at least {people} people{needed}; {others}"
 
     def evaluate(self, model: Any) -> tuple[float, float, GroupRates]:
         """Measure accuracy, gap and rates of the groups.

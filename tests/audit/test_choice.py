@@ -170,6 +170,16 @@ class TestWords:
         says = self.say(PLAIN, fair(0.5, 0.84, 2.5))
         assert "no network with a fairness term has a smaller recourse gap" in says
 
+    def test_among_whom_the_gap_is_measured(self):
+        candidates = [PLAIN, fair(0.5, 0.84, 0.1)]
+        asked_for = (choose(candidates, 0.25), candidates, "demographic_parity", 0.25)
+        says = headline(*asked_for, "among the 2 groups of at least 100 people; 1 other was small")
+        assert says.startswith(headline(*asked_for))
+        assert says.endswith(
+            "was to be at most 0.25. The demographic parity difference there is that among the 2 "
+            "groups of at least 100 people; 1 other was small."
+        )
+
     def test_the_rule_names_who_cannot_be_judged(self):
         says = rule_text("equalized_odds", 0.1, ["c"], ["a", "b"])
         assert "whose equalized odds difference is at most 0.1" in says

@@ -63,6 +63,30 @@ class TestUninformative:
             "ab", "another text in almost every row"
         )
 
+    @pytest.mark.parametrize(
+        "written",
+        ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d.%m.%y", "%Y-%m-%dT%H:%M:%SZ", "%d %b %Y"],
+    )
+    def test_texts_that_are_dates(self, written):
+        days = pd.Timestamp("2020-02-28") + pd.to_timedelta(np.arange(N) // 2 * 3, unit="D")
+        texts = pd.Series(days.strftime(written), dtype=object)
+        texts[::17] = None
+        texts[1] = "unknown"
+        assert reasons(opened=texts) == {"opened": "date"}
+
+    def test_texts_that_recur_or_are_other_codes_are_no_dates(self):
+        quarters = np.resize(["2020-03-31", "2020-06-30", "2020-09-30"], N)
+        codes = [f"{i // 2:04d}" for i in range(3 * N, 4 * N)]
+        zips = [f"{i:05d}-{i % 97:04d}" for i in range(N // 2)] * 2
+        assert reasons(quarter=quarters, code=np.array(codes, object), zip=zips) == {}
+
+    def test_dates_by_their_type_however_few(self):
+        day = pd.Timestamp("2026-01-02")
+        days = pd.Series(np.resize([day, day + pd.Timedelta(days=1)], N))
+        assert reasons(
+            a=days, b=days.dt.tz_localize("UTC"), c=days.dt.date.where(days.index > 3), d=days[:9]
+        ) == dict.fromkeys("abcd", "date")
+
     def test_numbers_that_all_differ_are_features(self):
         rng = np.random.default_rng(0)
         income = rng.choice(10**6, N, replace=False)

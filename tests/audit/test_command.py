@@ -138,6 +138,31 @@ class TestColumns:
         assert list(asked["X"]) == ["sex", "wage", "hours", "fnlwgt", "id"]
         assert "job (--ignore)" in asked["provenance"]["columns left out"]
 
+    def test_dates_of_a_parquet_file_are_left_out_or_kept_as_text(
+        self, table, tmp_path, asked, monkeypatch
+    ):
+        path = tmp_path / "data.parquet"
+        path.touch()
+        days = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(400) % 7, unit="D")
+        monkeypatch.setattr(pd, "read_parquet", lambda _: table.assign(day=days))
+        assert run(path)[0] == 0
+        assert asked["provenance"]["columns left out"] == "day (date)"
+        assert run(path, "--keep", "day")[0] == 0
+        assert asked["X"]["day"].str.startswith("2020-01-0").all()
+
+    def test_networks_that_see_the_groups_are_said_to(self, table, tmp_path, asked, capsys):
+        path = tmp_path / "data.csv"
+        table.assign(gender=table["sex"]).to_csv(path, index=False)
+        arguments = ["audit", str(path), "--target", "paid", "--positive", "yes"]
+        arguments += ["--sensitive", "sex", "--out", str(tmp_path / "out.html")]
+        says = "The networks see sex, gender; --drop-sensitive hides these from them."
+        assert main(arguments) == 0
+        assert says in capsys.readouterr().err
+        assert main([*arguments, "--drop-sensitive"]) == 0
+        assert "The networks see" not in capsys.readouterr().err
+        assert main([*arguments, "--ignore", "gender"]) == 0
+        assert "see sex; --drop-sensitive hides it from them." in capsys.readouterr().err
+
     def test_what_it_takes_to_make_the_report_again(self, table, tmp_path, asked):
         path = tmp_path / "da ta.csv"
         rows = table.copy()

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skfair.audit._errors import InputError
-from skfair.audit._tables import read_table
+from skfair.audit._tables import dates_as_text, read_table
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +258,22 @@ def _is_float(text):
     return True
 
 
+def test_dates_as_text():
+    table = pd.DataFrame(
+        {
+            "self": pd.to_datetime(["2026-01-02", None]),
+            "a": [1, 2],
+            "b": [True, False],
+            "c": ["x", None],
+        }
+    )
+    found = dates_as_text(table)
+    assert found["self"].dtype == object
+    assert found["self"][0].startswith("2026-01-02")
+    assert found["self"].isna().tolist() == [False, True]
+    pd.testing.assert_frame_equal(found[["a", "b", "c"]], table[["a", "b", "c"]])
+
+
 class TestParquet:
     def test_types_are_those_of_the_file(self, table, tmp_path):
         pytest.importorskip("pyarrow")
@@ -271,10 +287,12 @@ class TestParquet:
         table.to_parquet(tmp_path / "data.PARQUET")
         found = read_table(tmp_path / "data.PARQUET")
         kinds = {name: found[name].dtype.kind for name in found}
-        assert "".join(kinds.values()) == "OOfibOOfO"
+        assert "".join(kinds.values()) == "OOfibOMfO"
         assert (found["job"] == table["job"]).all()
         assert (found["grade"] == table["job"]).all()
-        assert found["day"][0].startswith("2026-01-02")
+        as_text = dates_as_text(found)
+        assert as_text["day"][0].startswith("2026-01-02")
+        pd.testing.assert_frame_equal(as_text.drop(columns="day"), found.drop(columns="day"))
         assert found["region"].dropna().tolist() == ["north", *["south"] * 57]
         assert np.isnan(found["children"][0])
 

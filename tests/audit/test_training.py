@@ -129,6 +129,16 @@ def test_the_first_line_says_that_somebody_pays(people, tmp_path, asked, monkeyp
     assert asked["names"][0].startswith("FaiR-N network")
 
 
+def test_the_first_line_says_among_whom_the_gap_is_measured(people, tmp_path, asked):
+    people.loc[:119, "sex"] = "other"
+    people.to_csv(tmp_path / "data.csv", index=False)
+    assert run(tmp_path / "data.csv", "--constraint", "demographic_parity")[0] == 0
+    assert asked["headline"][0].endswith(
+        " The demographic parity difference there is that among the 2 groups of at least 100 "
+        "people; 1 other was too small."
+    )
+
+
 def test_the_choice_keeps_to_the_tolerance(people, tmp_path, asked):
     people.to_csv(tmp_path / "data.csv", index=False)
     assert run(tmp_path / "data.csv", "--tolerance", "100")[0] == 0

@@ -54,6 +54,14 @@ def test_gaps_are_those_of_the_groups_that_are_large_enough(people, constraint):
     part = validation(people, constraint)
     assert part.compared_groups() == ["a", "b"]
     assert part.small_groups() == ["c", "d"]
+    cases = {
+        "demographic_parity": "",
+        "equal_opportunity": ", 30 of them with a favorable outcome",
+        "equalized_odds": ", 30 of each outcome",
+    }[constraint]
+    assert part.compared_text() == (
+        f"among the 2 groups of at least 100 people{cases}; 2 others were too small"
+    )
     accuracy, gap, rates = part.evaluate(Always(accepted))
 
     def between(rows):
@@ -92,6 +100,13 @@ def test_smaller_groups_are_compared_if_no_two_are_large():
         assert part.is_decisive() == is_decisive
         assert part.compared_groups() == (["a", "b"] if is_decisive else [])
         assert part.small_groups() == ["a", "b"]
+        if is_decisive:
+            assert part.compared_text() == ""
+            few = np.r_[np.repeat(["a", "b"], n - 5), np.repeat("c", 10)]
+            part = Validation(part.X, y, "yes", pd.DataFrame({"group": few}), "demographic_parity")
+            assert part.compared_text() == (
+                "among the 2 groups of at least 30 people; 1 other was too small"
+            )
 
 
 def test_odds_need_cases_of_each_label():
