@@ -25,7 +25,7 @@ from ._describe import describe
 from ._errors import NotComputedError
 from ._page import page
 from ._sections import GENERALIZATION, SECTIONS
-from ._subject import AuditSettings, AuditSubject, Row
+from ._subject import AuditSettings, AuditSubject, Row, refusing_classes
 
 __all__ = ["AuditReport"]
 
@@ -131,7 +131,8 @@ class AuditReport:
             Columns of X that hold the sensitive features; ``None``: those of the same name. They
             never change in counterfactuals, and are changed for prediction sensitivity.
         unfavorable : label or list of labels, default=None
-            The class(es) that refuse; ``None`` is what the estimator was told, else the first.
+            The class(es) that refuse, whatever ``baseline`` was told; ``None`` is what one of the
+            two was told, else the first.
         recourse : dict, default=None
             Arguments of :func:`~skfair.recourse.counterfactuals`; numbers keep to the observed
             range unless it has ``bounds``.
@@ -157,7 +158,8 @@ class AuditReport:
         Raises
         ------
         ValueError
-            If lengths differ, there is one group only, or labels are unknown.
+            If lengths differ, there is one group only, labels are unknown, or ``baseline`` was told
+            another ``unfavorable`` class than the estimator.
 
         Notes
         -----
@@ -208,6 +210,8 @@ class AuditReport:
         models = {names[0]: estimator} | ({} if baseline is None else {names[1]: baseline})
         if len(models) != 1 + (baseline is not None):
             raise ValueError(f"names must be two different names, got {names!r}.")
+        if unfavorable is None:
+            unfavorable = refusing_classes(models)
         subjects = [
             AuditSubject(name, model, X, y, frame, unfavorable, settings)
             for name, model in models.items()

@@ -97,6 +97,27 @@ class AuditSettings:
     splits: Mapping[str, Any]
 
 
+def refusing_classes(models: Mapping[str, Any]) -> Any:
+    """Return what ``unfavorable`` is to all classifiers: what any of them was told, or ``None``.
+
+    Raises
+    ------
+    ValueError
+        If two were told different classes.
+    """
+    told = {name: find_attribute(model, "unfavorable") for name, model in models.items()}
+    told = {name: classes for name, classes in told.items() if classes is not None}
+    if (
+        len({frozenset(np.ravel(np.asarray(classes, dtype=object))) for classes in told.values()})
+        > 1
+    ):
+        raise ValueError(
+            f"The classifiers were told different classes that refuse, {told}: pass unfavorable= "
+            "to say which they are for both."
+        )
+    return next(iter(told.values()), None)
+
+
 @dataclass
 class AuditSubject:
     """A classifier and the people it is audited on.
@@ -122,8 +143,6 @@ class AuditSubject:
                 f"y has labels {unknown} that the {self.name} does not know; it knows "
                 f"{self.classes.tolist()}."
             )
-        if self.unfavorable is None:
-            self.unfavorable = find_attribute(self.estimator, "unfavorable")
         codes = unfavorable_codes(self.unfavorable, self.classes)
         self.refusing = self.classes[list(codes)]
         self.accepted = self.accepts(self.X, self.sensitive_features)

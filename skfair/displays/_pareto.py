@@ -79,7 +79,8 @@ class ParetoDisplay(Display):
         ax : matplotlib.axes.Axes, default=None
             Where to plot, new axes if ``None``.
         **kwargs : dict
-            As for :meth:`from_predictions`.
+            As for :meth:`from_predictions`. ``first`` and ``second`` are, if that is the ``refit``,
+            the scores that ``best_under_constraint`` weighs.
 
         Returns
         -------
@@ -88,9 +89,11 @@ class ParetoDisplay(Display):
         """
         check_is_fitted(search, "cv_results_")
         kwargs.setdefault("chosen", getattr(search, "best_index_", None))
-        rule, second = getattr(search, "refit", None), kwargs.get("second", "neg_recourse_gap")
-        if isinstance(rule, best_under_constraint) and rule.constraint == second:
-            kwargs.setdefault("limit", rule.threshold)
+        rule = getattr(search, "refit", None)
+        if isinstance(rule, best_under_constraint):
+            kwargs = {"first": rule.objective, "second": rule.constraint} | kwargs
+            if rule.constraint == kwargs["second"]:
+                kwargs.setdefault("limit", rule.threshold)
         return cls.from_predictions(search.cv_results_, ax=ax, **kwargs)
 
     @classmethod

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import sklearn
 from joblib import effective_n_jobs
 from joblib.parallel import get_active_backend
@@ -217,7 +218,7 @@ class StackedSearchCV(DocumentedEstimator, GridSearchCV):
         self : object
             The fitted search.
         """
-        for name in {"holdout_rows_", "holdout_scores_"} & set(vars(self)):
+        for name in {"holdout_rows_", "_holdout_scores"} & set(vars(self)):
             delattr(self, name)  # of an earlier search
         if self.holdout is None:
             return self._search(X, y, params)
@@ -234,8 +235,17 @@ class StackedSearchCV(DocumentedEstimator, GridSearchCV):
         self.holdout_rows_ = parts[1]
         X, y, params = held_out
         metadata = requested_by_scorers(self, params)
-        self.holdout_scores_ = holdout_scores(self, X, y, **metadata)
+        found = holdout_scores(self, X, y, **metadata)
+        self._holdout_scores = {"scorers": found.index.tolist(), **found.to_dict("list")}
         return self
+
+    @property
+    def holdout_scores_(self) -> pd.DataFrame:
+        """Scores of what was chosen, there after a fit with ``holdout``."""
+        if not hasattr(self, "_holdout_scores"):
+            raise AttributeError("holdout_scores_ is there after a fit with holdout.")
+        columns = dict(self._holdout_scores)  # files of skops hold lists, but no frames
+        return pd.DataFrame(columns, index=columns.pop("scorers"))
 
     def _search(self, X: Any, y: Any, params: dict[str, Any]) -> StackedSearchCV:
         with CollectingBackend(self._run_calls).active():

@@ -255,7 +255,9 @@ class Encoder:
         if multi_label:
             codes, labels = check_several(data.y, known)
         else:
-            codes, labels = encode_labels(data.y, classes, known, options.targets, options.name)
+            codes, labels = encode_labels(
+                data.y, classes, known, options.targets, options.name, weights is not None
+            )
         data.y = codes
         encoder = replace(encoder, classes=labels)
         if multi_label:

@@ -62,9 +62,14 @@ def check_several(y: np.ndarray, known: np.ndarray | None) -> tuple[np.ndarray, 
 
 
 def encode_labels(
-    y: np.ndarray, classes: Any, known: np.ndarray | None, targets: Targets, name: str
+    y: np.ndarray,
+    classes: Any,
+    known: np.ndarray | None,
+    targets: Targets,
+    name: str,
+    weighted: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Class codes, and the labels that they stand for."""
+    """Class codes, and the labels that they stand for; rows may be ``weighted``, but not by 0."""
     with naming("y"):
         present, codes = np.unique(y, return_inverse=True)
     with naming("classes"):
@@ -72,8 +77,10 @@ def encode_labels(
     if known is None:
         known = present if classes is None else classes
         if len(known) < 2:
+            where = " where sample_weight is not 0" if weighted else ""
             raise ValueError(
-                f"{name} needs at least two classes, y contains only one class: {known.tolist()}."
+                f"{name} needs at least two classes, y contains only one class{where}: "
+                f"{known.tolist()}."
             )
     elif classes is not None and not np.array_equal(classes, known):
         raise ValueError(

@@ -12,6 +12,7 @@ from fairlearn.reductions import DemographicParity, ExponentiatedGradient
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
+from skfair import NetworkClassifier
 from skfair.audit import AuditReport
 from skfair.datasets import make_biased_classification
 from skfair.metrics import (
@@ -208,6 +209,24 @@ def test_intervals_of_all_gaps_hold_the_truth():
     assert 0.92 < hits.mean() / 40 <= 1
 
 
+def test_what_one_classifier_was_told_of_the_bad_class_holds_for_both(people):
+    X, y, group = people
+    numbers = X[["a", "b", "c"]]
+    told, other = (
+        NetworkClassifier(unfavorable=bad, max_epochs=2, random_state=0).fit(numbers, y)
+        for bad in (1, 0)
+    )
+    forest = LogisticRegression().fit(numbers, y)
+    known = {"sensitive_features": group, "n_resamples": 20, "max_people": 5, "random_state": 0}
+    for pair in ((told, forest), (forest, told)):
+        report = AuditReport.from_estimator(pair[0], numbers, y, baseline=pair[1], **known)
+        for name in ("model", "baseline"):
+            of_b = value(report, "Group", "base rate", "b", name)
+            assert of_b == pytest.approx((y[group == "b"] == 0).mean())
+    with pytest.raises(ValueError, match="told different classes that refuse.*pass unfavorable="):
+        AuditReport.from_estimator(told, numbers, y, baseline=other, **known)
+
+
 class TestAnyClassifier:
     def test_random_forest(self, report):
         assert report.not_computed == {
@@ -381,7 +400,7 @@ class TestOddities:
         ({"confidence_level": 1.5}, "'confidence_level' parameter"),
         ({"n_resamples": 0}, "'n_resamples' parameter"),
         ({"max_people": 0}, "'max_people' parameter"),
-        ({"unfavorable": "no"}, "unfavorable='no' must name"),
+        ({"unfavorable": "no"}, "unfavorable='no' names a label"),
         ({"names": ("x", "x"), "baseline": "forest"}, "two different names"),
     ],
 )

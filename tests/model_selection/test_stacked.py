@@ -363,7 +363,7 @@ def test_searches_can_be_nested_cloned_and_pickled(rows):
 
 @pytest.mark.slow
 def test_sklearns_checks_find_nothing():
-    network = FaiRNClassifier(max_epochs=5, lr=0.05, hidden_layer_sizes=(32,), random_state=0)
+    network = FaiRNClassifier(max_epochs=10, lr=0.02, hidden_layer_sizes=(32,), random_state=0)
     search = StackedSearchCV(network, {"lambda_robustness": [0, 0.1]}, cv=2)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -198,7 +198,7 @@ MODELS = ESTIMATORS | {
         NetworkClassifier(**SHORT),
     ),
     "search": OnNumbers(searched(GridSearchCV)),
-    "stacked search": OnNumbers(searched(StackedSearchCV)),
+    "stacked search": OnNumbers(searched(StackedSearchCV, holdout=0.3)),
     "stacked search, repeated": OnNumbers(
         searched(StackedSearchCV, n_repeats=2 if sklearn.__version__ >= "1.9" else 1)
     ),
