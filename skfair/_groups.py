@@ -18,7 +18,9 @@ MAX_GROUPS = 50
 MIN_GROUP_ROWS = 10  # rows; the figures of a group with fewer are chance
 
 
-def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFrame:
+def as_frame(
+    sensitive_features: Any, n_samples: int | None = None, parameter: str = "sensitive_features"
+) -> pd.DataFrame:
     """Return sensitive features as a DataFrame with one column per attribute.
 
     Parameters
@@ -28,6 +30,8 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
         Strings, numbers or categoricals; tables of pandas, polars, Arrow.
     n_samples : int, default=None
         Expected number of rows.
+    parameter : str, default="sensitive_features"
+        Name used in error messages.
 
     Returns
     -------
@@ -48,29 +52,27 @@ def as_frame(sensitive_features: Any, n_samples: int | None = None) -> pd.DataFr
         try:
             frame = pd.DataFrame(values)
         except ValueError as error:
-            raise ValueError(
-                f"sensitive_features must have columns of one length: {error}."
-            ) from error
+            raise ValueError(f"{parameter} must have columns of one length: {error}.") from error
     elif isinstance(values, pd.Categorical):
         frame = pd.DataFrame({0: values})
     else:
         if isinstance(values, str) or not np.iterable(values):
-            raise ValueError(f"sensitive_features must be array-like, got {brief(values)}.")
+            raise ValueError(f"{parameter} must be array-like, got {brief(values)}.")
         if hasattr(values, "__array__"):
             values = np.asanyarray(values)  # pandas knows masked arrays
         else:
             values = np.array(list(values), dtype=object)
         if values.ndim not in (1, 2):
             raise ValueError(
-                "sensitive_features must be of shape (n_samples,) or (n_samples, n_attributes), "
+                f"{parameter} must be of shape (n_samples,) or (n_samples, n_attributes), "
                 f"got an array of shape {values.shape}."
             )
         frame = pd.DataFrame(values)
     if frame.shape[1] == 0:
-        raise ValueError("sensitive_features has no columns; pass at least one.")
+        raise ValueError(f"{parameter} has no columns; pass at least one.")
     if n_samples is not None and len(frame) != n_samples:
         raise ValueError(
-            f"sensitive_features must have one row per sample: got {len(frame)} rows for "
+            f"{parameter} must have one row per sample: got {len(frame)} rows for "
             f"{n_samples} samples."
         )
     return frame.reset_index(drop=True)

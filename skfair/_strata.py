@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ._groups import as_frame, has_no_repeats, in_order, intersect, plain
+from ._groups import has_no_repeats, in_order, intersect, plain
 from ._warnings import warn
 
 MAX_STRATA = 50
-
-
-def control_frame(control_features: Any, n_samples: int) -> pd.DataFrame:
-    """Return control features as a DataFrame with one column each; see :func:`as_frame`."""
-    with _naming():
-        return as_frame(control_features, n_samples)
-
-
-@contextmanager
-def _naming() -> Iterator[None]:
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(str(error).replace("sensitive_features", "control_features")) from error
 
 
 @dataclass

@@ -31,7 +31,7 @@ from .._groups import (
     warn_of_order,
 )
 from .._labels import unfavorable_codes
-from .._strata import StratumEncoder, control_frame
+from .._strata import StratumEncoder
 from .._tables import as_pandas, check_weights, label_array
 from .._warnings import warn
 from ._directions import EXISTS, Peer
@@ -177,9 +177,9 @@ class FairnessScorer:
     ) -> float:
         """Score each stratum by itself."""
         n_samples = _num_samples(rows)
-        strata = StratumEncoder().encode(control_frame(control_features, n_samples))
+        strata = StratumEncoder().encode(as_frame(control_features, n_samples, "control_features"))
         warn_of_order(rows, control_features=control_features)
-        aligned: dict[str, Any] = {"y": y}
+        aligned: dict[str, Any] = {"y": y, "sensitive_features": None, "sample_weight": None}
         if sensitive_features is not None:
             warn_of_order(rows, sensitive_features=sensitive_features)
             aligned["sensitive_features"] = as_frame(sensitive_features, n_samples)
@@ -194,8 +194,6 @@ class FairnessScorer:
                 name: None if values is None else _safe_indexing(values, of)
                 for name, values in aligned.items()
             }
-            described.setdefault("sensitive_features", None)
-            described.setdefault("sample_weight", None)
             scores.append(self._score(estimator, part, part, **described))
             sizes.append(weights[of].sum())
         known = ~np.isnan(scores)

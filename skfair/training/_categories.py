@@ -124,33 +124,19 @@ def check_no_new_categories(X: Any, known: Mapping[int, list]) -> None:
             )
 
 
-def warn_of_unseen(X: Any, codes: np.ndarray, columns: list[int]) -> bool:
-    """Warn if a later part of the rows has many categories that the first part had not.
+def shares_of_unseen(codes: np.ndarray) -> np.ndarray:
+    """Return the share of each column's values (n, n_columns), encoded, that are in no category."""
+    return (codes == RARE).sum(axis=0) / np.maximum((codes != MISSING).sum(axis=0), 1)
 
-    Parameters
-    ----------
-    X : DataFrame or ndarray of shape (n, n_features)
-        The part.
-    codes : ndarray of shape (n, n_columns)
-        Its categories, encoded.
-    columns : list of int of length n_columns
-        Their positions.
 
-    Returns
-    -------
-    bool
-        Whether it has.
-    """
-    shares = (codes == RARE).sum(axis=0) / np.maximum((codes != MISSING).sum(axis=0), 1)
-    if shares.max() <= MANY_UNSEEN:
-        return False
+def warn_of_unseen(name: str, share: float) -> None:
+    """Warn that a later part of the rows has many categories that the first part had not."""
     warn(
-        f"{name_of(X, columns[shares.argmax()])} of X: {shares.max():.0%} of the values in this "
+        f"{name} of X: {share:.0%} of the values in this "
         f"call of partial_fit occurred in fewer than {MIN_CATEGORY_ROWS} rows of the first call, "
         "which decides what the categories are. They share one place, so that little is learned "
         "of them. Let the first call have rows of all categories."
     )
-    return True
 
 
 def encode_table(X: Any, categories: Mapping[int, list], dtype: Any) -> np.ndarray:

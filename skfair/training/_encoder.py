@@ -22,16 +22,19 @@ from .._groups import (
     warn_of_fractions,
 )
 from .._quantities import QuantityEncoder, continuous_columns
-from .._strata import StratumEncoder, control_frame
+from .._strata import StratumEncoder
 from .._tables import as_pandas, brief, naming
 from .._warnings import ignored
 from ._categories import (
     FIRST,
+    MANY_UNSEEN,
     category_columns,
     check_no_new_categories,
     encode_table,
     has_missing,
     learn_categories,
+    name_of,
+    shares_of_unseen,
     warn_of_unseen,
 )
 from ._numbers import is_ready, plain_numbers
@@ -241,7 +244,7 @@ class Encoder:
         if control_features is None and options.control_columns is not None:
             control_features = select_sensitive(raw, options.control_columns)
         if control_features is not None:
-            control_features = control_frame(control_features, n_samples)
+            control_features = as_frame(control_features, n_samples, "control_features")
         data = TrainingData(
             raw, raw, y, weights, None, sensitive_features, control_features=control_features
         ).without_zero_weights()
@@ -346,9 +349,13 @@ class Encoder:
         """Say once that a part of the rows has many categories that the first part had not."""
         if self.warned_of_unseen or not self.categories:
             return self
+        columns = list(self.categories)
+        shares = shares_of_unseen(data.X[:, columns])
+        if shares.max() <= MANY_UNSEEN:
+            return self
         table = self._as_table(self.select_features(data.raw))
-        warned = warn_of_unseen(table, data.X[:, list(self.categories)], list(self.categories))
-        return replace(self, warned_of_unseen=warned)
+        warn_of_unseen(name_of(table, columns[shares.argmax()]), shares.max())
+        return replace(self, warned_of_unseen=True)
 
     def _learn_sensitive(self, data: TrainingData, options: EncoderOptions, keep: bool) -> Encoder:
         """Encode the sensitive features of ``data``, and return what has been learned of them."""
