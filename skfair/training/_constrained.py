@@ -20,15 +20,7 @@ from .._warnings import warn
 from ..metrics._harm import MIN_MEMBERS
 from ..objectives import Objective
 from ..objectives.constraints import Constraints, Rates, constrained_terms
-from ..objectives.penalties import (
-    STATISTICS,
-    accuracy,
-    error_rates,
-    precision,
-    selection_rate,
-    true_negative_rate,
-    true_positive_rate,
-)
+from ..objectives.penalties import PENALTIES, STATISTICS
 from ._base import NeuralClassifier, Plan
 from ._monitor import Monitor, ValidationPart
 from ._multipliers import (
@@ -47,10 +39,7 @@ from ._rows import TrainingData, split_off
 AIM = 0.5  # share of the tolerance: what is held out is seen with noise
 AIM_OF_BOUND = 0.25  # where its upper bound is to be within tolerance
 FLOORS: Mapping[str, Rates] = {
-    "selection_rate": selection_rate,
-    "tpr": true_positive_rate,
-    "tnr": true_negative_rate,
-    "accuracy": accuracy,
+    name: STATISTICS[name].rates for name in ("selection_rate", "tpr", "tnr", "accuracy")
 }
 CONSTRAINT_PARAMETERS: Mapping[str, list] = {
     "tolerance": [Interval(Real, 0, 1, closed="neither"), None],
@@ -78,10 +67,13 @@ class Compared(NamedTuple):
 
 
 CONSTRAINED = {
-    "demographic_parity": Compared(("selection_rate",), selection_rate),
-    "equal_opportunity": Compared(("tpr",), true_positive_rate),
-    "equalized_odds": Compared(("fpr", "tpr"), error_rates),
-    "predictive_parity": Compared(("precision",), precision),
+    name: Compared(of, PENALTIES[name].rates)
+    for name, of in {
+        "demographic_parity": ("selection_rate",),
+        "equal_opportunity": ("tpr",),
+        "equalized_odds": ("fpr", "tpr"),
+        "predictive_parity": ("precision",),
+    }.items()
 } | {
     name: Compared((name,), statistic.rates)
     for name, statistic in STATISTICS.items()
