@@ -104,6 +104,20 @@ def test_the_most_accurate_epoch_within_tolerance_is_kept(people):
     assert (history.loc[~within, "monitor"] < 0).all()
 
 
+def test_a_network_that_has_learned_little_is_not_kept_for_its_small_gap():
+    rng = np.random.default_rng(0)
+    X, group = rng.normal(size=(2000, 3)), rng.choice(["a", "b"], 2000)
+    y = (X[:, 0] + 1.5 * (group == "b") + rng.normal(size=2000) > 1.5).astype(int)
+    X = np.column_stack([X, group == "b"])
+    settings = {"warmup": 1.0, "max_epochs": 6, "validation_fraction": 0.3, "tolerance": 0.6}
+    fitted = PenaltyClassifier(lr=1e-4, random_state=0, **settings).fit(
+        X, y, sensitive_features=group
+    )
+    gaps = fitted.history_["valid_gap_selection_rate"]
+    assert gaps.iloc[0] <= 0.6  # the first would do, and is most accurate where nothing is learned
+    assert kept(fitted).name == len(gaps) - 1
+
+
 def test_a_wider_tolerance_costs_less_accuracy(people):
     X, y, group = people
     scores = [
@@ -118,7 +132,8 @@ def test_a_gap_that_was_not_reached_is_told(people):
     X, y, group = people
     with pytest.warns(UserWarning, match="No epoch met tolerance=0.0001") as caught:
         fitted = model(tolerance=1e-4, max_epochs=2).fit(X, y, sensitive_features=group)
-    told = float(re.search(r"difference in selection_rate: ([\d.]+)", str(caught[0].message))[1])
+    (message,) = (m for w in caught if "No epoch met" in (m := str(w.message)))
+    told = float(re.search(r"difference in selection_rate: ([\d.]+)", message)[1])
     row = kept(fitted)
     assert told == pytest.approx(row["valid_gap_selection_rate"], abs=5e-4)
     assert told == pytest.approx(fitted.history_["valid_gap_selection_rate"].min(), abs=5e-4)

@@ -24,11 +24,12 @@ from .classification import binary_logit, weighted_mean
 from .groups import group_means
 
 TEMPERATURE = 0.3  # tau: closer to decisions than 1, and still with a slope where they are made
-STEP, MAX_MULTIPLIER = 1.0, 5.0
+STEP, MAX_MULTIPLIER = 3.0, 5.0
 STEP_OF_LOGITS = 0.25
 ABOVE = 0.1  # of the way from a least value to 1, that is aimed at
 MIN_VARIANCE = 0.01  # of a decision
 OFFSET_MEMORY = 0.5
+WHOLE_PULL = 2.0  # aims: a smaller difference pulls in proportion, so that groups do not swing
 
 Rates = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -47,7 +48,8 @@ class Constraints:
     least : sequence of float
         These values.
     aim : float
-        Difference between the rates of ``gaps`` at which multipliers neither rise nor fall.
+        Difference between the rates of ``gaps`` at which multipliers neither rise nor fall, and at
+        which what they pull with is half of them.
     attribute_of : sequence of int
         The attribute that each group belongs to.
     first_positive : bool, default=False
@@ -55,6 +57,8 @@ class Constraints:
     of_decisions : bool, default=True
         Whether the rates are shares of decisions, which need a smooth proxy; or else means of what
         can be seen of the logits themselves, of any size, of which there are no ``floors``.
+    step : float, default=3
+        eta of the multipliers of decisions, where the rate is one half.
     """
 
     gaps: Sequence[Rates]
@@ -64,6 +68,7 @@ class Constraints:
     attribute_of: Sequence[int]
     first_positive: bool = False
     of_decisions: bool = True
+    step: float = STEP
 
     def proxies(self, logits: Tensor, y: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
         """Values, with a slope, and cases of all rates, ``floors`` last, (n_rates, n) each."""
@@ -106,6 +111,16 @@ class Constraints:
         short = (means - least[:, None]).clamp(max=0)
         short = torch.where(counts > 0, short, 0.0)
         return torch.cat([apart[:n_gaps], short[n_gaps:]])
+
+    def pull(self, apart: Tensor) -> Tensor:
+        """Share of its multiplier, from -1 to 1, with which a rate is pulled down.
+
+        ``apart`` is that of :meth:`differences`.
+        """
+        n_gaps = len(apart) - len(self.floors)
+        width = max(WHOLE_PULL * self.aim, torch.finfo(apart.dtype).tiny)
+        of_gaps = (apart[:n_gaps] / width).clamp(-1, 1)
+        return torch.cat([of_gaps, apart[n_gaps:].sign().clamp(max=0)])
 
     def costs(self, forces: Tensor, counts: Tensor) -> Tensor:
         """Weight of each group's rates in the loss, from what pulls at them.
@@ -183,7 +198,7 @@ def _step_sizes(constraints: Constraints, means: Tensor, counts: Tensor) -> Tens
         return means.new_full((len(means), 1), STEP_OF_LOGITS)
     overall = (means * counts).sum(-1) / counts.sum(-1).clamp(min=torch.finfo(counts.dtype).tiny)
     variance = (overall * (1 - overall)).clamp(min=MIN_VARIANCE)[:, None]
-    return STEP * (0.25 / variance)
+    return constraints.step * (0.25 / variance)
 
 
 def constrained_terms(
@@ -240,10 +255,8 @@ def constrained_terms(
     hits, counts = (decay * state[:, :2] + batch).unbind(1)
     offset, multipliers = state[:, 2:].unbind(1)
     means = hits / counts.clamp(min=torch.finfo(counts.dtype).tiny)
-    direction = (constraints.differences(means, counts) - offset).sign()
-    n_gaps = len(means) - len(constraints.floors)
-    direction = torch.cat([direction[:n_gaps], direction[n_gaps:].clamp(max=0)])
-    costs = constraints.costs(multipliers * direction, counts)
+    pull = constraints.pull(constraints.differences(means, counts) - offset)
+    costs = constraints.costs(multipliers * pull, counts)
     values, cases = constraints.proxies(logits, y, temperature)
     pulled = (_of_rows(costs, groups) * values - _of_rows(costs * means, groups)) * cases
     found["constraints"] = weighted_mean(pulled.sum(0), weights)

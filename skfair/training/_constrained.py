@@ -19,7 +19,7 @@ from .._groups import group_name
 from .._warnings import warn
 from ..metrics._harm import MIN_MEMBERS
 from ..objectives import Objective
-from ..objectives.constraints import Constraints, Rates, constrained_terms
+from ..objectives.constraints import STEP, Constraints, Rates, constrained_terms
 from ..objectives.penalties import PENALTIES, STATISTICS
 from ._base import NeuralClassifier, Plan
 from ._monitor import Monitor, ValidationPart
@@ -92,6 +92,7 @@ class ConstrainedTraining(NeuralClassifier):
     confidence: float | None = None
     minimum: Mapping[str, float] | None = None
     _rate_names: list[str]
+    _multiplier_step = STEP
 
     # -- what a subclass states ---------------------------------------------------------------
 
@@ -150,6 +151,7 @@ class ConstrainedTraining(NeuralClassifier):
             attribute_of=tuple(self._encoder.attribute_of),
             first_positive=of_decisions and list(self._favorable_codes() or ()) == [0],
             of_decisions=of_decisions,
+            step=self._multiplier_step,
         )
 
     def _with_constraints(
@@ -250,6 +252,7 @@ class ConstrainedTraining(NeuralClassifier):
                 plan.all_rows.subset(plan.valid),
                 None if weights is None else weights.to(plan.device),
             ),
+            plan.epochs,
             recipe.batches.n_batches,
             max(n_plain * recipe.batches.n_batches, recipe.warmup_steps - plan.steps_before),
             compared,

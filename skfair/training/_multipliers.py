@@ -26,7 +26,8 @@ from ._outcome import BeforeAndAfter
 STEPS_OF_EPOCH = 2  # of the multipliers
 PLAIN_SHARE = 0.1  # of the epochs, before these begin
 AVERAGED_SHARE = 0.4  # of an epoch's batches: weights of single steps differ by chance
-MISSED, UNKNOWN, CONSTANT = -1e6, -2e6, -3e6  # below every accuracy, and every score
+# Below every accuracy, and every score.
+MISSED, UNKNOWN, EARLY, CONSTANT = -1e6, -2e6, -3e6, -4e6
 
 
 class HeldOut(NamedTuple):
@@ -245,10 +246,13 @@ class Multipliers(Callback):
         What is asked of decisions.
     held_out : HeldOut
         Rows on which they are made.
+    epochs : int
+        At most.
     n_batches : int
         Of an epoch.
     first_step : int
-        Of the network, after which multipliers move.
+        Of the network, after which multipliers move, and up to which an epoch is kept only if there
+        is no later one.
     compared : BeforeAndAfter or None
         Decisions before the multipliers move, and at last.
     monitor : Monitor or None
@@ -260,6 +264,7 @@ class Multipliers(Callback):
         constraints: Constraints,
         asked: Asked,
         held_out: HeldOut,
+        epochs: int,
         n_batches: int,
         first_step: int = 0,
         compared: BeforeAndAfter | None = None,
@@ -268,6 +273,7 @@ class Multipliers(Callback):
         self.constraints, self.asked, self.monitor = constraints, asked, monitor
         self.held_out: Any = held_out  # None after training
         self.n_batches, self.first_step = n_batches, first_step
+        self._last_early_step = min(first_step, (epochs - 1) * n_batches)
         self.compared = compared
         self.best: tuple[float, Finding] | None = None
         self._kept: tuple[dict[str, Tensor], Tensor] | None = None
@@ -370,6 +376,10 @@ class Multipliers(Callback):
         """Value of an epoch: the accuracy, or, where a constraint is missed, less than any."""
         if finding.constant:  # equal for everybody, and of no use to anybody
             return CONSTANT
+        if (
+            self._n_steps <= self._last_early_step
+        ):  # it may be within tolerance as it has learned little
+            return EARLY + finding.accuracy
         excess = finding.excess(self.asked.tolerance)
         if np.isnan(excess):
             return UNKNOWN + finding.accuracy

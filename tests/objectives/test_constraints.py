@@ -290,15 +290,28 @@ def test_multipliers_rise_where_the_gap_is_too_wide_and_fall_where_it_is_not():
     wide = stepped(TWO, state, torch.tensor([[0.4, 0.6]]).double(), COUNTS, ALL)
     narrow = stepped(TWO, state, torch.tensor([[0.49, 0.51]]).double(), COUNTS, ALL)
     assert (wide[:, 3] > 1).all() and (narrow[:, 3] < 1).all()
-    # mu + (|difference| - aim), as one half is the rate of all
-    torch.testing.assert_close(wide[:, 3], torch.full((1, 2), 1.15, dtype=F64))
+    # mu + 3 (|difference| - aim), as one half is the rate of all
+    torch.testing.assert_close(wide[:, 3], torch.full((1, 2), 1.45, dtype=F64))
 
 
 def test_rare_decisions_are_seen_on_the_scale_of_log_odds():
     state = with_multipliers(TWO, 1.0)
     rare = stepped(TWO, state, torch.tensor([[0.0, 0.2]]).double(), COUNTS, ALL)
-    expected = 1 + 0.25 / (0.1 * 0.9) * (0.2 - 0.05)
+    expected = 1 + 3 * 0.25 / (0.1 * 0.9) * (0.2 - 0.05)
     assert rare[0, 3, 0].item() == pytest.approx(expected)
+
+
+def test_a_small_difference_pulls_in_proportion_and_a_floor_as_a_whole():
+    constraints = of(penalties.selection_rate, floors=(penalties.true_positive_rate,), least=(0.6,))
+    apart = torch.tensor([[0.5, -0.005, 0.0], [-0.5, -0.005, 0.0]])
+    expected = torch.tensor([[1.0, -0.25, 0.0], [-1.0, -1.0, 0.0]])  # whole from 2 aims on
+    torch.testing.assert_close(constraints.pull(apart), expected)
+
+
+def test_without_gaps_there_is_no_width_to_pull_in():
+    apart = torch.tensor([[-0.5, 0.0, 0.0]])
+    alone = of(floors=(penalties.true_positive_rate,), least=(0.6,), aim=0.0)
+    assert alone.pull(apart).tolist() == [[-1.0, 0.0, 0.0]]
 
 
 def test_multipliers_stay_between_zero_and_the_largest():
