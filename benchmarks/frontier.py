@@ -1,8 +1,11 @@
 """Accuracy within a tolerance: ``python -m benchmarks.frontier [--data NAME ...] [--jobs N]``.
 
 Every method's own knob is swept; for each tolerance the most accurate knob is taken whose gap on
-the validation rows is within it (else that of the least gap), and reported on the test rows. One
-that decides the same for everybody is within none. Where decisions are made by a score, thresholds
+the validation rows is within it (else that of the least gap), and reported on the test rows. Where
+all seeds have the same test rows, it is one knob for all of them, by the mean of their rates: the
+validation rows of one seed hold too few cases to tell .02 from .04. Else those of a seed may be
+test rows of another, and each has a knob of its own. One that decides the same for everybody is
+within none. Where decisions are made by a score, thresholds
 for groups are put on it, too: "+ thresholds", chosen on the validation rows (Unprocessing, Cruz and
 Hardt 2024). Decisions by chance count with their probability, but error-parity's, which are drawn.
 A method joins by an entry in OURS of benchmarks/_frontier_ours.py or PEERS of
@@ -90,13 +93,20 @@ def measured(task: Task, constraint: str, model: Model) -> dict[str, Any]:
         p = model.accept(name)
         right = np.where(part.y == 1, p, 1 - p)
         rates = by_group(part.y, np.asarray(part.sensitive), p)
-        compared = rates[rates["cases"] >= MIN_CASES]
-        gaps = [np.ptp(compared[rate]) for rate in RATES[constraint]]
-        row |= {f"{name} accuracy": right.mean(), f"{name} gap": max(gaps)}
+        compared = rates.loc[rates["cases"] >= MIN_CASES, [*RATES[constraint]]]
+        row |= {f"{name} accuracy": right.mean(), f"{name} gap": widest(compared)}
         row |= {f"{name} accepted": p.mean()}
+        if name == "valid":
+            own = compared.stack()
+            row |= {f"valid {group} {rate}": value for (group, rate), value in own.items()}
     for group, own in rates.iterrows():
         row |= {f"{group} {name}": own[name] for name in OF_GROUPS}
     return row | {"right": right}
+
+
+def widest(rates: pd.DataFrame) -> float:
+    """Largest difference between groups, one a row, in any of the rates."""
+    return float((rates.max() - rates.min()).max())
 
 
 def candidates(task: Task, constraint: str, name: str, seed: int) -> Iterator[dict[str, Any]]:
@@ -118,40 +128,55 @@ def candidates(task: Task, constraint: str, name: str, seed: int) -> Iterator[di
             yield key | measured(task, constraint, rules)
 
 
-def choose(found: pd.DataFrame) -> pd.DataFrame:
-    """For each tolerance, method and seed: what is chosen on the validation rows."""
+def choose(found: pd.DataFrame, constraint: str, together: bool) -> pd.DataFrame:
+    """For each tolerance, method and seed: what is chosen on the validation rows.
+
+    ``together``: all seeds of a method have the same knob. "valid gap" is then that of their mean
+    rates.
+    """
     chosen = []
     for tolerance in TOLERANCES:
         open_to = found[found["tolerance"].isna() | (found["tolerance"] == tolerance)]
-        for _, own in open_to.groupby(["method", "seed"], sort=False):
-            seconds = own["seconds"].sum()  # of the whole sweep
-            decides = own[own["valid accepted"].between(SAME_FOR_ALL, 1 - SAME_FOR_ALL)]
-            within = decides[decides["valid gap"] <= tolerance + 1e-6]
-            own = decides if len(decides) else own
-            best = within["valid accuracy"].idxmax() if len(within) else own["valid gap"].idxmin()
-            row = own.loc[best].copy()
-            row["tolerance"], row["missed"] = tolerance, float(not len(within))
-            row["seconds"] = seconds
-            chosen.append(row)
-    return pd.DataFrame(chosen)
+        for _, own in open_to.groupby(["method"] if together else ["method", "seed"], sort=False):
+            own = own.assign(seconds=own.groupby("seed")["seconds"].transform("sum"))  # of a sweep
+            knobs = [rows for _, rows in own.groupby("knob", sort=False)]
+            whole = max(map(len, knobs))  # a knob that failed for a seed is none
+            knobs = [
+                rows.assign(**{"valid gap": _gap_of_means(rows, constraint)})
+                for rows in knobs
+                if len(rows) == whole
+            ]
+            best = max(knobs, key=partial(_merit_of_knob, tolerance))
+            missed = not _merit_of_knob(tolerance, best)[1]
+            chosen.append(best.assign(tolerance=tolerance, missed=float(missed)))
+    return pd.concat(chosen, ignore_index=True)
+
+
+def _gap_of_means(rows: pd.DataFrame, constraint: str) -> float:
+    rates = {
+        rate: rows.filter(regex=f"^valid .+ {rate}$").mean().rename(lambda c: c.rsplit(" ", 1)[0])
+        for rate in RATES[constraint]
+    }
+    return widest(pd.DataFrame(rates))
+
+
+def _merit_of_knob(tolerance: float, rows: pd.DataFrame) -> tuple[bool, bool, float]:
+    decides = SAME_FOR_ALL <= rows["valid accepted"].mean() <= 1 - SAME_FOR_ALL
+    gap = rows["valid gap"].mean()
+    within = decides and gap <= tolerance + 1e-6
+    return decides, within, rows["valid accuracy"].mean() if within else -gap
 
 
 def run(data: str, constraint: str, seed: int, name: str) -> dict[str, Any]:
-    """Return all candidates of a method, the chosen ones, or why there are none."""
+    """Return all candidates of a method, or why there are none."""
     warnings.simplefilter("ignore")  # of peers' solvers, and of groups: shown in the tables
     found, left_out = [], None
     try:
         for row in candidates(load(data, seed), constraint, name, seed):
-            found.append(row)  # those before a failure count
+            found.append(row | {"right": pack(row["right"])})  # those before a failure count
     except Exception as refused:  # too few rows for a tolerance, or a peer's own failure
         left_out = f"{name}: {' '.join(str(refused).split())[:MESSAGE]}"
-    result = {"left out": left_out, "found": [], "chosen": [], "made with": made_with()}
-    if found:
-        table = pd.DataFrame(found)
-        chosen = choose(table).assign(right=lambda rows: rows["right"].map(pack))
-        result["chosen"] = chosen.to_dict("records")
-        result["found"] = table.drop(columns="right").to_dict("records")
-    return result
+    return {"left out": left_out, "found": found, "made with": made_with()}
 
 
 def made_with() -> str:
@@ -305,14 +330,16 @@ def summarize(
     """Write what was found on a data set."""
     found = pd.DataFrame([row for result in done for row in result["found"]])
     of_groups = [c for c in found if c.endswith(tuple(f" {rate}" for rate in OF_GROUPS))]
-    chosen = pd.DataFrame([row for result in done for row in result["chosen"]])
+    fixed_test = DATA[data][1]
+    chosen = choose(found, constraint, fixed_test)
+    chosen = chosen.drop(columns=chosen.filter(regex="^valid .+ (TPR|FPR|accepted)$"))
     chosen["right"] = chosen["right"].map(unpack)
     left_out = {result["left out"] for result in done if result["left out"]}
     settings = settings | {"left out": "; ".join(sorted(left_out)) or "nothing"}
     settings["fitted with"] = "; ".join(sorted({result["made with"] for result in done}))
     name = f"frontier_{data}_{constraint}{suffix}"
-    table = intervals(chosen, DATA[data][1])
-    whole = found.drop(columns=[c for c in of_groups if c not in WHOLE])
+    table = intervals(chosen, fixed_test)
+    whole = found.drop(columns=["right", *(c for c in of_groups if c not in WHOLE)])
     report(f"{name}_all", whole, f"{data}: every knob", settings)
     report(name, table, f"{data}: chosen on validation rows", settings)
 

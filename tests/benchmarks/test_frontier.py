@@ -21,15 +21,20 @@ def found():
             "tolerance": np.nan,
             "seconds": 1.0,
             "valid accuracy": accuracy,
-            "valid gap": gap,
+            "valid a accepted": 0.3,
+            "valid b accepted": 0.3 + gap,
             "valid accepted": 0.3,
         }
         for knob, (accuracy, gap) in enumerate(rows)
     )
 
 
+def choose(found, together=True):
+    return frontier.choose(found, "demographic_parity", together)
+
+
 def test_the_most_accurate_knob_within_the_tolerance_is_chosen(found):
-    chosen = frontier.choose(found)
+    chosen = choose(found)
     assert chosen["tolerance"].tolist() == [0.01, 0.02, 0.05]
     assert chosen["knob"].tolist() == [2, 1, 1]
     assert chosen["missed"].tolist() == [0, 0, 0]
@@ -37,30 +42,48 @@ def test_the_most_accurate_knob_within_the_tolerance_is_chosen(found):
 
 
 def test_where_no_knob_is_within_it_the_least_gap_is_taken_and_said(found):
-    chosen = frontier.choose(found[found["knob"] == 0])
+    chosen = choose(found[found["knob"] == 0])
     assert chosen["knob"].tolist() == [0, 0, 0]
     assert chosen["missed"].tolist() == [1, 1, 1]
 
 
 def test_deciding_the_same_for_everybody_is_within_no_tolerance(found):
-    chosen = frontier.choose(found.assign(**{"valid accepted": [0.3, 0.3, 1.0]}))
+    chosen = choose(found.assign(**{"valid accepted": [0.3, 0.3, 1.0]}))
     assert chosen["knob"].tolist() == [1, 1, 1]
     assert chosen["missed"].tolist() == [1, 0, 0]
     assert chosen["seconds"].tolist() == [3, 3, 3]
-    constant = frontier.choose(found.assign(**{"valid accepted": 0.0}))
+    constant = choose(found.assign(**{"valid accepted": 0.0}))
     assert constant["missed"].tolist() == [1, 1, 1]
 
 
+def test_seeds_with_the_same_test_rows_choose_together_by_their_mean_rates(found):
+    other = found.assign(seed=1, **{"valid b accepted": [0.2, 0.3, 0.25]})
+    both = pd.concat([found, other])
+    chosen = choose(both)
+    assert chosen["knob"].tolist() == [0, 0, 0, 0, 0, 0]  # .08 and -.1 are .01 in the mean
+    assert chosen["valid gap"].tolist() == pytest.approx([0.01] * 6)
+    assert chosen["seed"].tolist() == [0, 1] * 3
+    alone = choose(both, together=False)
+    assert alone["knob"].tolist() == [2, 1, 1, 1, 1, 1]
+    expected = [0.005, 0.0, 0.015, 0.0, 0.015, 0.0]
+    assert alone["valid gap"].tolist() == pytest.approx(expected)
+
+
+def test_a_knob_that_failed_for_a_seed_is_not_chosen(found):
+    chosen = choose(pd.concat([found, found.assign(seed=1)[:1]]))
+    assert set(chosen["knob"]) == {0}
+
+
 def test_test_rows_do_not_change_the_choice(found):
-    chosen = frontier.choose(found)
+    chosen = choose(found)
     for accuracies in ([0.1, 0.2, 0.9], [0.9, 0.2, 0.1]):
-        other = frontier.choose(found.assign(**{"test accuracy": accuracies, "test gap": 0.0}))
+        other = choose(found.assign(**{"test accuracy": accuracies, "test gap": 0.0}))
         assert other["knob"].tolist() == chosen["knob"].tolist()
 
 
 def test_thresholds_take_part_at_their_own_tolerance_only(found):
     of_tolerance = found.assign(tolerance=[0.01, 0.02, 0.05])
-    assert frontier.choose(of_tolerance)["knob"].tolist() == [0, 1, 2]
+    assert choose(of_tolerance)["knob"].tolist() == [0, 1, 2]
 
 
 # -- a task ---------------------------------------------------------------------------------------
