@@ -26,7 +26,7 @@ from skfair import DRAlignClassifier, FaiRNClassifier, NetworkClassifier, Penalt
 from skfair.datasets import make_biased_classification
 from skfair.metrics import recourse_gap
 from skfair.model_selection import StackedSearchCV
-from skfair.training._multipliers import count_cases
+from skfair.training._multipliers import count_cases, difference, standard_error
 
 pytestmark = pytest.mark.filterwarnings("ignore:Fewer are accepted")
 
@@ -126,6 +126,28 @@ def test_a_wider_tolerance_costs_less_accuracy(people):
     ]
     plain = NetworkClassifier(**QUICK).fit(X, y).score(X, y)
     assert scores[0] < scores[1] < plain + 0.005
+
+
+def test_a_tolerance_that_the_held_out_rows_cannot_tell_is_said(people):
+    X, y, group = people
+    vague = "tolerance=0.01 is less than half the standard error"
+    with pytest.warns(UserWarning, match=rf"{vague}.*selection_rate: 0.0\d\d.*now 0.05"):
+        model(tolerance=0.01, max_epochs=30, validation_fraction=0.05).fit(
+            X, y, sensitive_features=group
+        )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="tolerance=")
+        model(tolerance=0.1).fit(X, y, sensitive_features=group)
+
+
+@pytest.mark.parametrize("by_share", [False, True])
+def test_the_standard_error_is_that_of_repeated_samples(by_share):
+    rng = np.random.default_rng(0)
+    p, cases = np.array([0.2, 0.5, 0.9]), np.array([200.0, 400.0, 900.0])
+    values = rng.binomial(cases.astype(int), p, (4000, 3)) / cases
+    gaps = [difference(each, cases, cases, by_share, None) for each in values]
+    error = standard_error(p, cases, cases, by_share)
+    assert error == pytest.approx(np.std(gaps), rel=0.05)
 
 
 def test_a_gap_that_was_not_reached_is_told(people):

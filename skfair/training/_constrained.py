@@ -284,7 +284,7 @@ class ConstrainedTraining(NeuralClassifier):
         super()._finish(plan)
         keeper = dict(self.net_.callbacks_).get("skfair_keeper")
         if keeper is not None and plan.by_group:
-            keeper.warn_if_missed()
+            keeper.warn_if_missed(self.validation_fraction)
             if keeper.compared is not None:
                 remedy = "a larger tolerance takes less"
                 if "minimum" in self.get_params():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from ._batches import TensorRows, as_numbers, row_slices
 from ._monitor import Monitor
 from ._outcome import BeforeAndAfter
 
+VAGUE = 2.0  # standard errors of a gap in tolerances, beyond which a gap within says little
 STEPS_OF_EPOCH = 2  # of the multipliers
 PLAIN_SHARE = 0.1  # of the epochs, before these begin
 AVERAGED_SHARE = 0.4  # of an epoch's batches: weights of single steps differ by chance
@@ -148,16 +150,20 @@ class Asked:
 
         NaN where no two groups can be compared.
         """
+        return self._most_of(rates, partial(difference, by_share=self.by_share, tail=self.tail))
+
+    def errors(self, rates: Rates) -> np.ndarray:
+        """Return the standard errors of these differences, of all attributes the largest."""
+        return self._most_of(rates, partial(standard_error, by_share=self.by_share))
+
+    def _most_of(self, rates: Rates, measure: Callable[..., float]) -> np.ndarray:
         of = np.array(self.attribute_of)
         found = np.full((len(self.gaps), of.max() + 1), np.nan)
         for rate, known in enumerate(rates.known[: len(self.gaps)]):
             for attribute in range(found.shape[1]):
                 groups = known & (of == attribute)
                 if groups.sum() > 1:
-                    values, counts, cases = (part[rate, groups] for part in rates)
-                    found[rate, attribute] = difference(
-                        values, counts, cases, self.by_share, self.tail
-                    )
+                    found[rate, attribute] = measure(*(part[rate, groups] for part in rates))
         return found.max(1)
 
     def lacks(self, rates: Rates) -> np.ndarray:
@@ -208,6 +214,28 @@ def difference(
     return float(np.average(apart, weights=shares * (1 - shares)))
 
 
+def standard_error(
+    values: np.ndarray, counts: np.ndarray, cases: np.ndarray, by_share: bool
+) -> float:
+    """Return the standard error of :func:`difference`, where rates are shares of decisions.
+
+    Of the two groups that are farthest apart, or by the slope of the mean difference. Rates count
+    as if one more case had been decided either way (Agresti and Coull 1998).
+    """
+    p = (values * cases + 1) / (cases + 2)
+    variances = p * (1 - p) / cases
+    if len(values) == 2 or not by_share:
+        order = values.argsort()
+        return float(np.sqrt(variances[order[0]] + variances[order[-1]]))
+    beside = counts.sum() - counts
+    shares = counts / counts.sum()
+    above = np.where(values >= (values @ counts - values * counts) / beside, 1.0, -1.0)
+    signed = above * shares * (1 - shares) / (shares @ (1 - shares))
+    of_others = (signed / beside).sum() - signed / beside
+    slopes = signed - counts * of_others
+    return float(np.sqrt(np.square(slopes) @ variances))
+
+
 class Finding(NamedTuple):
     """What the decisions of an epoch come to.
 
@@ -217,6 +245,8 @@ class Finding(NamedTuple):
         Share that agrees with the labels.
     gaps : ndarray of shape (n_gaps,)
         Differences between groups, or their upper bounds.
+    errors : ndarray of shape (n_gaps,)
+        Their standard errors.
     lacks : ndarray of shape (n_floors,)
         What the worst group lacks of each least value.
     constant : bool
@@ -225,6 +255,7 @@ class Finding(NamedTuple):
 
     accuracy: float
     gaps: np.ndarray
+    errors: np.ndarray
     lacks: np.ndarray
     constant: bool
 
@@ -359,7 +390,8 @@ class Multipliers(Callback):
         right = np.average((decided == y).cpu(), weights=None if weights is None else weights.cpu())
         constant = bool((decided == decided[0]).all())
         asked = self.asked
-        return rates, Finding(float(right), asked.differences(rates), asked.lacks(rates), constant)
+        found = asked.differences(rates), asked.errors(rates), asked.lacks(rates)
+        return rates, Finding(float(right), *found, constant)
 
     # -- what is made of it -------------------------------------------------------------------
 
@@ -397,9 +429,12 @@ class Multipliers(Callback):
             record(f"multiplier_{name}", float(largest))
         record("valid_accuracy", finding.accuracy)
 
-    def warn_if_missed(self) -> None:
-        """Say what was reached, if that is not what is asked; and who was not looked at."""
-        if self.best is None or self.best[0] > MISSED:
+    def warn_if_missed(self, validation_fraction: float) -> None:
+        """Say what was reached, if that is not what is asked, or that it says little."""
+        if self.best is None:
+            return
+        if self.best[0] > MISSED:
+            self._warn_if_vague(self.best[1], validation_fraction)
             return
         asked, (_, finding) = self.asked, self.best
         bound = "" if asked.confidence is None else f"upper bound at {asked.confidence:g} of the "
@@ -419,6 +454,24 @@ class Multipliers(Callback):
             f"the epoch that came closest ({'; '.join(reached)}). More epochs, a larger "
             "validation_fraction or a larger tolerance usually help.",
         )
+
+    def _warn_if_vague(self, finding: Finding, validation_fraction: float) -> None:
+        asked = self.asked
+        if asked.confidence is not None or not self.constraints.of_decisions:
+            return
+        vague = [
+            f"{name}: {error:.3f}"
+            for name, error in zip(asked.gaps, finding.errors, strict=True)
+            if error > VAGUE * asked.tolerance
+        ]
+        if vague:
+            warn(
+                f"tolerance={asked.tolerance:g} is less than half the standard error of the "
+                f"difference on the held-out rows ({', '.join(vague)}): on other people it may be "
+                "several times as large. A larger validation_fraction (now "
+                f"{validation_fraction:g}) or a larger tolerance would say more, and confidence= "
+                "looks at an upper bound."
+            )
 
 
 def multipliers_of(net: Any) -> np.ndarray:
