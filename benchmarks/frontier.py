@@ -5,9 +5,12 @@ the validation rows is within it (else that of the least gap), and reported on t
 all seeds have the same test rows, it is one knob for all of them, by the mean of their rates: the
 validation rows of one seed hold too few cases to tell .02 from .04. Else those of a seed may be
 test rows of another, and each has a knob of its own. One that decides the same for everybody is
-within none. Where decisions are made by a score, thresholds
-for groups are put on it, too: "+ thresholds", chosen on the validation rows (Unprocessing, Cruz and
-Hardt 2024). Decisions by chance count with their probability, but error-parity's, which are drawn.
+within none. Tables "_test" are the front on the test rows themselves, each method's knob by its
+mean gap there: what can be had by whoever knew where.
+
+Where decisions are made by a score, thresholds for groups are put on it, too: "+ thresholds",
+chosen on the validation rows (Unprocessing, Cruz and Hardt 2024). Decisions by chance count with
+their probability, but error-parity's, which are drawn.
 A method joins by an entry in OURS of benchmarks/_frontier_ours.py or PEERS of
 benchmarks/_frontier_peers.py.
 
@@ -24,7 +27,7 @@ import platform
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from importlib.metadata import version
@@ -53,6 +56,7 @@ from ._jobs import job_path, run_jobs
 
 METHODS: dict[str, Method] = PEERS | OURS
 TOLERANCES = (0.01, 0.02, 0.05)
+OF_THRESHOLDS = (0.0, *TOLERANCES)
 RATES = {
     "equalized_odds": ("TPR", "FPR"),
     "demographic_parity": ("accepted",),
@@ -63,6 +67,7 @@ MIN_CASES = 10  # positives, and negatives, of a group that is compared on valid
 SAME_FOR_ALL = 0.001  # share accepted, or refused, below which a method decides nothing
 RESAMPLES = 2000
 MESSAGE = 80  # letters of why a method is left out
+ON_TEST = "_test"  # end of the names of tables
 BOTH = "skfair's thresholds"  # over a peer's model
 
 
@@ -121,30 +126,32 @@ def candidates(task: Task, constraint: str, name: str, seed: int) -> Iterator[di
         key["needs group"] = "yes" if method.needs_group else "no"
         key |= {"knob": str(knob), "seed": seed, "tolerance": np.nan, "seconds": seconds}
         yield key | measured(task, constraint, model)
-        for tolerance in TOLERANCES if model.score is not None else ():
+        for tolerance in OF_THRESHOLDS if model.score is not None else ():
             rules = unprocessed(task, constraint, model, tolerance)
             key |= {"method": f"{name} + thresholds", "needs group": "yes", "tolerance": tolerance}
             key["origin"] = method.origin if method.origin == "skfair" else BOTH
             yield key | measured(task, constraint, rules)
 
 
-def choose(found: pd.DataFrame, constraint: str, together: bool) -> pd.DataFrame:
-    """For each tolerance, method and seed: what is chosen on the validation rows.
+def choose(
+    found: pd.DataFrame, gap: Callable[[pd.DataFrame], float], together: bool
+) -> pd.DataFrame:
+    """For each tolerance, method and seed: what is chosen by "valid accuracy" and "valid gap".
 
-    ``together``: all seeds of a method have the same knob. "valid gap" is then that of their mean
-    rates.
+    The latter is the ``gap`` of a knob's rows: of all seeds ``together``, which then have the same
+    knob, or of one.
     """
     chosen = []
     for tolerance in TOLERANCES:
-        open_to = found[found["tolerance"].isna() | (found["tolerance"] == tolerance)]
-        for _, own in open_to.groupby(["method"] if together else ["method", "seed"], sort=False):
-            own = own.assign(seconds=own.groupby("seed")["seconds"].transform("sum"))  # of a sweep
-            knobs = [rows for _, rows in own.groupby("knob", sort=False)]
+        for _, own in found.groupby(["method"] if together else ["method", "seed"], sort=False):
+            of_knobs = own.drop_duplicates(["seed", "knob"])  # each with its thresholds
+            of_sweep = of_knobs.groupby("seed")["seconds"].sum()
+            own = own.assign(seconds=own["seed"].map(of_sweep))
+            settings = own.groupby(["knob", "tolerance"], sort=False, dropna=False)
+            knobs = [rows for _, rows in settings]
             whole = max(map(len, knobs))  # a knob that failed for a seed is none
             knobs = [
-                rows.assign(**{"valid gap": _gap_of_means(rows, constraint)})
-                for rows in knobs
-                if len(rows) == whole
+                rows.assign(**{"valid gap": gap(rows)}) for rows in knobs if len(rows) == whole
             ]
             best = max(knobs, key=partial(_merit_of_knob, tolerance))
             missed = not _merit_of_knob(tolerance, best)[1]
@@ -152,7 +159,18 @@ def choose(found: pd.DataFrame, constraint: str, together: bool) -> pd.DataFrame
     return pd.concat(chosen, ignore_index=True)
 
 
-def _gap_of_means(rows: pd.DataFrame, constraint: str) -> float:
+def on_validation_rows(found: pd.DataFrame, constraint: str, together: bool) -> pd.DataFrame:
+    """Choose by the gap of the seeds' mean rates on validation rows."""
+    return choose(found, partial(_gap_of_means, constraint), together)
+
+
+def on_test_rows(found: pd.DataFrame) -> pd.DataFrame:
+    """Choose by the seeds' mean accuracy and mean gap on test rows: the front there."""
+    seen = found.assign(**{"valid accuracy": found["test accuracy"]})
+    return choose(seen, lambda rows: rows["test gap"].mean(), together=True)
+
+
+def _gap_of_means(constraint: str, rows: pd.DataFrame) -> float:
     rates = {
         rate: rows.filter(regex=f"^valid .+ {rate}$").mean().rename(lambda c: c.rsplit(" ", 1)[0])
         for rate in RATES[constraint]
@@ -330,23 +348,26 @@ def summarize(
     """Write what was found on a data set."""
     found = pd.DataFrame([row for result in done for row in result["found"]])
     of_groups = [c for c in found if c.endswith(tuple(f" {rate}" for rate in OF_GROUPS))]
-    fixed_test = DATA[data][1]
-    chosen = choose(found, constraint, fixed_test)
-    chosen = chosen.drop(columns=chosen.filter(regex="^valid .+ (TPR|FPR|accepted)$"))
-    chosen["right"] = chosen["right"].map(unpack)
     left_out = {result["left out"] for result in done if result["left out"]}
     settings = settings | {"left out": "; ".join(sorted(left_out)) or "nothing"}
     settings["fitted with"] = "; ".join(sorted({result["made with"] for result in done}))
-    name = f"frontier_{data}_{constraint}{suffix}"
-    table = intervals(chosen, fixed_test)
+    name = f"frontier_{data}_{constraint}"
+    fixed_test = DATA[data][1]
+    ways = {
+        "": ("chosen on validation rows", on_validation_rows(found, constraint, fixed_test)),
+        ON_TEST: ("the front on test rows", on_test_rows(found)),
+    }
+    for end, (title, chosen) in ways.items():
+        chosen = chosen.drop(columns=chosen.filter(regex="^valid .+ (TPR|FPR|accepted)$"))
+        table = intervals(chosen.assign(right=chosen["right"].map(unpack)), fixed_test)
+        report(f"{name}{end}{suffix}", table, f"{data}: {title}", settings)
     whole = found.drop(columns=["right", *(c for c in of_groups if c not in WHOLE)])
-    report(f"{name}_all", whole, f"{data}: every knob", settings)
-    report(name, table, f"{data}: chosen on validation rows", settings)
+    report(f"{name}_all{suffix}", whole, f"{data}: every knob", settings)
 
 
-def whole_tables(constraint: str) -> dict[str, pd.DataFrame]:
-    """Tables of results that are there, by data set."""
-    paths = {name: RESULTS / f"frontier_{name}_{constraint}.csv" for name in DATA}
+def whole_tables(constraint: str, end: str = "") -> dict[str, pd.DataFrame]:
+    """Tables of results that are there, by data set; ``end`` is that of their names."""
+    paths = {name: RESULTS / f"frontier_{name}_{constraint}{end}.csv" for name in DATA}
     return {name: pd.read_csv(path, comment="#") for name, path in paths.items() if path.exists()}
 
 
@@ -385,10 +406,10 @@ def main() -> None:
         own = [result for job, result in zip(jobs, done, strict=True) if job[0] == data]
         described = settings | {"perceptron": PERCEPTRON[data]}
         summarize(data, args.constraint, own, described, "_quick" if args.quick else "")
-    tables = whole_tables(args.constraint)
-    if not args.quick and tables:
-        table = verdicts(tables)
-        report(f"frontier_{args.constraint}", table, "Ours beside the best peer", settings)
+    for end in () if args.quick else ("", ON_TEST):
+        tables = whole_tables(args.constraint, end)
+        name = f"frontier_{args.constraint}{end}"
+        report(name, verdicts(tables), "Ours beside the best peer", settings)
 
 
 if __name__ == "__main__":

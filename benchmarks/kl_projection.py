@@ -9,8 +9,11 @@ it if none is). fairret (and cvxpy with SCS) is no dependency of skfair: without
 Seconds are medians over fits that take turns with the plain network's. "penalty's seconds" are what
 a fit takes beyond the plain one. ``--steps`` measures the cost of a step alone, by batch size.
 
-Mean probabilities come together, too, when all probabilities come close to 1/2: the largest
-difference between two groups' shares of p > 1/2, and the standard deviation of p, stand beside.
+Mean probabilities come together, too, when all probabilities come close to 1/2, which leaves AUROC
+and every decision as they were: "plain, flattened" is the plain network with its logits divided by
+the least power of two that does it. So the largest difference between two groups' shares of
+p > 1/2, and the standard deviation of p, stand beside. fairret 0.1.3 flattens, too: it divides each
+row of its projection by the mean of its two entries, not by their sum.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import expit, logit
 from sklearn.metrics import roc_auc_score
 
 from skfair import NetworkClassifier, PenaltyClassifier
@@ -82,14 +86,32 @@ def in_turns(fit: Callable[[], Any], plain: Callable[[], Any], n_turns: int) -> 
     }
 
 
-def measured(model: Any, part: Part) -> dict[str, float]:
-    p = model.predict_proba(part.X)[:, 1]
+def probability(model: Any, part: Part) -> np.ndarray:
+    return model.predict_proba(part.X)[:, 1].astype(float)
+
+
+def measured(p: np.ndarray, part: Part) -> dict[str, float]:
     found = {"AUROC": roc_auc_score(part.y, p), "violation": violation(p, part.sensitive)}
     decisions = pd.Series(p > 0.5).groupby(part.sensitive.to_numpy()).agg(["mean", "size"])
     accepted = decisions.loc[decisions["size"] >= LEAST, "mean"]
     found |= {"accuracy": ((p > 0.5) == part.y).mean()}
     # which probabilities that have all come close to 1/2 leave as it was
     return found | {"gap of decisions": accepted.max() - accepted.min(), "sd of p": p.std()}
+
+
+def flattened(p: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities whose log-odds are divided by the temperature."""
+    return expit(logit(p) / temperature)
+
+
+def flatten(plain: Any, valid: Part, test: Part) -> dict[str, Any]:
+    """Measure the plain network, its probabilities as close to 1/2 as they need to be."""
+    p = probability(plain, valid)
+    temperature = 1.0
+    while (within := violation(flattened(p, temperature), valid.sensitive)) > WITHIN:
+        temperature *= 2
+    row = {"method": "plain, flattened", "weight": temperature, "valid violation": within}
+    return row | measured(flattened(probability(plain, test), temperature), test)
 
 
 def rows_of(part: Part, rows: slice) -> Part:
@@ -116,21 +138,26 @@ def run(name: str, columns: list[str], seed: int, quick: bool) -> list[dict]:
     plain.fit(train.X[:1000], train.y[:1000])  # what is loaded once is no time of a fit
     row = {"groups": name, "seed": seed}
     fit_plain = partial(plain.fit, train.X, train.y)
-    rows = [row | {"method": "plain", "CPU seconds": timed(fit_plain)} | measured(plain, test)]
+    found = {"method": "plain", "CPU seconds": timed(fit_plain)}
+    rows = [row | found | measured(probability(plain, test), test)]
+    rows.append(row | flatten(plain, valid, test))
     for method, params in methods.items():
         found = []
         for weight in WEIGHTS:
             model = PenaltyClassifier(alpha=weight, **network, **params)
             fit = partial(model.fit, train.X, train.y, sensitive_features=train.sensitive)
             fit()
-            found.append((measured(model, valid)["violation"], weight, model, fit))
+            found.append(
+                (violation(probability(model, valid), valid.sensitive), weight, model, fit)
+            )
             if found[-1][0] <= WITHIN:
                 break
         within, weight, model, fit = found[-1]
         if within > WITHIN:
             within, weight, model, fit = min(found, key=lambda tried: tried[0])
         row = {"groups": name, "seed": seed, "method": method, "weight": weight}
-        row |= in_turns(fit, fit_plain, 1 if quick else TURNS[method]) | measured(model, test)
+        row |= in_turns(fit, fit_plain, 1 if quick else TURNS[method])
+        row |= measured(probability(model, test), test)
         rows.append(row | {"valid violation": within, "fits": len(found)})
     return rows
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 MIN_MEMBERS = 30  # smaller groups are accepted or not by chance
+MIN_COMPARED = 100  # of smaller ones rates differ by chance
+LEFT_OUT_BELOW = 1 / 5
 
 
 def left_out(
@@ -12,7 +14,7 @@ def left_out(
     expected: np.ndarray,
     sizes: np.ndarray,
     *,
-    below: float = 1 / 5,
+    below: float = LEFT_OUT_BELOW,
     min_size: int = MIN_MEMBERS,
 ) -> np.ndarray:
     """Find groups of which nobody, or hardly anybody, is accepted while somebody is.
@@ -48,7 +50,7 @@ def worsened(
     sizes: np.ndarray,
     *,
     by: float = 1 / 3,
-    min_size: int = 100,
+    min_size: int = MIN_COMPARED,
 ) -> np.ndarray:
     """Find groups whose rate is lower than the baseline's by more than a third of it.
 

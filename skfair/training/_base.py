@@ -31,7 +31,7 @@ from ._encoder import takes_tables
 from ._learner import TableLearner, whole_state
 from ._monitor import ValidationPart, training_callbacks
 from ._net import ObjectiveNet
-from ._outcome import check_outcome
+from ._outcome import check_outcome, warn_of_fewer
 from ._parameters import NetworkParameterized, inherit_parameters
 from ._predictions import NetworkPredictions
 from ._recipe import (
@@ -387,6 +387,12 @@ default=None
         """Look at what has been trained."""
         self.net_.train_split = None  # it holds the data
         self.n_iter_ = check_outcome(self, plan.all_rows.inputs["X"], plan.data, plan.by_group)
+        if plan.by_group:
+            self._warn_of_who_pays(plan)
+
+    def _warn_of_who_pays(self, plan: Plan) -> None:
+        """Name the groups of whom fewer are accepted for the sake of fairness."""
+        warn_of_fewer(self, plan.all_rows.inputs["X"], plan.data)
 
     def _split_validation(
         self, data: TrainingData, rng: np.random.RandomState

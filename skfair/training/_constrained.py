@@ -282,14 +282,22 @@ class ConstrainedTraining(NeuralClassifier):
 
     def _finish(self, plan: Plan) -> None:
         super()._finish(plan)
-        keeper = dict(self.net_.callbacks_).get("skfair_keeper")
+        keeper = self._keeper()
         if keeper is not None and plan.by_group:
             keeper.warn_if_missed(self.validation_fraction)
-            if keeper.compared is not None:
-                remedy = "a larger tolerance takes less"
-                if "minimum" in self.get_params():
-                    remedy += ", and minimum= asks for least rates of every group"
-                keeper.compared.warn_of_worse(keeper.asked.groups, remedy)
+
+    def _warn_of_who_pays(self, plan: Plan) -> None:
+        keeper = self._keeper()
+        if keeper is None or keeper.compared is None:
+            super()._warn_of_who_pays(plan)
+            return
+        remedy = "a larger tolerance takes less"
+        if "minimum" in self.get_params():
+            remedy += ", and minimum= asks for least rates of every group"
+        keeper.compared.warn_of_worse(keeper.asked.groups, remedy)
+
+    def _keeper(self) -> Multipliers | None:
+        return dict(self.net_.callbacks_).get("skfair_keeper")
 
     # -- what has been trained ----------------------------------------------------------------
 

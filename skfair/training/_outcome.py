@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 
+from .._groups import group_name
 from .._warnings import warn
-from ..metrics._harm import MIN_MEMBERS, left_out, worsened
+from ..metrics._harm import LEFT_OUT_BELOW, MIN_COMPARED, MIN_MEMBERS, left_out, worsened
 from ._batches import as_numbers, iterate_rows
 from ._rows import TrainingData
 
 MAX_LOOKED_AT = 200  # rows of a group
 MAX_COMPARED = 500  # rows of a group, where their number is to be known well
 FALLEN_BY = 1 / 4  # on these rows; by chance it is a third on others
+MAX_RECALIBRATED = 1000  # rows of a group, by whose scores it is told who would be accepted
+MAX_LOG_ODDS = 15.0  # of a score, so that few sure ones do not decide alone
+MIN_SHARE_OF_LABELS = 1 / 2
 MIN_ACCEPTED = 10  # of them; where a group is left out, one sample in a hundred has as many
 
 
@@ -214,6 +219,69 @@ class BeforeAndAfter:
             f"of groups in the training data ({named}). A gap can be closed at their expense: "
             f"{remedy}.",
         )
+
+
+def warn_of_fewer(estimator: Any, X: torch.Tensor, data: TrainingData) -> None:
+    """Name the groups of whom fewer are accepted than without regard to fairness.
+
+    By more than a quarter, or less than half the share with favorable labels: a penalty may blur a
+    group's scores, too. Groups left out are named by :func:`warn_of_groups_left_out`.
+    """
+    favorable = estimator._favorable_codes()
+    if favorable is None or data.groups is None or data.y.ndim > 1:
+        return
+    labeled, looked_at = np.isin(data.y, favorable), {}
+    for group, rows in zip(estimator.groups_, members_of(estimator, data), strict=True):
+        if len(rows) >= MIN_COMPARED:
+            looked_at[group_name(group)] = evenly(rows, MAX_RECALIBRATED)
+    if not looked_at:
+        return
+    rows = np.unique(np.concatenate([*looked_at.values()]))
+    scores = log_odds_of(estimator.net_, some_rows(X, rows), favorable)
+    named = []
+    for group, of in looked_at.items():
+        own, y = scores[np.searchsorted(rows, of)], labeled[of]
+        weights = None if data.weights is None else data.weights[of]
+        accepted, expected = (own > 0).mean(), share_without_regard(own, y, weights)
+        by_chance = np.sqrt(expected / len(of))  # about the standard error
+        fallen = accepted < (1 - FALLEN_BY) * expected and expected - accepted > by_chance
+        halved = accepted < MIN_SHARE_OF_LABELS * y.mean()
+        if (fallen or halved) and accepted > LEFT_OUT_BELOW * y.mean():
+            named.append(
+                f"{group!r}: {accepted:.3f} accepted, {expected:.3f} by their scores, "
+                f"{y.mean():.3f} favorable labels"
+            )
+    if not named:
+        return
+    warn(
+        "Fewer are accepted, by more than a quarter, than the network's own scores would have it "
+        "without regard to fairness, or less than half the share with favorable labels, of groups "
+        f"in the training data ({'; '.join(named)}). A gap can be closed at their expense: compare "
+        "with a plain network, and try smaller fairness weights.",
+    )
+
+
+def share_without_regard(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> float:
+    """Share of a group that is accepted by its scores if these are calibrated on its labels.
+
+    By a logistic regression of labels on scores (Platt 1999), and acceptance above one half.
+    """
+    if len(np.unique(y)) < 2:
+        return float(y[0])
+    scores = scores[:, np.newaxis]
+    calibrated = LogisticRegression(C=1e6).fit(scores, y, weights)
+    return float(calibrated.predict(scores).mean())
+
+
+def log_odds_of(net: Any, X: torch.Tensor, favorable: Sequence[int]) -> np.ndarray:
+    """Log-odds, (n,), with which a network in evaluation mode takes one of some classes."""
+    with torch.inference_mode():
+        logits = [net.module_(as_numbers(chunk.clone(), net.dtype)) for chunk in iterate_rows(X)]
+    scores = torch.cat(logits).double().cpu()
+    of = torch.zeros(scores.shape[1], dtype=torch.bool)
+    of[list(favorable)] = True
+    odds = scores[:, of].logsumexp(1) - scores[:, ~of].logsumexp(1)
+    return odds.clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS).numpy()
 
 
 def warn_of_groups_left_out(estimator: Any, decisions: np.ndarray, data: TrainingData) -> None:

@@ -30,7 +30,7 @@ def found():
 
 
 def choose(found, together=True):
-    return frontier.choose(found, "demographic_parity", together)
+    return frontier.on_validation_rows(found, "demographic_parity", together)
 
 
 def test_the_most_accurate_knob_within_the_tolerance_is_chosen(found):
@@ -69,6 +69,15 @@ def test_seeds_with_the_same_test_rows_choose_together_by_their_mean_rates(found
     assert alone["valid gap"].tolist() == pytest.approx(expected)
 
 
+def test_the_front_on_test_rows_is_by_the_mean_gap_there(found):
+    there = {"test accuracy": [0.8, 0.9, 0.7], "test gap": [0.0, 0.04, 0.015]}
+    both = pd.concat([found.assign(**there), found.assign(seed=1, **there | {"test gap": 0.02})])
+    chosen = frontier.on_test_rows(both)
+    assert chosen["knob"].tolist() == [0, 0, 0, 0, 1, 1]
+    assert chosen["valid gap"].tolist() == pytest.approx([0.01] * 4 + [0.03] * 2)
+    assert chosen["missed"].tolist() == [0] * 6
+
+
 def test_a_knob_that_failed_for_a_seed_is_not_chosen(found):
     chosen = choose(pd.concat([found, found.assign(seed=1)[:1]]))
     assert set(chosen["knob"]) == {0}
@@ -81,9 +90,12 @@ def test_test_rows_do_not_change_the_choice(found):
         assert other["knob"].tolist() == chosen["knob"].tolist()
 
 
-def test_thresholds_take_part_at_their_own_tolerance_only(found):
-    of_tolerance = found.assign(tolerance=[0.01, 0.02, 0.05])
-    assert choose(of_tolerance)["knob"].tolist() == [0, 1, 2]
+def test_thresholds_have_their_own_tolerance_as_a_knob_and_are_fitted_once(found):
+    of_thresholds = found.assign(knob=0, tolerance=[0.0, 0.01, 0.02])
+    chosen = choose(of_thresholds)
+    assert chosen["valid accuracy"].tolist() == [0.8, 0.85, 0.85]
+    assert chosen["tolerance"].tolist() == [0.01, 0.02, 0.05]
+    assert chosen["seconds"].tolist() == [1, 1, 1]
 
 
 # -- a task ---------------------------------------------------------------------------------------
@@ -158,7 +170,7 @@ def test_jobs_are_kept_and_merged(methods, tmp_path, monkeypatch):
     assert [_jobs.job_path(tmp_path, job).exists() for job in jobs] == [True] * 2 + [False] * 4
     done = _jobs.run_jobs(frontier.run, jobs, tmp_path)
     assert [result["left out"] for result in done[:3]] == [None, None, "failing: too few rows"]
-    assert len(done[0]["found"]) == 2 * (1 + len(frontier.TOLERANCES))
+    assert len(done[0]["found"]) == 2 * (1 + len(frontier.OF_THRESHOLDS))
     monkeypatch.setattr("benchmarks._common.RESULTS", tmp_path)
     monkeypatch.setattr(frontier, "RESULTS", tmp_path)
     frontier.summarize("adult", "equalized_odds", done, {}, "")
@@ -167,6 +179,8 @@ def test_jobs_are_kept_and_merged(methods, tmp_path, monkeypatch):
     assert (table["seeds"] == 2).all()
     assert set(table.loc[table["method"] == "peer + thresholds", "origin"]) == {frontier.BOTH}
     assert "failing: too few rows" in (tmp_path / "frontier_adult_equalized_odds.csv").read_text()
+    (front,) = frontier.whole_tables("equalized_odds", frontier.ON_TEST).values()
+    assert len(front) == len(table)
     verdicts = frontier.verdicts({"adult": table})
     assert verdicts["peer"].tolist() == ["peer"] * 3  # those that need the group have no peer here
     assert set(verdicts["needs group"]) == {"no"}
