@@ -288,7 +288,7 @@ class ConstrainedTraining(NeuralClassifier):
 
     def _warn_of_who_pays(self, plan: Plan) -> None:
         keeper = self._keeper()
-        if keeper is None or keeper.compared is None:
+        if keeper is None or keeper.compared is None or not keeper.compared.is_complete:
             super()._warn_of_who_pays(plan)
             return
         remedy = "a larger tolerance takes less"

@@ -198,6 +198,11 @@ class BeforeAndAfter:
             [[accepted[rows].mean() if len(rows) else np.nan for rows in of] for of in self._cases]
         )
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether both times have been seen."""
+        return self._before is not None and self._after is not None
+
     def warn_of_worse(self, groups: Sequence[str], remedy: str) -> None:
         """Name the groups of whom fewer are accepted, by more than a quarter, than before."""
         if self._before is None or self._after is None:

@@ -1,6 +1,7 @@
 """What fit says of its own outcome, group by group."""
 
 import contextlib
+import re
 import warnings
 
 import numpy as np
@@ -8,7 +9,13 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from skfair import DRAlignClassifier, FaiRNClassifier, LabelFlipClassifier, PenaltyClassifier
+from skfair import (
+    DRAlignClassifier,
+    FaiRNClassifier,
+    LabelFlipClassifier,
+    NetworkClassifier,
+    PenaltyClassifier,
+)
 from skfair.training import _outcome
 
 QUICK = {"hidden_layer_sizes": (8,), "max_epochs": 15, "lr": 0.02, "random_state": 0}
@@ -135,3 +142,65 @@ def test_where_no_class_or_several_labels_are_favorable_nothing_is_said(people):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             against_c().fit(X, target, sensitive_features=group)
+
+
+# -- fewer than without regard to fairness --------------------------------------------------------
+
+FEWER = "Fewer are accepted, by more than a quarter, than the network's own scores"
+
+
+@pytest.fixture(scope="module")
+def unlike():
+    """Two of five of group "a" have favorable labels, and one of ten of "b"."""
+    rng = np.random.default_rng(0)
+    group = rng.choice(["a", "b"], 3000)
+    X = np.column_stack([rng.normal(size=(3000, 2)), group == "a"]).astype(float)
+    logit = 3 * X[:, 0] + np.where(group == "a", -1, -4.5)
+    return X, (logit + rng.logistic(size=3000) > 0).astype(int), group
+
+
+def test_who_is_accepted_less_for_parity_is_named_with_numbers(unlike):
+    X, y, group = unlike
+    model = PenaltyClassifier(penalty="demographic_parity", alpha=3.0, **QUICK)
+    with pytest.warns(UserWarning, match=FEWER) as caught:
+        model.fit(X, y, sensitive_features=group)
+    (message,) = (str(warning.message) for warning in caught)
+    named = re.findall(
+        r"'(\w)': ([\d.]+) accepted, ([\d.]+) by their scores, ([\d.]+) favorable", message
+    )
+    ((who, accepted, expected, labels),) = named
+    assert who == "a"
+    plain = NetworkClassifier(**QUICK).fit(X, y)
+    looked_at = np.flatnonzero(group == "a")[::2]  # at most 1,000, evenly spread
+    assert float(accepted) == pytest.approx(model.predict(X[looked_at]).mean(), abs=1e-3)
+    assert float(labels) == pytest.approx(y[looked_at].mean(), abs=1e-3)
+    assert float(expected) == pytest.approx(plain.predict(X[looked_at]).mean(), abs=0.05)
+    assert caught[0].filename == __file__
+
+
+def test_a_plain_network_takes_nothing_from_anybody(unlike):
+    X, y, group = unlike
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model = PenaltyClassifier(penalty="demographic_parity", alpha=1e-6, **QUICK)
+        model.fit(X, y, sensitive_features=group)
+
+
+def test_scores_that_are_shifted_tell_what_they_would_without_the_shift():
+    rng = np.random.default_rng(0)
+    scores = 2 * rng.normal(size=20_000)
+    y = scores + rng.logistic(size=20_000) > 0
+    for shift in (0.0, -3.0, 2.0):
+        share = _outcome.share_without_regard(scores + shift, y, None)
+        assert share == pytest.approx((scores > 0).mean(), abs=0.01)
+    assert _outcome.share_without_regard(scores, np.ones(20_000, bool), None) == 1
+
+
+def test_a_row_of_weight_two_calibrates_as_two():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=300)
+    y, twice = scores + rng.logistic(size=300) > 0.5, rng.integers(1, 3, 300)
+    share = _outcome.share_without_regard(scores, y, twice.astype(float))
+    doubled = np.repeat(np.arange(300), twice)
+    calibrated = LogisticRegression(C=1e6).fit(scores[doubled, np.newaxis], y[doubled])
+    assert share == pytest.approx(calibrated.predict(scores[:, np.newaxis]).mean(), abs=0.01)
