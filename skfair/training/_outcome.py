@@ -274,7 +274,7 @@ def share_without_regard(scores: np.ndarray, y: np.ndarray, weights: np.ndarray 
     if len(np.unique(y)) < 2:
         return float(y[0])
     scores = scores[:, np.newaxis]
-    calibrated = LogisticRegression(C=1e6).fit(scores, y, weights)
+    calibrated = LogisticRegression(C=1e3, solver="newton-cholesky").fit(scores, y, weights)
     return float(calibrated.predict(scores).mean())
 
 
