@@ -8,6 +8,7 @@ without the search, and fairlearn's two over gradient boosting. Nothing is writt
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -132,15 +133,20 @@ def main() -> None:
         FaiRNClassifier(max_epochs=1).fit(np.eye(4), [0, 1, 0, 1], sensitive_features=[0, 0, 1, 1])
     rows = []  # after a first fit, so that no model is charged for loading libraries
     fits, others = models(args.data, 5 if args.quick else 30), peers(args.data)
+    said = []
     with tqdm(total=len(fits) + len(others), unit="model") as progress:
         for name, model in fits.items():
             progress.set_description(name)
-            with sklearn.config_context(enable_metadata_routing=True):
+            with (
+                sklearn.config_context(enable_metadata_routing=True),
+                warnings.catch_warnings(record=True, action="always") as caught,
+            ):
                 _, seconds = timed(
                     lambda model=model: model.fit(
                         train.X, train.y, sensitive_features=train.sensitive
                     )
                 )
+            said += [f"{name} warns: {warning.message}" for warning in caught]
             decision = model.decision_function(test.X)
             rows.append(row(name, test, model.predict(test.X), decision, seconds))
             progress.update()
@@ -169,6 +175,8 @@ def main() -> None:
     if args.data == "synthetic":
         chosen = next(m for m in fits.values() if isinstance(m, StackedSearchCV)).best_params_
         print(f"tuned: {chosen} is the most accurate with a cross-validated gap of at most {LIMIT}")
+    for message in said:
+        print(textwrap.fill(message, 100, initial_indent="\n", subsequent_indent="  "))
 
 
 if __name__ == "__main__":
