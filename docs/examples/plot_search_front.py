@@ -47,7 +47,7 @@ X, X_end, y, y_end, race, race_end = train_test_split(
 # Some candidates accept hardly anybody of a group, of which ``fit`` warns each time; the scorer of
 # acceptance tells the search, and the plot shows the constant ones.
 
-warnings.filterwarnings("ignore", "The fitted FaiRNClassifier|Everybody is refused")
+warnings.filterwarnings("ignore", "The fitted FaiRNClassifier|Fewer are|Everybody is refused")
 search = StackedSearchCV(
     FaiRNClassifier(
         hidden_layer_sizes=(30,), max_epochs=8, batch_size=256, weight_decay=1e-3, random_state=0

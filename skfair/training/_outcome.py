@@ -229,7 +229,7 @@ class BeforeAndAfter:
 def warn_of_fewer(estimator: Any, X: torch.Tensor, data: TrainingData) -> None:
     """Name the groups of whom fewer are accepted than without regard to fairness.
 
-    By more than a quarter, or less than half the share with favorable labels: a penalty may blur a
+    By more than a third, or less than half the share with favorable labels: a penalty may blur a
     group's scores, too. Groups left out are named by :func:`warn_of_groups_left_out`.
     """
     favorable = estimator._favorable_codes()
@@ -249,7 +249,7 @@ def warn_of_fewer(estimator: Any, X: torch.Tensor, data: TrainingData) -> None:
         weights = None if data.weights is None else data.weights[of]
         accepted, expected = (own > 0).mean(), share_without_regard(own, y, weights)
         by_chance = np.sqrt(expected / len(of))  # about the standard error
-        fallen = accepted < (1 - FALLEN_BY) * expected and expected - accepted > by_chance
+        fallen = accepted < 2 / 3 * expected and expected - accepted > by_chance
         halved = accepted < MIN_SHARE_OF_LABELS * y.mean()
         if (fallen or halved) and accepted > LEFT_OUT_BELOW * y.mean():
             named.append(
@@ -259,7 +259,7 @@ def warn_of_fewer(estimator: Any, X: torch.Tensor, data: TrainingData) -> None:
     if not named:
         return
     warn(
-        "Fewer are accepted, by more than a quarter, than the network's own scores would have it "
+        "Fewer are accepted, by more than a third, than the network's own scores would have it "
         "without regard to fairness, or less than half the share with favorable labels, of groups "
         f"in the training data ({'; '.join(named)}). A gap can be closed at their expense: compare "
         "with a plain network, and try smaller fairness weights.",

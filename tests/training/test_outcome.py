@@ -146,7 +146,7 @@ def test_where_no_class_or_several_labels_are_favorable_nothing_is_said(people):
 
 # -- fewer than without regard to fairness --------------------------------------------------------
 
-FEWER = "Fewer are accepted, by more than a quarter, than the network's own scores"
+FEWER = "Fewer are accepted, by more than a third, than the network's own scores"
 
 
 @pytest.fixture(scope="module")
