@@ -230,31 +230,32 @@ def warn_of_fewer(estimator: Any, X: torch.Tensor, data: TrainingData) -> None:
     """Name the groups of whom fewer are accepted than without regard to fairness.
 
     By more than a third, or less than half the share with favorable labels: a penalty may blur a
-    group's scores, too. Groups left out are named by :func:`warn_of_groups_left_out`.
+    group's scores, too. Groups left out are named by :func:`warn_of_groups_left_out`, and where as
+    many are accepted as have favorable labels nobody pays.
     """
     favorable = estimator._favorable_codes()
     if favorable is None or data.groups is None or data.y.ndim > 1:
         return
-    labeled, looked_at = np.isin(data.y, favorable), {}
-    for group, rows in zip(estimator.groups_, members_of(estimator, data), strict=True):
-        if len(rows) >= MIN_COMPARED:
-            looked_at[group_name(group)] = evenly(rows, MAX_RECALIBRATED)
-    if not looked_at:
-        return
-    rows = np.unique(np.concatenate([*looked_at.values()]))
+    labeled = np.isin(data.y, favorable)
+    members = [evenly(rows, MAX_RECALIBRATED) for rows in members_of(estimator, data)]
+    rows = np.unique(np.concatenate([*members, np.zeros(0, int)]))
     scores = log_odds_of(estimator.net_, some_rows(X, rows), favorable)
     named = []
-    for group, of in looked_at.items():
+    for group, of in zip(estimator.groups_, members, strict=True):
+        if len(of) < MIN_COMPARED:
+            continue
         own, y = scores[np.searchsorted(rows, of)], labeled[of]
-        weights = None if data.weights is None else data.weights[of]
-        accepted, expected = (own > 0).mean(), share_without_regard(own, y, weights)
+        accepted, labels = (own > 0).mean(), y.mean()
+        if not LEFT_OUT_BELOW * labels < accepted < labels:
+            continue
+        weights = np.ones(len(of)) if data.weights is None else data.weights[of]
+        expected = share_without_regard(own, y, weights)
         by_chance = np.sqrt(expected / len(of))  # about the standard error
         fallen = accepted < 2 / 3 * expected and expected - accepted > by_chance
-        halved = accepted < MIN_SHARE_OF_LABELS * y.mean()
-        if (fallen or halved) and accepted > LEFT_OUT_BELOW * y.mean():
+        if fallen or accepted < MIN_SHARE_OF_LABELS * labels:
             named.append(
-                f"{group!r}: {accepted:.3f} accepted, {expected:.3f} by their scores, "
-                f"{y.mean():.3f} favorable labels"
+                f"{group_name(group)!r}: {accepted:.3f} accepted, {expected:.3f} by their scores, "
+                f"{labels:.3f} favorable labels"
             )
     if not named:
         return
@@ -266,15 +267,16 @@ def warn_of_fewer(estimator: Any, X: torch.Tensor, data: TrainingData) -> None:
     )
 
 
-def share_without_regard(scores: np.ndarray, y: np.ndarray, weights: np.ndarray | None) -> float:
+def share_without_regard(scores: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
     """Share of a group that is accepted by its scores if these are calibrated on its labels.
 
     By a logistic regression of labels on scores (Platt 1999), and acceptance above one half.
     """
-    if len(np.unique(y)) < 2:
-        return float(y[0])
-    scores = scores[:, np.newaxis]
-    calibrated = LogisticRegression(C=1e3, solver="newton-cholesky").fit(scores, y, weights)
+    counts, scores = weights > 0, scores[:, np.newaxis]
+    if len(np.unique(y[counts])) < 2:
+        return float(y[counts].any())
+    calibrated = LogisticRegression(C=1e3, solver="newton-cholesky")
+    calibrated.fit(scores[counts], y[counts], weights[counts])
     return float(calibrated.predict(scores).mean())
 
 
@@ -282,7 +284,7 @@ def log_odds_of(net: Any, X: torch.Tensor, favorable: Sequence[int]) -> np.ndarr
     """Log-odds, (n,), with which a network in evaluation mode takes one of some classes."""
     with torch.inference_mode():
         logits = [net.module_(as_numbers(chunk.clone(), net.dtype)) for chunk in iterate_rows(X)]
-    scores = torch.cat(logits).double().cpu()
+    scores = torch.cat(logits).cpu().double()
     of = torch.zeros(scores.shape[1], dtype=torch.bool)
     of[list(favorable)] = True
     odds = scores[:, of].logsumexp(1) - scores[:, ~of].logsumexp(1)

@@ -191,9 +191,9 @@ def test_scores_that_are_shifted_tell_what_they_would_without_the_shift():
     scores = 2 * rng.normal(size=20_000)
     y = scores + rng.logistic(size=20_000) > 0
     for shift in (0.0, -3.0, 2.0):
-        share = _outcome.share_without_regard(scores + shift, y, None)
+        share = _outcome.share_without_regard(scores + shift, y, np.ones(20_000))
         assert share == pytest.approx((scores > 0).mean(), abs=0.01)
-    assert _outcome.share_without_regard(scores, np.ones(20_000, bool), None) == 1
+    assert _outcome.share_without_regard(scores, y, np.where(y, 1.0, 0.0)) == 1
 
 
 def test_a_row_of_weight_two_calibrates_as_two():
