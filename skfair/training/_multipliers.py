@@ -246,7 +246,7 @@ class Finding(NamedTuple):
     gaps : ndarray of shape (n_gaps,)
         Differences between groups, or their upper bounds.
     errors : ndarray of shape (n_gaps,)
-        Their standard errors.
+        Standard errors of the differences, NaN if they are none of decisions.
     lacks : ndarray of shape (n_floors,)
         What the worst group lacks of each least value.
     constant : bool
@@ -390,8 +390,11 @@ class Multipliers(Callback):
         right = np.average((decided == y).cpu(), weights=None if weights is None else weights.cpu())
         constant = bool((decided == decided[0]).all())
         asked = self.asked
-        found = asked.differences(rates), asked.errors(rates), asked.lacks(rates)
-        return rates, Finding(float(right), *found, constant)
+        gaps = asked.differences(rates)
+        errors = (
+            asked.errors(rates) if self.constraints.of_decisions else np.full_like(gaps, np.nan)
+        )
+        return rates, Finding(float(right), gaps, errors, asked.lacks(rates), constant)
 
     # -- what is made of it -------------------------------------------------------------------
 
@@ -408,9 +411,8 @@ class Multipliers(Callback):
         """Value of an epoch: the accuracy, or, where a constraint is missed, less than any."""
         if finding.constant:  # equal for everybody, and of no use to anybody
             return CONSTANT
-        if (
-            self._n_steps <= self._last_early_step
-        ):  # it may be within tolerance as it has learned little
+        # Whoever has learned little may be within tolerance for that.
+        if self._n_steps <= self._last_early_step:
             return EARLY + finding.accuracy
         excess = finding.excess(self.asked.tolerance)
         if np.isnan(excess):
@@ -457,7 +459,7 @@ class Multipliers(Callback):
 
     def _warn_if_vague(self, finding: Finding, validation_fraction: float) -> None:
         asked = self.asked
-        if asked.confidence is not None or not self.constraints.of_decisions:
+        if asked.confidence is not None:
             return
         vague = [
             f"{name}: {error:.3f}"
