@@ -436,6 +436,7 @@ def test_a_gap_is_the_largest_difference_and_names_its_groups(people, network):
 
 def test_tables_of_polars_are_those_of_pandas(people, forest):
     polars = pytest.importorskip("polars")
+    pytest.importorskip("narwhals", reason="comes with later versions of scikit-learn")
     X, y, group = people
     table = polars.DataFrame({name: X[name].to_numpy() for name in X.columns})
     settings = {"recourse": {"max_iter": 2}, "max_people": 20, "random_state": 0}
