@@ -141,22 +141,25 @@ def choose(
     The latter is the ``gap`` of a knob's rows: of all seeds ``together``, which then have the same
     knob, or of one.
     """
+    methods = found.groupby(["method"] if together else ["method", "seed"], sort=False)
+    sweeps = [_settings(own, gap) for _, own in methods]
     chosen = []
     for tolerance in TOLERANCES:
-        for _, own in found.groupby(["method"] if together else ["method", "seed"], sort=False):
-            of_knobs = own.drop_duplicates(["seed", "knob"])  # each with its thresholds
-            of_sweep = of_knobs.groupby("seed")["seconds"].sum()
-            own = own.assign(seconds=own["seed"].map(of_sweep))
-            settings = own.groupby(["knob", "tolerance"], sort=False, dropna=False)
-            knobs = [rows for _, rows in settings]
-            whole = max(map(len, knobs))  # a knob that failed for a seed is none
-            knobs = [
-                rows.assign(**{"valid gap": gap(rows)}) for rows in knobs if len(rows) == whole
-            ]
-            best = max(knobs, key=partial(_merit_of_knob, tolerance))
-            missed = not _merit_of_knob(tolerance, best)[1]
+        merit = partial(_merit_of_knob, tolerance)
+        for sweep in sweeps:
+            best = max(sweep, key=merit)
+            missed = not merit(best)[1]
             chosen.append(best.assign(tolerance=tolerance, missed=float(missed)))
     return pd.concat(chosen, ignore_index=True)
+
+
+def _settings(own: pd.DataFrame, gap: Callable[[pd.DataFrame], float]) -> list[pd.DataFrame]:
+    """Rows of each setting that all seeds have, with its gap and the seconds of the sweep."""
+    of_knobs = own.drop_duplicates(["seed", "knob"])  # each with its thresholds
+    own = own.assign(seconds=own["seed"].map(of_knobs.groupby("seed")["seconds"].sum()))
+    settings = own.groupby(["knob", "tolerance"], sort=False, dropna=False)
+    whole = settings.size().max()  # one that failed for a seed is none
+    return [rows.assign(**{"valid gap": gap(rows)}) for _, rows in settings if len(rows) == whole]
 
 
 def on_validation_rows(found: pd.DataFrame, constraint: str, together: bool) -> pd.DataFrame:

@@ -107,10 +107,8 @@ def refusing_classes(models: Mapping[str, Any]) -> Any:
     """
     told = {name: find_attribute(model, "unfavorable") for name, model in models.items()}
     told = {name: classes for name, classes in told.items() if classes is not None}
-    if (
-        len({frozenset(np.ravel(np.asarray(classes, dtype=object))) for classes in told.values()})
-        > 1
-    ):
+    different = {frozenset(np.ravel(np.asarray(c, dtype=object))) for c in told.values()}
+    if len(different) > 1:
         raise ValueError(
             f"The classifiers were told different classes that refuse, {told}: pass unfavorable= "
             "to say which they are for both."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 MIN_MEMBERS = 30  # smaller groups are accepted or not by chance
 MIN_COMPARED = 100  # of smaller ones rates differ by chance
@@ -45,9 +46,9 @@ def left_out(
 
 
 def worsened(
-    rates: np.ndarray,
-    baseline: np.ndarray,
-    sizes: np.ndarray,
+    rates: ArrayLike,
+    baseline: ArrayLike,
+    sizes: ArrayLike,
     *,
     by: float = 1 / 3,
     min_size: int = MIN_COMPARED,
@@ -70,5 +71,5 @@ def worsened(
     ndarray of bool of shape (n_groups,)
         Where that is so.
     """
-    rates, baseline, sizes = map(np.asarray, (rates, baseline, sizes))
-    return (sizes >= min_size) & (rates < (1 - by) * baseline)
+    is_large = np.asarray(sizes) >= min_size
+    return is_large & (np.asarray(rates) < (1 - by) * np.asarray(baseline))

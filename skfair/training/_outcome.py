@@ -20,7 +20,7 @@ MAX_COMPARED = 500  # rows of a group, where their number is to be known well
 FALLEN_BY = 1 / 4  # on these rows; by chance it is a third on others
 MAX_RECALIBRATED = 1000  # rows of a group, by whose scores it is told who would be accepted
 MAX_LOG_ODDS = 15.0  # of a score, so that few sure ones do not decide alone
-MIN_SHARE_OF_LABELS = 1 / 2
+LESS_THAN_LABELS = 1 / 2  # by which the share accepted may be below that of favorable labels
 MIN_ACCEPTED = 10  # of them; where a group is left out, one sample in a hundred has as many
 
 
@@ -140,11 +140,16 @@ def some_rows(X: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
     return X.index_select(0, torch.from_numpy(rows).to(X.device))
 
 
-def decisions_of(net: Any, X: torch.Tensor) -> np.ndarray:
-    """Class codes, (n,), that a network in evaluation mode decides on."""
+def logits_of(net: Any, X: torch.Tensor) -> torch.Tensor:
+    """Logits (n, n_classes) of a network in evaluation mode."""
     with torch.inference_mode():
         logits = [net.module_(as_numbers(chunk.clone(), net.dtype)) for chunk in iterate_rows(X)]
-    return torch.cat(logits).argmax(1).cpu().numpy()
+    return torch.cat(logits)
+
+
+def decisions_of(net: Any, X: torch.Tensor) -> np.ndarray:
+    """Class codes, (n,), that a network in evaluation mode decides on."""
+    return logits_of(net, X).argmax(1).cpu().numpy()
 
 
 class BeforeAndAfter:
@@ -205,8 +210,7 @@ class BeforeAndAfter:
 
     def warn_of_worse(self, groups: Sequence[str], remedy: str) -> None:
         """Name the groups of whom fewer are accepted, by more than a quarter, than before."""
-        if self._before is None or self._after is None:
-            return
+        assert self._before is not None and self._after is not None
         sizes, n_labeled = self._sizes.T
         large = np.where(n_labeled >= MIN_MEMBERS, sizes, 0)
         before, after = self._before.T, self._after.T
@@ -251,8 +255,8 @@ def warn_of_fewer(estimator: Any, X: torch.Tensor, data: TrainingData) -> None:
         weights = np.ones(len(of)) if data.weights is None else data.weights[of]
         expected = share_without_regard(own, y, weights)
         by_chance = np.sqrt(expected / len(of))  # about the standard error
-        fallen = accepted < 2 / 3 * expected and expected - accepted > by_chance
-        if fallen or accepted < MIN_SHARE_OF_LABELS * labels:
+        fallen = worsened(accepted, expected, len(of)) and expected - accepted > by_chance
+        if fallen or worsened(accepted, labels, len(of), by=LESS_THAN_LABELS):
             named.append(
                 f"{group_name(group)!r}: {accepted:.3f} accepted, {expected:.3f} by their scores, "
                 f"{labels:.3f} favorable labels"
@@ -282,9 +286,7 @@ def share_without_regard(scores: np.ndarray, y: np.ndarray, weights: np.ndarray)
 
 def log_odds_of(net: Any, X: torch.Tensor, favorable: Sequence[int]) -> np.ndarray:
     """Log-odds, (n,), with which a network in evaluation mode takes one of some classes."""
-    with torch.inference_mode():
-        logits = [net.module_(as_numbers(chunk.clone(), net.dtype)) for chunk in iterate_rows(X)]
-    scores = torch.cat(logits).cpu().double()
+    scores = logits_of(net, X).cpu().double()
     of = torch.zeros(scores.shape[1], dtype=torch.bool)
     of[list(favorable)] = True
     odds = scores[:, of].logsumexp(1) - scores[:, ~of].logsumexp(1)
