@@ -409,6 +409,7 @@ def main() -> None:
         own = [result for job, result in zip(jobs, done, strict=True) if job[0] == data]
         described = settings | {"perceptron": PERCEPTRON[data]}
         summarize(data, args.constraint, own, described, "_quick" if args.quick else "")
+    settings |= dict.fromkeys(("seeds", "methods"), "in the table of each data set")
     for end in () if args.quick else ("", ON_TEST):
         tables = whole_tables(args.constraint, end)
         name = f"frontier_{args.constraint}{end}"
